@@ -1,6 +1,6 @@
 /** The vocabulary of what was decided about a frame. */
 
-import type { UninspectedReason } from '../errors.ts';
+import type { RefusalCode, UninspectedReason } from '../errors.ts';
 import type { CameraId, FrameId, PartIds, Transport } from './frame.ts';
 
 export const VERDICTS = ['PASS', 'FAIL', 'REVIEW', 'UNINSPECTED'] as const;
@@ -85,4 +85,22 @@ export interface Answer {
   readonly result: RecordedResult;
   /** True when this frame id had been recorded before and `result` is that record. */
   readonly duplicate: boolean;
+}
+
+/** A request that left nothing in the ledger. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
+/** How the pipeline's work on one frame ends. Expected ends are values, never exceptions. */
+export type Outcome = (Answer & { readonly kind: 'answered' }) | Refusal;
+
+/** A message to be sent about a recorded result, kept in the same transaction as the result. */
+export interface Delivery {
+  /** Topic asked for by the sender (MQTT 5 response topic), or null for the camera's own result topic. */
+  readonly topic: string | null;
+  /** MQTT 5 correlation data to be handed back. */
+  readonly correlationData: Uint8Array | null;
 }

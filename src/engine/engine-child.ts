@@ -1,0 +1,112 @@
+/**
+ * The engine process: decodes on libuv's threads, batches, and runs the model on its one JavaScript thread.
+ *
+ *   service ──score──> decode (libuv pool) ──> Batcher ──> Session.run (blocks this thread) ──scored──> service
+ *
+ * It lives and dies for one model on one provider. Whatever is wrong with the session ends the process: the service starts
+ * a fresh one, because a CUDA context that failed once may go on answering with garbage.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Batcher } from './batch.ts';
+import { decode } from './decode.ts';
+import type { EngineReady, EngineSettings, FromEngine, ToEngine } from './protocol.ts';
+import { checkGolden, messageOf, NotProvenError, warmUp } from './prove.ts';
+import { Session } from './session.ts';
+
+const EXIT_NOT_PROVEN = 3;
+const EXIT_SESSION_BROKEN = 4;
+
+let settings: EngineSettings | undefined;
+let batcher: Batcher | undefined;
+
+function tell(message: FromEngine, then?: () => void): void {
+  process.send?.(message, undefined, undefined, then ?? (() => undefined));
+}
+
+async function load(wanted: EngineSettings): Promise<void> {
+  const before = performance.now();
+  const { model } = wanted;
+  const bytes = await readFile(model.file);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (sha256 !== model.sha256) {
+    throw new NotProvenError('load', `${model.file}: expected SHA-256 ${model.sha256}, found ${sha256}`);
+  }
+  let session: Session;
+  try {
+    session = await Session.open(bytes, model.contract, wanted);
+  } catch (error) {
+    throw new NotProvenError('load', messageOf(error), { cause: error });
+  }
+  const loadMs = performance.now() - before;
+  const batchMs = await warmUp(session, wanted);
+  const goldenMaxError = await checkGolden(session, wanted);
+  settings = wanted;
+  batcher = new Batcher(session, batchMs, sink, () => performance.now());
+  const ready: EngineReady = {
+    kind: 'ready',
+    provider: session.provider,
+    goldenMaxError,
+    goldenCount: model.golden.length,
+    loadMs,
+    batchMs: [...batchMs],
+  };
+  tell(ready);
+}
+
+const sink: ConstructorParameters<typeof Batcher>[2] = {
+  scored: (decoded, probability, inferMs, batchSize) =>
+    tell({ kind: 'scored', id: decoded.id, probability, decodeMs: decoded.decodeMs, inferMs, batchSize }),
+  faulted: (id, reason, detail) => tell({ kind: 'faulted', id, reason, detail }),
+  broken: (error) => {
+    process.stderr.write(`engine: the session failed: ${messageOf(error)}\n`);
+    process.exit(EXIT_SESSION_BROKEN);
+  },
+};
+
+async function score(message: Extract<ToEngine, { kind: 'score' }>): Promise<void> {
+  if (settings === undefined || batcher === undefined) throw new Error('a frame came before the model was loaded');
+  const { input } = settings.model.contract;
+  const received = performance.now();
+  if (message.withinMs <= 0) return sink.faulted(message.id, 'deadline_exceeded', 'late before decoding');
+  const decoded = await decode(
+    message.image,
+    { ...input.resize, width: input.width, height: input.height, colour: input.colour },
+    message.roi,
+    { maxPixels: settings.maxPixels },
+  );
+  if (!decoded.ok) return sink.faulted(message.id, decoded.reason, decoded.detail);
+  batcher.add({
+    id: message.id,
+    pixels: decoded.pixels,
+    decodeMs: performance.now() - received,
+    expiresAt: received + message.withinMs,
+  });
+}
+
+process.on('message', (message: ToEngine) => {
+  switch (message.kind) {
+    case 'start':
+      load(message.settings).catch((error: unknown) => {
+        const stage = error instanceof NotProvenError ? error.stage : 'load';
+        tell({ kind: 'failed', stage, detail: messageOf(error) }, () => process.exit(EXIT_NOT_PROVEN));
+      });
+      break;
+    case 'score':
+      score(message).catch((error: unknown) => sink.broken(error));
+      break;
+    case 'ping':
+      tell({ kind: 'pong' });
+      break;
+    case 'stop':
+      process.disconnect();
+      break;
+  }
+});
+
+// The service is gone, or has said stop: nothing in here outlives it.
+process.on('disconnect', () => process.exit(0));
+// A terminal's Ctrl-C reaches the whole group; only the service decides when an engine ends.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);

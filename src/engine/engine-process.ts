@@ -1,0 +1,170 @@
+/** One engine child as the service sees it: started, fed, listened to for signs of life, ended. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { builtEntry } from '../built-entry.ts';
+import type { Image, Roi } from '../frame/frame.ts';
+import type { EngineFailed, EngineReady, EngineSettings, Faulted, FromEngine, Scored, ToEngine } from './protocol.ts';
+
+/** An engine that could not prove itself, with the stage that failed. `exit` is a child that ended without a word. */
+export class EngineStartError extends Error {
+  override readonly name = 'EngineStartError';
+  readonly stage: EngineFailed['stage'] | 'exit' | 'timeout';
+
+  constructor(stage: EngineStartError['stage'], message: string) {
+    super(message);
+    this.stage = stage;
+  }
+}
+
+export interface EngineEvents {
+  answered(message: Scored | Faulted): void;
+  /** Once, when the child is gone for whatever cause. Nothing is heard from it afterwards. */
+  ended(cause: string): void;
+}
+
+export interface EngineProcessOptions {
+  readonly settings: EngineSettings;
+  /** libuv threads of the child: how many images it decodes at once. */
+  readonly decodeThreads: number;
+  /** A child with something to answer that says nothing for this long is hung. */
+  readonly hangMs: number;
+  readonly startTimeoutMs: number;
+  /** Last lines the child wrote to stderr go here (ORT says there which library was missing). */
+  onStderr(line: string): void;
+}
+
+const PING_MS = 500;
+
+export class EngineProcess {
+  readonly pid: number | undefined;
+  private readonly child: ChildProcess;
+  private readonly options: EngineProcessOptions;
+  private readonly events: EngineEvents;
+  private readonly timer: NodeJS.Timeout;
+  private lastHeard = performance.now();
+  private isPinged = false;
+  private hasEnded = false;
+  private cause: string | undefined;
+  private settleStart: ((outcome: EngineReady | EngineStartError) => void) | undefined;
+  private readonly started: Promise<EngineReady | EngineStartError>;
+  private readonly gone: Promise<void>;
+
+  constructor(options: EngineProcessOptions, events: EngineEvents) {
+    this.options = options;
+    this.events = events;
+    this.child = fork(fileURLToPath(builtEntry(import.meta.url, 'engine-child')), [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(options.decodeThreads), MALLOC_ARENA_MAX: '2' },
+    });
+    this.pid = this.child.pid;
+    this.started = new Promise((resolve) => {
+      this.settleStart = resolve;
+    });
+    this.gone = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.end(`engine ended with ${signal ?? `exit status ${code}`}`);
+        resolve();
+      });
+    });
+    this.child.on('error', (error) => this.end(`engine process: ${error.message}`));
+    this.child.on('message', (message: FromEngine) => this.hear(message));
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n')) if (line.trim() !== '') options.onStderr(line);
+    });
+    this.timer = setInterval(() => this.checkLife(), PING_MS);
+  }
+
+  /**
+   * Loads and proves the model.
+   * @throws EngineStartError; the child is gone by then
+   */
+  async start(): Promise<EngineReady> {
+    this.send({ kind: 'start', settings: this.options.settings });
+    const outcome = await this.started;
+    if (outcome instanceof EngineStartError) {
+      this.kill(outcome.message);
+      await this.gone;
+      throw outcome;
+    }
+    return outcome;
+  }
+
+  /** @param withinMs milliseconds until nobody waits for the answer any more */
+  score(id: number, image: Image, roi: Roi | null, withinMs: number): void {
+    this.send({ kind: 'score', id, image, roi, withinMs });
+  }
+
+  /** Asks the child to end, and ends it after `graceMs` if it does not. Resolves when it is gone. */
+  async stop(graceMs: number): Promise<void> {
+    this.cause ??= 'stopped';
+    this.send({ kind: 'stop' });
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
+    await this.gone;
+    clearTimeout(timer);
+  }
+
+  kill(cause: string): void {
+    this.cause ??= cause;
+    this.child.kill('SIGKILL');
+  }
+
+  private send(message: ToEngine): void {
+    // A failed send means a dying child; its exit event answers for it.
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  private hear(message: FromEngine): void {
+    this.lastHeard = performance.now();
+    this.isPinged = false;
+    switch (message.kind) {
+      case 'ready':
+        this.settleStart?.(message);
+        this.settleStart = undefined;
+        break;
+      case 'failed':
+        this.settleStart?.(new EngineStartError(message.stage, message.detail));
+        this.settleStart = undefined;
+        break;
+      case 'scored':
+      case 'faulted':
+        this.events.answered(message);
+        break;
+      case 'pong':
+        break;
+    }
+  }
+
+  /** While a run blocks the child its pong waits too, so silence is judged against `hangMs`, not against the ping. */
+  private checkLife(): void {
+    const silentMs = performance.now() - this.lastHeard;
+    if (this.settleStart !== undefined) {
+      if (silentMs > this.options.startTimeoutMs) {
+        this.settleStart(
+          new EngineStartError('timeout', `no proof of the model within ${this.options.startTimeoutMs} ms`),
+        );
+        this.settleStart = undefined;
+      }
+      return;
+    }
+    if (this.isPinged && silentMs > this.options.hangMs) {
+      this.kill(`engine hung: silent for ${Math.round(silentMs)} ms`);
+      return;
+    }
+    if (!this.isPinged) {
+      this.isPinged = true;
+      this.lastHeard = performance.now();
+      this.send({ kind: 'ping' });
+    }
+  }
+
+  private end(cause: string): void {
+    clearInterval(this.timer);
+    this.settleStart?.(new EngineStartError('exit', this.cause ?? cause));
+    this.settleStart = undefined;
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.events.ended(this.cause ?? cause);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The words a service and its engines exchange over the IPC channel (structured clone, so image bytes go as they are).
+ * Clocks are not shared between processes: a deadline travels as the milliseconds that are left.
+ */
+
+import type { UninspectedReason } from '../errors.ts';
+import type { Image, Roi } from '../frame/frame.ts';
+import type { Provider } from '../frame/verdict.ts';
+import type { ModelContract } from './contract.ts';
+
+export interface GoldenImage {
+  readonly path: string;
+  readonly probability: number;
+}
+
+/** Everything an engine needs to load a model and prove it. */
+export interface EngineModel {
+  readonly name: string;
+  readonly version: string;
+  readonly file: string;
+  readonly sha256: string;
+  readonly contract: ModelContract;
+  readonly golden: readonly GoldenImage[];
+  /** Largest allowed absolute difference from a recorded golden probability. */
+  readonly tolerance: number;
+}
+
+export interface EngineSettings {
+  readonly model: EngineModel;
+  readonly provider: Provider;
+  readonly deviceId: number;
+  readonly threads: number;
+  /** Ascending; the graph only ever sees these sizes, and every one is warmed before the first frame. */
+  readonly batchSizes: readonly number[];
+  readonly maxPixels: number;
+}
+
+export type ToEngine =
+  | { readonly kind: 'start'; readonly settings: EngineSettings }
+  | {
+      readonly kind: 'score';
+      readonly id: number;
+      readonly image: Image;
+      readonly roi: Roi | null;
+      readonly withinMs: number;
+    }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'stop' };
+
+export interface EngineReady {
+  readonly kind: 'ready';
+  readonly provider: Provider;
+  readonly goldenMaxError: number;
+  readonly goldenCount: number;
+  readonly loadMs: number;
+  /** Milliseconds of one warmed run per batch size. */
+  readonly batchMs: readonly (readonly [size: number, ms: number])[];
+}
+
+/** Which proof an engine failed before it could take traffic. */
+export interface EngineFailed {
+  readonly kind: 'failed';
+  readonly stage: 'load' | 'warm_up' | 'golden';
+  readonly detail: string;
+}
+
+export interface Scored {
+  readonly kind: 'scored';
+  readonly id: number;
+  readonly probability: number;
+  readonly decodeMs: number;
+  readonly inferMs: number;
+  readonly batchSize: number;
+}
+
+export interface Faulted {
+  readonly kind: 'faulted';
+  readonly id: number;
+  readonly reason: UninspectedReason;
+  readonly detail: string;
+}
+
+export type FromEngine = EngineReady | EngineFailed | Scored | Faulted | { readonly kind: 'pong' };

@@ -1,0 +1,72 @@
+/** onnxruntime, and nothing else: the only file that imports it. */
+
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Provider } from '../frame/verdict.ts';
+import type { ModelContract } from './contract.ts';
+import { ModelOutputError, packBatch, readProbabilities } from './tensor.ts';
+
+export interface SessionOptions {
+  readonly provider: Provider;
+  /** Threads inside one run; 1 means no pool at all. */
+  readonly threads: number;
+  readonly deviceId?: number;
+}
+
+/** A loaded model. `run` blocks its thread until the batch is done: that is why engines are processes. */
+export class Session {
+  readonly provider: Provider;
+  private readonly session: InferenceSession;
+  private readonly contract: ModelContract;
+
+  private constructor(session: InferenceSession, contract: ModelContract, provider: Provider) {
+    this.session = session;
+    this.contract = contract;
+    this.provider = provider;
+  }
+
+  /**
+   * @param model bytes of model.onnx: what was hashed is what is loaded, and no path means no external data
+   * @throws when the provider cannot be had or the graph is not what the contract says
+   */
+  static async open(model: Uint8Array, contract: ModelContract, options: SessionOptions): Promise<Session> {
+    const session = await InferenceSession.create(model, {
+      executionProviders: options.provider === 'cuda' ? [{ name: 'cuda', deviceId: options.deviceId ?? 0 }] : ['cpu'],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      // A spinning pool keeps cores busy between frames and gains nothing here.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    });
+    const { input, output } = contract;
+    const found = session.inputMetadata.find((entry) => entry.name === input.name);
+    if (session.inputNames.length !== 1 || found === undefined || !found.isTensor || found.type !== input.dtype) {
+      const inputs = session.inputMetadata.map((entry) => `${entry.name}:${entry.isTensor ? entry.type : 'no tensor'}`);
+      throw new ModelOutputError(
+        `expected one input "${input.name}" of ${input.dtype}, the graph has ${inputs.join(', ')}`,
+      );
+    }
+    if (!session.outputNames.includes(output.name)) {
+      throw new ModelOutputError(
+        `expected an output "${output.name}", the graph has ${session.outputNames.join(', ')}`,
+      );
+    }
+    return new Session(session, contract, options.provider);
+  }
+
+  /**
+   * @param pixels uint8 HWC per image in the contract's colour order
+   * @param size images the graph is run with, >= pixels.length; the rest is padding
+   * @returns one defect probability per image of `pixels`
+   * @throws ModelOutputError when the output is not what the contract says
+   */
+  async run(pixels: readonly Uint8Array[], size: number): Promise<Float64Array> {
+    const { input, output } = this.contract;
+    const { data, dims } = packBatch(pixels, size, input);
+    const tensor = data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
+    const outputs = await this.session.run({ [input.name]: tensor }, [output.name]);
+    const result = outputs[output.name];
+    if (result === undefined) throw new ModelOutputError(`the graph returned no "${output.name}"`);
+    return readProbabilities(result.data, result.dims, size, pixels.length, output);
+  }
+}
