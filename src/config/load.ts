@@ -1,0 +1,115 @@
+/** File, then environment, then command line: one frozen configuration, or every fault at once. */
+
+import { readFile } from 'node:fs/promises';
+import { parse, YAMLParseError } from 'yaml';
+import type { z } from 'zod';
+import { type Config, configSchema } from './schema.ts';
+
+export interface ConfigFault {
+  /** Dotted path of the key; empty for the whole file. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A configuration that cannot be used, with all its faults. The process ends with 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    const lines = faults.map((fault) => `  ${fault.path === '' ? '' : `${fault.path}: `}${fault.message}`);
+    super(`the configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${lines.join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+export const EXIT_CONFIG = 78;
+export const DEFAULT_FILE = 'loupe.yaml';
+const PREFIX = 'LOUPE_';
+
+export interface ConfigSources {
+  /** File that must exist; null takes `loupe.yaml` where there is one. */
+  readonly file: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `path.to.key=value` of the command line; values are YAML. */
+  readonly sets: readonly string[];
+}
+
+/** @throws ConfigError */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const faults: ConfigFault[] = [];
+  const tree = await readTree(sources.file, faults);
+  for (const [key, text] of Object.entries(sources.env)) {
+    if (!key.startsWith(PREFIX) || text === undefined) continue;
+    place(tree, key.slice(PREFIX.length).toLowerCase().split('__'), text, key, faults);
+  }
+  for (const set of sources.sets) {
+    const equals = set.indexOf('=');
+    if (equals < 1) faults.push({ path: set, message: 'expected path.to.key=value' });
+    else place(tree, set.slice(0, equals).split('.'), set.slice(equals + 1), set, faults);
+  }
+  const parsed = configSchema.safeParse(tree);
+  if (!parsed.success) faults.push(...parsed.error.issues.flatMap(faultsOf));
+  if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
+  return deepFreeze(parsed.data);
+}
+
+type Tree = Record<string, unknown>;
+
+async function readTree(file: string | null, faults: ConfigFault[]): Promise<Tree> {
+  let text: string;
+  try {
+    text = await readFile(file ?? DEFAULT_FILE, 'utf8');
+  } catch (error) {
+    if (file !== null) faults.push({ path: '', message: `cannot read ${file}: ${(error as Error).message}` });
+    return {};
+  }
+  try {
+    const tree: unknown = parse(text) ?? {};
+    if (isTree(tree)) return tree;
+    faults.push({ path: '', message: 'expected a mapping of keys at the top of the file' });
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    faults.push({ path: '', message: `${file ?? DEFAULT_FILE} is no YAML: ${error.message.split('\n')[0]}` });
+  }
+  return {};
+}
+
+/** Sets one value by its path, making the mappings on the way. */
+function place(tree: Tree, path: readonly string[], text: string, source: string, faults: ConfigFault[]): void {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch {
+    faults.push({ path: path.join('.'), message: `the value of ${source} is no YAML` });
+    return;
+  }
+  let at: Tree = tree;
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(at, key) ? at[key] : undefined;
+    if (next !== undefined && !isTree(next)) {
+      faults.push({ path: path.join('.'), message: `${source}: "${key}" is no mapping; set the whole of it instead` });
+      return;
+    }
+    const child: Tree = next ?? {};
+    Object.defineProperty(at, key, { value: child, enumerable: true, configurable: true, writable: true });
+    at = child;
+  }
+  const last = path.at(-1) ?? '';
+  Object.defineProperty(at, last, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function faultsOf(issue: z.core.$ZodIssue): ConfigFault[] {
+  const path = issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+  return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'unknown key' }));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
+}

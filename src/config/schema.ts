@@ -1,0 +1,249 @@
+/**
+ * Every key of the configuration: default, bounds, unit and one sentence each. docs/configuration.md is generated from this
+ * file and deploy/loupe.example.yaml parses to exactly its defaults.
+ */
+
+import { z } from 'zod';
+import { bytes, cameraId, filePath, fraction, listen, milliseconds, name, tls } from './fields.ts';
+import { checkWhole } from './whole.ts';
+
+const MB = 1024 * 1024;
+
+const onUninspected = z
+  .enum(['reject', 'hold'])
+  .describe('Where a part goes that could not be inspected. Never accepted, whatever happens.');
+
+const taktMs = milliseconds(20, 600_000)
+  .nullable()
+  .describe('Milliseconds within which a frame is answered, even if only with UNINSPECTED; null: 10 s.');
+
+const camera = z.strictObject({
+  id: cameraId.describe('The id the camera sends with its frames.'),
+  recipe: name.default('default').describe('Recipe of its frames, unless a frame asks for another.'),
+  takt_ms: taktMs.default(null),
+  on_uninspected: onUninspected.default('reject'),
+  sequence: z
+    .boolean()
+    .default(true)
+    .describe('Count gaps in the sequence numbers that the camera sends (a lost frame is a part nobody saw).'),
+  queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of this camera that may wait.'),
+  queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of this camera that may wait.'),
+});
+
+const unlisted = z
+  .strictObject({
+    policy: z.enum(['recipe', 'refuse']).default('recipe').describe('Serve cameras not listed, or refuse them.'),
+    recipe: name.default('default').describe('Recipe of cameras not listed.'),
+    max: z.int().min(1).max(10_000).default(64).describe('How many such cameras are served within one hour.'),
+    takt_ms: taktMs.default(null),
+    on_uninspected: onUninspected.default('reject'),
+  })
+  .prefault({});
+
+const roi = z
+  .strictObject({
+    x: fraction.describe('Left edge, as a fraction of the width.'),
+    y: fraction.describe('Upper edge, as a fraction of the height.'),
+    width: fraction.gt(0).describe('Fraction of the width.'),
+    height: fraction.gt(0).describe('Fraction of the height.'),
+  })
+  .refine((r) => r.x + r.width <= 1 && r.y + r.height <= 1, { error: 'expected a region inside the image' });
+
+const recipe = z.strictObject({
+  model: name.describe('Name of a model package below `models.path`.'),
+  version: name.nullable().default(null).describe('Its version; null: the highest.'),
+  roi: roi.nullable().default(null).describe('Region of interest; null: the whole image.'),
+  pass_below: fraction.nullable().default(null).describe('Below this probability: PASS; null: as the model suggests.'),
+  fail_above: fraction
+    .nullable()
+    .default(null)
+    .describe('From this probability on: FAIL; null: as the model suggests. Between the two: REVIEW.'),
+});
+
+const token = z
+  .strictObject({
+    name: name.describe('Who it is; the user name on MQTT.'),
+    token: z.string().min(16).nullable().default(null).describe('The secret itself, at least 16 characters.'),
+    token_file: filePath.nullable().default(null).describe('File that holds the secret; better than `token`.'),
+    rights: z
+      .array(z.enum(['ingest', 'read', 'admin']))
+      .min(1)
+      .default(['ingest', 'read'])
+      .describe('What it may do: send frames, read results and metrics, change things.'),
+  })
+  .refine((t) => (t.token === null) !== (t.token_file === null), { error: 'expected either token or token_file' });
+
+const trustedNetwork = z
+  .boolean()
+  .default(false)
+  .describe('Listen beyond this machine without TLS: only where something else protects the network.');
+
+const grpc = z
+  .strictObject({
+    listen: listen('127.0.0.1:50051').describe('Address of the gRPC server.'),
+    tls: tls.describe('TLS of the gRPC server; null: plain text.'),
+    trusted_network: trustedNetwork,
+  })
+  .prefault({});
+
+const http = z
+  .strictObject({
+    listen: listen('127.0.0.1:8080').describe('Address of health, metrics, API and page.'),
+    tls: tls.describe('TLS of the HTTP server; null: plain text.'),
+    trusted_network: trustedNetwork,
+  })
+  .prefault({});
+
+const mqtt = z
+  .strictObject({
+    root: z
+      .string()
+      .regex(/^[^+#$/\s][^+#\s]{0,127}$/, 'expected a topic of at most 128 characters without +, # and spaces')
+      .refine((root) => !root.endsWith('/') && !root.includes('//'), { error: 'expected no empty topic level' })
+      .default('loupe')
+      .describe('Topics are `{root}/{camera}/frame` and so on; may have several levels.'),
+    embedded: z
+      .strictObject({
+        enabled: z.boolean().default(true).describe('Run a broker inside the service (ignored when `url` is set).'),
+        listen: listen('127.0.0.1:1883').describe('Its address.'),
+        tls: tls.describe('TLS of the broker; null: plain text.'),
+        trusted_network: trustedNetwork,
+        max_clients: z.int().min(1).max(10_000).default(200).describe('Connections at once.'),
+      })
+      .prefault({})
+      .describe('The broker for trials; a plant has its own.'),
+    url: z
+      .string()
+      .regex(/^(mqtts?|wss?):\/\/[^\s]+$/, 'expected mqtt://HOST:PORT, mqtts://, ws:// or wss://')
+      .nullable()
+      .default(null)
+      .describe("The plant's own broker; null: the embedded one."),
+    client_id: name.default('loupe').describe('Prefix of the client ids at that broker; must be unique there.'),
+    username: z.string().min(1).nullable().default(null).describe('User name at that broker.'),
+    password_file: filePath.nullable().default(null).describe('File that holds its password.'),
+    ca_file: filePath.nullable().default(null).describe('Certificate authority of that broker, PEM.'),
+    cert_file: filePath.nullable().default(null).describe('Client certificate, PEM.'),
+    key_file: filePath.nullable().default(null).describe('Its private key, PEM.'),
+    connections: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(4)
+      .describe('Connections that take frames from that broker; each handles one frame after the other.'),
+    outbox_max_age_hours: z
+      .int()
+      .min(1)
+      .max(8760)
+      .default(168)
+      .describe('Hours after which a result that no broker took is given up, counted.'),
+  })
+  .prefault({});
+
+const store = z
+  .strictObject({
+    path: filePath.default('data').describe('Folder of the ledger and the images; on a local disk.'),
+    durability: z
+      .enum(['full', 'normal'])
+      .default('full')
+      .describe('`full`: an answer survives power loss. `normal`: it survives a killed process only.'),
+    images: z
+      .strictObject({
+        keep: z
+          .enum(['all', 'not_pass', 'none'])
+          .default('not_pass')
+          .describe('Which images are kept: all, those of FAIL, REVIEW and UNINSPECTED, or none.'),
+        keep_pass_ratio: fraction
+          .default(0.01)
+          .describe('With `not_pass`, the share of PASS images that is kept as well, 0 to 1.'),
+      })
+      .prefault({}),
+    retention: z
+      .strictObject({
+        max_age_days: z.int().min(1).nullable().default(90).describe('Days an image is kept; null: no limit.'),
+        max_bytes: z
+          .int()
+          .min(MB)
+          .nullable()
+          .default(50_000 * MB)
+          .describe('Bytes of images kept; null: no limit.'),
+        min_free_bytes: bytes(0, 1024 * MB).describe('Images are deleted while the disk has less than this free.'),
+      })
+      .prefault({})
+      .describe('Images go oldest first, PASS before UNINSPECTED before REVIEW before FAIL. Rows stay.'),
+  })
+  .prefault({});
+
+const engine = z
+  .strictObject({
+    provider: z
+      .enum(['auto', 'cuda', 'cpu'])
+      .default('auto')
+      .describe('`auto`: CUDA if it proves itself, else the CPU, marked degraded. `cuda`: CUDA or no start.'),
+    device_id: z.int().min(0).max(63).default(0).describe('Which GPU.'),
+    processes: z
+      .int()
+      .min(1)
+      .max(64)
+      .nullable()
+      .default(null)
+      .describe('Engine processes per model; null: one per core (at most 8) on a CPU, one on a GPU.'),
+    threads: z.int().min(1).max(64).default(1).describe('Threads inside one run of the model.'),
+    decode_threads: z.int().min(1).max(64).nullable().default(null).describe('Images one engine decodes at once.'),
+    batch_sizes: z
+      .array(z.int().min(1).max(256))
+      .min(1)
+      .max(16)
+      .nullable()
+      .default(null)
+      .describe('Batch sizes, ascending, each warmed at start; null: 1 on a CPU, 1 2 4 8 16 32 on a GPU.'),
+    hang_ms: milliseconds(1000, 600_000)
+      .default(10_000)
+      .describe('Milliseconds of silence after which an engine with work is replaced.'),
+    start_timeout_ms: milliseconds(1000, 3_600_000)
+      .default(120_000)
+      .describe('Milliseconds an engine has to load and prove its model.'),
+  })
+  .prefault({});
+
+const limits = z
+  .strictObject({
+    message_bytes: bytes(64 * 1024, 32 * MB).describe('Largest message on every road.'),
+    pixels: z.int().min(4096).max(268_402_689).default(50_000_000).describe('Most pixels of one image.'),
+    queue_frames: z.int().min(1).max(100_000).default(256).describe('Frames that may wait, over all cameras.'),
+    queue_bytes: bytes(MB, 256 * MB).describe('Bytes of frames that may wait, over all cameras.'),
+  })
+  .prefault({});
+
+export const configSchema = z
+  .strictObject({
+    site: name.default('site').describe('Name of this station, in logs, metrics and messages.'),
+    cameras: z.array(camera).max(1000).default([]).describe('The cameras of the line.'),
+    unlisted_cameras: unlisted.describe('What happens to frames of other cameras.'),
+    recipes: z
+      .record(name, recipe)
+      .prefault({ default: { model: 'plate-demo' } })
+      .describe('Model, region and cuts of a product, by name.'),
+    models: z
+      .strictObject({ path: filePath.default('models').describe('Folder of the model packages.') })
+      .prefault({}),
+    engine,
+    grpc,
+    http,
+    mqtt,
+    auth: z
+      .strictObject({ tokens: z.array(token).max(100).default([]).describe('Who may do what; empty: everyone.') })
+      .prefault({}),
+    store,
+    limits,
+    log: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
+      })
+      .prefault({}),
+    shutdown_ms: milliseconds(1000, 600_000)
+      .default(20_000)
+      .describe('Milliseconds to answer what is in flight before the service ends.'),
+  })
+  .superRefine(checkWhole);
+
+export type Config = z.output<typeof configSchema>;
