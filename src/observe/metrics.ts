@@ -1,0 +1,395 @@
+/**
+ * What Prometheus scrapes. Own registry, base units, labels from closed sets only: configured cameras (the first 48 by name,
+ * all others as `other`), models, words of this code. A frame id, a part id or an unknown camera is never a label.
+ *
+ * At every scrape: received = pass + fail + review + uninspected + duplicate + refused + in flight.
+ */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { RefusalCode, UninspectedReason } from '../errors.ts';
+import type { CameraId, Frame, Transport } from '../frame/frame.ts';
+import type { Outcome, RecordedResult } from '../frame/verdict.ts';
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10];
+const PROBABILITY = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
+const BATCH = [1, 2, 4, 8, 16, 32, 64];
+const MAX_CAMERA_LABELS = 48;
+
+export type OutcomeLabel = 'pass' | 'fail' | 'review' | 'uninspected' | 'duplicate' | 'refused';
+
+export interface ModelState {
+  readonly model: string;
+  readonly version: string;
+  readonly sha256: string;
+  readonly provider: string | null;
+  readonly isDegraded: boolean;
+  readonly enginesReady: number;
+  readonly goldenMaxError: number | null;
+}
+
+/** Read at scrape time. */
+export interface MetricsSources {
+  framesInFlight(): number;
+  queue(): { readonly frames: number; readonly bytes: number };
+  queueOf(cameraId: CameraId): number;
+  models(): readonly ModelState[];
+  store(): {
+    readonly isWritable: boolean;
+    readonly pending: number;
+    readonly lastLedgerSeq: number;
+    readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
+    readonly diskFreeBytes: number;
+  };
+  /** Null where nothing is published. */
+  outbox(): { readonly items: number; readonly oldestSeconds: number } | null;
+  /** Null where there is no MQTT at all. */
+  mqttConnected(): boolean | null;
+  isReady(): boolean;
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly site: string;
+  readonly cameras: readonly CameraId[];
+  readonly queueLimit: { readonly frames: number; readonly bytes: number };
+}
+
+export class Metrics {
+  readonly contentType: string;
+  private readonly registry = new Registry();
+  private readonly labelled: ReadonlySet<string>;
+  private readonly received: Counter<'camera' | 'transport'>;
+  private readonly frames: Counter<'camera' | 'model' | 'outcome'>;
+  private readonly uninspected: Counter<'reason'>;
+  private readonly refusedFrames: Counter<'code'>;
+  private readonly refusedRequests: Counter<'transport' | 'code'>;
+  private readonly gaps: Counter<'camera'>;
+  private readonly lastFrame: Gauge<'camera'>;
+  private readonly stages: Histogram<'stage'>;
+  private readonly durations: Histogram<'transport'>;
+  private readonly probabilities: Histogram<'model'>;
+  private readonly batches: Histogram<'model'>;
+  private readonly restarts: Counter<'model'>;
+  private readonly retried: Counter<'model'>;
+  private readonly storeErrors: Counter;
+  private readonly imagesDeleted: Counter<'reason'>;
+  private readonly published: Counter;
+  private readonly outboxDropped: Counter<'reason'>;
+  private readonly retainedIgnored: Counter;
+
+  constructor(options: MetricsOptions, sources: MetricsSources) {
+    const registers = [this.registry];
+    this.contentType = this.registry.contentType;
+    this.labelled = new Set(options.cameras.slice(0, MAX_CAMERA_LABELS));
+    collectDefaultMetrics({ register: this.registry });
+    this.received = new Counter({
+      name: 'inspection_frames_received_total',
+      help: 'Frames that came in, by camera and road.',
+      labelNames: ['camera', 'transport'],
+      registers,
+    });
+    this.frames = new Counter({
+      name: 'inspection_frames_total',
+      help: 'Frames by how they ended. model is empty where none scored the frame.',
+      labelNames: ['camera', 'model', 'outcome'],
+      registers,
+    });
+    this.uninspected = new Counter({
+      name: 'inspection_frames_uninspected_total',
+      help: 'Frames recorded as UNINSPECTED, by reason (docs/errors.md).',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.refusedFrames = new Counter({
+      name: 'inspection_frames_refused_total',
+      help: 'Frames that left nothing in the ledger, by code (docs/errors.md).',
+      labelNames: ['code'],
+      registers,
+    });
+    this.refusedRequests = new Counter({
+      name: 'inspection_requests_refused_total',
+      help: 'Requests refused before they named a frame, by code (docs/errors.md).',
+      labelNames: ['transport', 'code'],
+      registers,
+    });
+    this.gaps = new Counter({
+      name: 'inspection_sequence_gaps_total',
+      help: 'Frames missing in the sequence numbers that a camera sends.',
+      labelNames: ['camera'],
+      registers,
+    });
+    this.lastFrame = new Gauge({
+      name: 'inspection_camera_last_frame_timestamp_seconds',
+      help: 'When the last frame of a camera came in, seconds since 1970.',
+      labelNames: ['camera'],
+      registers,
+    });
+    this.stages = new Histogram({
+      name: 'inspection_stage_duration_seconds',
+      help: 'Time a frame spent in each stage.',
+      labelNames: ['stage'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.durations = new Histogram({
+      name: 'inspection_duration_seconds',
+      help: 'From receipt to the committed answer, by road; duplicates and refusals left out.',
+      labelNames: ['transport'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.probabilities = new Histogram({
+      name: 'inspection_defect_probability',
+      help: 'Defect probabilities given by a model.',
+      labelNames: ['model'],
+      buckets: PROBABILITY,
+      registers,
+    });
+    this.batches = new Histogram({
+      name: 'inspection_batch_size',
+      help: 'Size of the batch a frame was scored in.',
+      labelNames: ['model'],
+      buckets: BATCH,
+      registers,
+    });
+    this.restarts = new Counter({
+      name: 'inspection_engine_losses_total',
+      help: 'Engine processes that ended without being asked to.',
+      labelNames: ['model'],
+      registers,
+    });
+    this.retried = new Counter({
+      name: 'inspection_engine_retried_frames_total',
+      help: 'Frames given to another engine after theirs was lost.',
+      labelNames: ['model'],
+      registers,
+    });
+    this.storeErrors = new Counter({
+      name: 'inspection_store_write_errors_total',
+      help: 'Times the store could not be written.',
+      registers,
+    });
+    this.imagesDeleted = new Counter({
+      name: 'inspection_images_deleted_total',
+      help: 'Images deleted by retention, by cause.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.published = new Counter({
+      name: 'inspection_results_published_total',
+      help: 'Results a broker has acknowledged.',
+      registers,
+    });
+    this.outboxDropped = new Counter({
+      name: 'inspection_outbox_dropped_total',
+      help: 'Results given up undelivered.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.retainedIgnored = new Counter({
+      name: 'inspection_mqtt_retained_ignored_total',
+      help: 'Retained messages on frame topics, which are never inspected.',
+      registers,
+    });
+    this.addScraped(options, sources);
+    for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
+  }
+
+  /** The text format, complete. */
+  render(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  frameReceived(frame: Frame): void {
+    const camera = this.label(frame.cameraId);
+    this.received.inc({ camera, transport: frame.transport });
+    this.lastFrame.set({ camera }, frame.receivedAt / 1000);
+  }
+
+  frameFinished(frame: Frame, outcome: Outcome, batchSize: number | null, recordMs: number | null, tookMs: number): void {
+    const camera = this.label(frame.cameraId);
+    this.frames.inc({ camera, model: modelLabel(outcome), outcome: outcomeLabel(outcome) });
+    if (outcome.kind === 'refused') {
+      this.refusedFrames.inc({ code: outcome.code });
+      return;
+    }
+    if (outcome.duplicate) return;
+    this.observeResult(outcome.result, batchSize);
+    this.durations.observe({ transport: frame.transport }, tookMs / 1000);
+    this.observeStage('record', recordMs);
+  }
+
+  requestRefused(transport: Transport, code: RefusalCode): void {
+    this.refusedRequests.inc({ transport, code });
+  }
+
+  sequenceGap(cameraId: CameraId, missing: number): void {
+    this.gaps.inc({ camera: this.label(cameraId) }, missing);
+  }
+
+  engineLost(model: string, retried: number): void {
+    this.restarts.inc({ model });
+    this.retried.inc({ model }, retried);
+  }
+
+  storeFailed(): void {
+    this.storeErrors.inc();
+  }
+
+  imageDeleted(reason: string, count = 1): void {
+    this.imagesDeleted.inc({ reason }, count);
+  }
+
+  resultsPublished(count: number): void {
+    this.published.inc(count);
+  }
+
+  outboxGivenUp(reason: string, count: number): void {
+    this.outboxDropped.inc({ reason }, count);
+  }
+
+  retainedFrameIgnored(): void {
+    this.retainedIgnored.inc();
+  }
+
+  private label(cameraId: string): string {
+    return this.labelled.has(cameraId) ? cameraId : 'other';
+  }
+
+  /** A counter that appears only with its first event hides that event from rate(). */
+  private startAtZero(camera: string): void {
+    const outcomes: OutcomeLabel[] = ['uninspected', 'duplicate', 'refused'];
+    for (const outcome of outcomes) this.frames.inc({ camera, model: '', outcome }, 0);
+    this.gaps.inc({ camera }, 0);
+  }
+
+  private observeResult(result: RecordedResult, batchSize: number | null): void {
+    const { times, model } = result;
+    this.observeStage('queue', times.queueMs);
+    this.observeStage('decode', times.decodeMs);
+    this.observeStage('infer', times.inferMs);
+    if (result.reason !== null) this.uninspected.inc({ reason: result.reason satisfies UninspectedReason });
+    if (model === null) return;
+    if (result.defectProbability !== null) this.probabilities.observe({ model: model.name }, result.defectProbability);
+    if (batchSize !== null) this.batches.observe({ model: model.name }, batchSize);
+  }
+
+  private observeStage(stage: 'queue' | 'decode' | 'infer' | 'record', ms: number | null): void {
+    if (ms !== null) this.stages.observe({ stage }, ms / 1000);
+  }
+
+  private addScraped(options: MetricsOptions, sources: MetricsSources): void {
+    const gauge = <L extends string>(name: string, help: string, labelNames: L[], collect: (gauge: Gauge<L>) => void) =>
+      new Gauge<L>({
+        name,
+        help,
+        labelNames,
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          collect(this);
+        },
+      });
+    gauge('inspection_build_info', 'Version and site, always 1.', ['version', 'site'], (g) =>
+      g.set({ version: options.version, site: options.site }, 1),
+    );
+    gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
+    gauge('inspection_frames_in_flight', 'Frames received and not yet answered.', [], (g) =>
+      g.set(sources.framesInFlight()),
+    );
+    gauge('inspection_queue_depth', 'Frames of a camera that wait for an engine.', ['camera'], (g) => {
+      let listed = 0;
+      for (const camera of this.labelled) {
+        const depth = sources.queueOf(camera as CameraId);
+        listed += depth;
+        g.set({ camera }, depth);
+      }
+      g.set({ camera: 'other' }, Math.max(0, sources.queue().frames - listed));
+    });
+    gauge('inspection_queue_bytes', 'Bytes of frames that wait for an engine.', [], (g) => g.set(sources.queue().bytes));
+    gauge('inspection_queue_limit', 'Frames that may wait, over all cameras.', [], (g) => g.set(options.queueLimit.frames));
+    this.addModels(gauge, sources);
+    this.addStore(gauge, sources);
+  }
+
+  private addModels(gauge: AddGauge, sources: MetricsSources): void {
+    const each = (set: (state: ModelState) => void) => sources.models().forEach(set);
+    gauge(
+      'inspection_model_info',
+      'Models that serve, always 1. provider is empty while no engine is at work.',
+      ['model', 'version', 'sha256', 'provider'],
+      (g) =>
+        each(({ model, version, sha256, provider }) => g.set({ model, version, sha256, provider: provider ?? '' }, 1)),
+    );
+    gauge('inspection_engines_ready', 'Engine processes at work.', ['model'], (g) =>
+      each(({ model, enginesReady }) => g.set({ model }, enginesReady)),
+    );
+    gauge(
+      'inspection_execution_provider_degraded',
+      '1 while a model runs on another provider than wanted (a GPU that fell back to the CPU).',
+      ['model'],
+      (g) => each(({ model, isDegraded }) => g.set({ model }, isDegraded ? 1 : 0)),
+    );
+    gauge(
+      'inspection_golden_check_max_abs_error',
+      'Largest difference from a recorded golden probability at the last start of an engine.',
+      ['model'],
+      (g) =>
+        each(({ model, goldenMaxError }) => {
+          if (goldenMaxError !== null) g.set({ model }, goldenMaxError);
+        }),
+    );
+  }
+
+  private addStore(gauge: AddGauge, sources: MetricsSources): void {
+    gauge('inspection_store_writable', '1 while the store takes rows.', [], (g) =>
+      g.set(sources.store().isWritable ? 1 : 0),
+    );
+    gauge('inspection_store_pending', 'Frames decided and not yet committed.', [], (g) => g.set(sources.store().pending));
+    gauge('inspection_ledger_rows', 'Rows in the ledger.', [], (g) => g.set(sources.store().lastLedgerSeq));
+    gauge('inspection_store_bytes', 'Bytes on disk.', ['kind'], (g) => {
+      for (const [kind, bytes] of Object.entries(sources.store().bytes)) g.set({ kind }, bytes);
+    });
+    gauge('inspection_disk_free_bytes', 'Bytes free on the disk of the store.', [], (g) =>
+      g.set(sources.store().diskFreeBytes),
+    );
+    gauge('inspection_outbox_depth', 'Results that wait for a broker.', [], (g) => {
+      const outbox = sources.outbox();
+      if (outbox !== null) g.set(outbox.items);
+    });
+    gauge('inspection_outbox_oldest_seconds', 'Age of the oldest result that waits for a broker.', [], (g) => {
+      const outbox = sources.outbox();
+      if (outbox !== null) g.set(outbox.oldestSeconds);
+    });
+    gauge('inspection_mqtt_connected', '1 while the broker is reached.', [], (g) => {
+      const isConnected = sources.mqttConnected();
+      if (isConnected !== null) g.set(isConnected ? 1 : 0);
+    });
+  }
+}
+
+type AddGauge = <L extends string>(
+  name: string,
+  help: string,
+  labelNames: L[],
+  collect: (gauge: Gauge<L>) => void,
+) => Gauge<L>;
+
+function modelLabel(outcome: Outcome): string {
+  return outcome.kind === 'answered' && !outcome.duplicate ? (outcome.result.model?.name ?? '') : '';
+}
+
+function outcomeLabel(outcome: Outcome): OutcomeLabel {
+  if (outcome.kind === 'refused') return 'refused';
+  if (outcome.duplicate) return 'duplicate';
+  switch (outcome.result.verdict) {
+    case 'PASS':
+      return 'pass';
+    case 'FAIL':
+      return 'fail';
+    case 'REVIEW':
+      return 'review';
+    case 'UNINSPECTED':
+      return 'uninspected';
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * The way of one frame, from top to bottom. Read this file first.
+ *
+ *   inspect ─> known camera? ─> store up? ─> seen before? ─> recipe, image header
+ *                                                                  │
+ *           answer <─ record (ledger) <─ in order <─ decide <─ admission ─> engine
+ *
+ * Every frame ends in exactly one of two ways: a row in the ledger (an inspection, or UNINSPECTED with its reason; a repeated
+ * frame ends in the row it already has), or a refusal that left nothing behind. Nothing is answered before its row is
+ * committed, and every wait here ends at the frame's deadline.
+ */
+
+import { dispositionOf, judge } from './decide/decide.ts';
+import type { TaskResult, TaskSource } from './engine/pool.ts';
+import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
+import type { Frame, Image, Roi } from './frame/frame.ts';
+import type {
+  Cuts,
+  Decision,
+  Delivery,
+  ModelRef,
+  Outcome,
+  RecordedResult,
+  Refusal,
+  StageTimes,
+} from './frame/verdict.ts';
+import type { Admission } from './ingest/admission.ts';
+import type { Cameras, CameraSettings } from './ingest/cameras.ts';
+import type { InspectOptions, Inspector } from './ingest/ports.ts';
+import { type Turn, Turnstile } from './ingest/turnstile.ts';
+import { WaitingFrame } from './waiting-frame.ts';
+
+/** A recipe whose model is loaded. */
+export interface ActiveRecipe {
+  readonly id: string;
+  /** Which engines score its frames. */
+  readonly lane: string;
+  readonly roi: Roi | null;
+  readonly cuts: Cuts;
+}
+
+export interface Engines {
+  /** Work is waiting. */
+  kick(): void;
+  /** Why no engine is at work; null when one is. */
+  whyDown(): string | null;
+}
+
+export type RecordOutcome =
+  | { readonly kind: 'recorded' | 'duplicate' | 'conflict'; readonly result: RecordedResult }
+  | { readonly kind: 'unavailable'; readonly detail: string };
+
+export interface LedgerPort {
+  /** Why nothing can be recorded now; null when it can. */
+  whyUnavailable(): string | null;
+  find(cameraId: Frame['cameraId'], frameId: Frame['frameId']): Promise<RecordedResult | null>;
+  record(decision: Decision, image: Image, deliveries: readonly Delivery[]): Promise<RecordOutcome>;
+  /** Further messages about a recorded result, marked duplicate. */
+  enqueue(resultId: string, deliveries: readonly Delivery[]): Promise<boolean>;
+}
+
+export type ImageCheck = { readonly mediaType: string } & (
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: UninspectedReason; readonly detail: string }
+);
+
+export interface PipelineObserver {
+  received(frame: Frame): void;
+  /** Exactly once for each frame received. `recordMs` is null where nothing was recorded. */
+  finished(frame: Frame, outcome: Outcome, batchSize: number | null, recordMs: number | null): void;
+  /** A bug or a broken environment; the frame was refused as `internal`. */
+  failed(frame: Frame, error: unknown): void;
+}
+
+export interface PipelineParts {
+  readonly cameras: Cameras;
+  readonly recipes: ReadonlyMap<string, ActiveRecipe>;
+  readonly admission: Admission<WaitingFrame>;
+  readonly engines: ReadonlyMap<string, Engines>;
+  readonly ledger: LedgerPort;
+  readonly checkImage: (image: Image) => ImageCheck;
+  /** Whether results are published on the cameras' result topics. */
+  readonly publishes: boolean;
+  readonly newResultId: () => string;
+  /** `now`: milliseconds since 1970; `mono`: monotonic milliseconds. */
+  readonly clock: { now(): number; mono(): number };
+  readonly observer: PipelineObserver;
+}
+
+/** Patience with a frame when neither its sender nor its camera's takt sets one. */
+const DEFAULT_PATIENCE_MS = 10_000;
+const MAX_PATIENCE_MS = 600_000;
+/** Kept back from the deadline for the commit and the way home, but at most a quarter of it. */
+const COMMIT_RESERVE_MS = 15;
+/** How long a frame waits for an engine to come back when none is at work. */
+const ENGINE_RETURN_MS = 2000;
+
+const RESULT_TOPIC: Delivery = { topic: null, correlationData: null };
+
+interface InFlight {
+  readonly imageSha256: string;
+  readonly outcome: Promise<Outcome>;
+}
+
+interface Scoring {
+  readonly result: TaskResult;
+  readonly queueMs: number | null;
+}
+
+export class Pipeline implements Inspector {
+  private readonly parts: PipelineParts;
+  private readonly turnstile = new Turnstile();
+  /** By camera and frame id: what comes again while it is still being looked at waits for the first one's outcome. */
+  private readonly inFlight = new Map<string, InFlight>();
+  private inside = 0;
+  private isDraining = false;
+  private onEmpty: (() => void) | undefined;
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+  }
+
+  get framesInFlight(): number {
+    return this.inside;
+  }
+
+  async inspect(frame: Frame, options: InspectOptions = {}): Promise<Outcome> {
+    const { observer } = this.parts;
+    observer.received(frame);
+    this.inside++;
+    const notes: Notes = { batchSize: null, recordMs: null };
+    let outcome: Outcome;
+    try {
+      outcome = await this.once(frame, options, notes);
+    } catch (error) {
+      const { code, message } = asLoupeError(error);
+      if (code !== 'store_unavailable') observer.failed(frame, error);
+      outcome = refuse(code === 'store_unavailable' ? code : 'internal', message);
+    }
+    this.inside--;
+    observer.finished(frame, outcome, notes.batchSize, notes.recordMs);
+    if (this.inside === 0) this.onEmpty?.();
+    return outcome;
+  }
+
+  /** What the engines of `lane` get to do, marked with the time they took it. */
+  sourceOf(lane: string): TaskSource {
+    return {
+      take: () => {
+        const waiting = this.parts.admission.take(lane);
+        if (waiting !== undefined) waiting.takenAtMono = this.parts.clock.mono();
+        return waiting;
+      },
+    };
+  }
+
+  /** From now on frames are recorded as UNINSPECTED(draining). Resolves when none is in flight, or after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.isDraining = true;
+    if (this.inside === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Sees to it that of two frames with one name only the first goes on. */
+  private async once(frame: Frame, options: InspectOptions, notes: Notes): Promise<Outcome> {
+    const name = `${frame.cameraId}/${frame.frameId}`;
+    const twin = this.inFlight.get(name);
+    if (twin !== undefined) {
+      if (twin.imageSha256 !== frame.imageSha256) return conflict(frame);
+      const outcome = await twin.outcome;
+      return outcome.kind === 'answered' ? this.again(frame, outcome.result, options) : outcome;
+    }
+    const turn = this.turnstile.enter(frame.cameraId);
+    const outcome = this.walk(frame, options, turn, notes);
+    this.inFlight.set(name, { imageSha256: frame.imageSha256, outcome });
+    try {
+      return await outcome;
+    } finally {
+      turn.pass();
+      this.inFlight.delete(name);
+    }
+  }
+
+  private async walk(frame: Frame, options: InspectOptions, turn: Turn, notes: Notes): Promise<Outcome> {
+    const { cameras, ledger, clock } = this.parts;
+    const camera = cameras.admit(frame.cameraId);
+    if ('kind' in camera) return camera;
+    const down = ledger.whyUnavailable();
+    if (down !== null) return refuse('store_unavailable', down);
+    const earlier = await ledger.find(frame.cameraId, frame.frameId);
+    if (earlier !== null) return this.again(frame, earlier, options);
+
+    const expiresAtMono = deadlineOf(frame, camera);
+    const decision = await this.decide(frame, camera, expiresAtMono, options.signal, notes);
+    await turn.wait(expiresAtMono - clock.mono());
+    const recordedFrom = clock.mono();
+    const deliveries = [...(this.parts.publishes ? [RESULT_TOPIC] : []), ...(options.deliveries ?? [])];
+    const recording = ledger.record(decision, frame.image, deliveries);
+    turn.pass();
+    const recorded = await recording;
+    notes.recordMs = clock.mono() - recordedFrom;
+    switch (recorded.kind) {
+      case 'recorded':
+        return { kind: 'answered', result: recorded.result, duplicate: false };
+      case 'duplicate':
+        return { kind: 'answered', result: recorded.result, duplicate: true };
+      case 'conflict':
+        return conflict(frame);
+      case 'unavailable':
+        return refuse('store_unavailable', recorded.detail);
+    }
+  }
+
+  /** Answers a frame that has its row already. Over MQTT the answer itself may be what got lost: it is sent again. */
+  private async again(frame: Frame, earlier: RecordedResult, options: InspectOptions): Promise<Outcome> {
+    if (earlier.imageSha256 !== frame.imageSha256) return conflict(frame);
+    if (frame.transport === 'mqtt' && this.parts.publishes) {
+      const isQueued = await this.parts.ledger.enqueue(earlier.resultId, [RESULT_TOPIC, ...(options.deliveries ?? [])]);
+      if (!isQueued) return refuse('store_unavailable', 'the answer to a repeated frame could not be queued');
+    }
+    return { kind: 'answered', result: earlier, duplicate: true };
+  }
+
+  private async decide(
+    frame: Frame,
+    camera: CameraSettings,
+    expiresAtMono: number,
+    signal: AbortSignal | undefined,
+    notes: Notes,
+  ): Promise<Decision> {
+    const check = this.parts.checkImage(frame.image);
+    const recipeId = frame.recipeId ?? camera.recipeId;
+    const recipe = this.parts.recipes.get(recipeId);
+    let scoring: Scoring;
+    if (this.isDraining) scoring = unscored('draining', 'the service is stopping');
+    else if (!check.ok) scoring = unscored(check.reason, check.detail);
+    else if (recipe === undefined) {
+      scoring = unscored(
+        'unknown_recipe',
+        `no recipe "${recipeId}"; there are: ${[...this.parts.recipes.keys()].join(', ')}`,
+      );
+    } else scoring = await this.score(frame, recipe, expiresAtMono, signal);
+    const { result } = scoring;
+    if (result.kind === 'scored') notes.batchSize = result.batchSize;
+    return this.decisionOf(frame, camera, { id: recipeId, recipe }, check.mediaType, scoring);
+  }
+
+  /** Through the waiting line and an engine, until `expiresAtMono` at the latest. */
+  private async score(
+    frame: Frame,
+    recipe: ActiveRecipe,
+    expiresAtMono: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Scoring> {
+    const { admission, clock } = this.parts;
+    const engines = this.parts.engines.get(recipe.lane);
+    if (engines === undefined) throw new Error(`recipe ${recipe.id} has no engines`);
+    const now = clock.mono();
+    const untilMono = engines.whyDown() === null ? expiresAtMono : Math.min(expiresAtMono, now + ENGINE_RETURN_MS);
+    const waiting = new WaitingFrame(frame, recipe.lane, frame.roi ?? recipe.roi, now, untilMono);
+    const full = admission.enter(waiting);
+    if (full !== null) return unscored(full.reason, full.detail);
+    const expire = () => waiting.settle(lateBecause(engines.whyDown(), waiting.takenAtMono !== null, untilMono - now));
+    const cancel = () => waiting.settle(faulted('cancelled', 'the sender gave up waiting'));
+    const timer = setTimeout(expire, Math.max(0, untilMono - now));
+    signal?.addEventListener('abort', cancel, { once: true });
+    if (signal?.aborted === true) cancel();
+    engines.kick();
+    const result = await waiting.result;
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
+    admission.leave(waiting);
+    return { result, queueMs: (waiting.takenAtMono ?? clock.mono()) - now };
+  }
+
+  private decisionOf(
+    frame: Frame,
+    camera: CameraSettings,
+    used: { readonly id: string; readonly recipe: ActiveRecipe | undefined },
+    mediaType: string,
+    scoring: Scoring,
+  ): Decision {
+    const { clock } = this.parts;
+    const { result } = scoring;
+    const cuts = used.recipe?.cuts ?? null;
+    const judgement =
+      result.kind === 'scored' && cuts !== null
+        ? judge(result.probability, cuts)
+        : ({ verdict: 'UNINSPECTED', ...reasonOf(result) } as const);
+    const isInspected = judgement.verdict !== 'UNINSPECTED';
+    const model: ModelRef | null = result.kind === 'scored' ? result.model : null;
+    const times: StageTimes = {
+      queueMs: scoring.queueMs,
+      decodeMs: result.kind === 'scored' ? result.decodeMs : null,
+      inferMs: result.kind === 'scored' ? result.inferMs : null,
+      totalMs: clock.mono() - frame.receivedAtMono,
+    };
+    const { cameraId, frameId, sequence, capturedAt, receivedAt, transport, tags, isSimulated, imageSha256 } = frame;
+    const { partId, jobId, productId, measId } = frame;
+    return {
+      resultId: this.parts.newResultId(),
+      ...{ cameraId, frameId, sequence, partId, jobId, productId, measId },
+      ...{ capturedAt, receivedAt, decidedAt: clock.now(), transport, tags, isSimulated },
+      verdict: judgement.verdict,
+      reason: judgement.reason,
+      reasonDetail: judgement.verdict === 'UNINSPECTED' ? judgement.detail : null,
+      disposition: dispositionOf(judgement.verdict, camera.onUninspected),
+      defectProbability: isInspected && result.kind === 'scored' ? result.probability : null,
+      recipeId: used.id,
+      cuts,
+      model,
+      provider: result.kind === 'scored' ? result.provider : null,
+      times,
+      imageSha256,
+      imageBytes: frame.image.bytes.byteLength,
+      imageMediaType: mediaType,
+    };
+  }
+}
+
+/** What is learned on the way for the observer alone. */
+interface Notes {
+  batchSize: number | null;
+  recordMs: number | null;
+}
+
+/** The monotonic moment by which the frame must be decided. */
+function deadlineOf(frame: Frame, camera: CameraSettings): number {
+  const asked = Math.min(frame.maxWaitMs ?? MAX_PATIENCE_MS, camera.taktMs ?? MAX_PATIENCE_MS);
+  const patienceMs = frame.maxWaitMs === null && camera.taktMs === null ? DEFAULT_PATIENCE_MS : asked;
+  return frame.receivedAtMono + patienceMs - Math.min(COMMIT_RESERVE_MS, patienceMs / 4);
+}
+
+function lateBecause(down: string | null, isTaken: boolean, waitedMs: number): TaskResult {
+  if (down !== null) return faulted('engine_unavailable', `no engine is at work: ${down}`);
+  const where = isTaken ? 'an engine has it' : 'it still waits for an engine';
+  return faulted('deadline_exceeded', `no score within ${Math.round(waitedMs)} ms; ${where}`);
+}
+
+function reasonOf(result: TaskResult): { reason: UninspectedReason; detail: string } {
+  if (result.kind === 'faulted') return { reason: result.reason, detail: result.detail };
+  throw new Error('a score without cuts');
+}
+
+function faulted(reason: UninspectedReason, detail: string): TaskResult {
+  return { kind: 'faulted', reason, detail };
+}
+
+function unscored(reason: UninspectedReason, detail: string): Scoring {
+  return { result: faulted(reason, detail), queueMs: null };
+}
+
+function refuse(code: RefusalCode, message: string): Refusal {
+  return { kind: 'refused', code, message };
+}
+
+function conflict(frame: Frame): Refusal {
+  return refuse(
+    'frame_id_conflict',
+    `camera "${frame.cameraId}" has sent frame "${frame.frameId}" before, with other image bytes`,
+  );
+}
