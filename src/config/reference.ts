@@ -41,7 +41,8 @@ function rowsOf(node: Node, path: string): string[] {
     const inner = innerOf(child);
     const isLeaf = inner === undefined;
     const required = node.required?.includes(key) === true && child.default === undefined;
-    const own = isLeaf || child.description !== undefined || isNullable(child) ? [row(childPath, child, required, !isLeaf)] : [];
+    const own =
+      isLeaf || child.description !== undefined || isNullable(child) ? [row(childPath, child, required, !isLeaf)] : [];
     return [...own, ...(inner === undefined ? [] : rowsOf(inner.node, `${childPath}${inner.suffix}`))];
   });
 }
@@ -72,6 +73,8 @@ function expected(node: Node): string {
   if (node.type === 'array') return `list of ${node.items === undefined ? 'values' : expected(node.items)}`;
   const least = node.minimum ?? node.exclusiveMinimum;
   const most = node.maximum === Number.MAX_SAFE_INTEGER ? undefined : node.maximum;
-  const range = [least === undefined ? '' : `from ${least}`, most === undefined ? '' : `to ${most}`].filter(Boolean).join(' ');
+  const range = [least === undefined ? '' : `from ${least}`, most === undefined ? '' : `to ${most}`]
+    .filter(Boolean)
+    .join(' ');
   return [node.type ?? 'value', range].filter(Boolean).join(' ');
 }

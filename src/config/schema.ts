@@ -223,9 +223,7 @@ export const configSchema = z
       .record(name, recipe)
       .prefault({ default: { model: 'plate-demo' } })
       .describe('Model, region and cuts of a product, by name.'),
-    models: z
-      .strictObject({ path: filePath.default('models').describe('Folder of the model packages.') })
-      .prefault({}),
+    models: z.strictObject({ path: filePath.default('models').describe('Folder of the model packages.') }).prefault({}),
     engine,
     grpc,
     http,

@@ -26,7 +26,8 @@ function checkCameras(config: Config, report: Report): void {
     seen.add(camera.id);
     known(camera.recipe, ['cameras', i, 'recipe']);
   });
-  if (config.unlisted_cameras.policy === 'recipe') known(config.unlisted_cameras.recipe, ['unlisted_cameras', 'recipe']);
+  if (config.unlisted_cameras.policy === 'recipe')
+    known(config.unlisted_cameras.recipe, ['unlisted_cameras', 'recipe']);
 }
 
 function checkRecipes(config: Config, report: Report): void {
@@ -64,7 +65,10 @@ function checkListening(config: Config, report: Report): void {
       missing.push(`TLS (${door.path.join('.')}.tls with cert_file and key_file, or trusted_network: true)`);
     }
     if (missing.length > 0) {
-      report([...door.path, 'listen'], `${door.listen} can be reached from other machines: needs ${missing.join(' and ')}`);
+      report(
+        [...door.path, 'listen'],
+        `${door.listen} can be reached from other machines: needs ${missing.join(' and ')}`,
+      );
     }
   }
   const names = new Set<string>();

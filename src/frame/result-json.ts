@@ -29,10 +29,7 @@ export function resultJson(result: RecordedResult, duplicate: boolean) {
     passBelow: result.cuts?.passBelow ?? null,
     failAbove: result.cuts?.failAbove ?? null,
     recipeId: result.recipeId,
-    model:
-      result.model === null
-        ? null
-        : { ...result.model, provider: result.provider },
+    model: result.model === null ? null : { ...result.model, provider: result.provider },
     capturedAt: iso(result.capturedAt),
     receivedAt: iso(result.receivedAt),
     decidedAt: iso(result.decidedAt),

@@ -1,0 +1,40 @@
+/** Options that several commands share, read the same way everywhere. */
+
+import { type Command, InvalidArgumentError } from 'commander';
+import { ConfigError, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly set: readonly string[];
+}
+
+export function addConfigOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file (default: loupe.yaml where there is one)')
+    .option('--set <path=value>', 'set one key, for example grpc.listen=127.0.0.1:6000 (may be repeated)', collect, []);
+}
+
+export async function configFrom(options: ConfigOptions): Promise<Config> {
+  try {
+    return await loadConfig({ file: options.config ?? null, env: process.env, sets: options.set });
+  } catch (error) {
+    throw error instanceof ConfigError ? new CommandError(EXIT.config, error.message) : error;
+  }
+}
+
+/** A commander parser for numbers from `least` to `most`. */
+export function numberIn(least: number, most: number, isWhole = false): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most) || (isWhole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`expected a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}`);
+    }
+    return value;
+  };
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}

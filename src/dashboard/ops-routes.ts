@@ -1,0 +1,32 @@
+/** What probes, Prometheus and on-call people ask. */
+
+import type { FastifyInstance } from 'fastify';
+
+export interface HealthView {
+  readonly isReady: boolean;
+  readonly notReady: readonly { readonly part: string; readonly detail: string }[];
+  readonly degraded: readonly { readonly part: string; readonly detail: string }[];
+}
+
+export interface OpsPorts {
+  health(): HealthView;
+  /** Everything a person asks first: addresses, models, queue, store, outbox. */
+  status(): unknown;
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+}
+
+export function addOpsRoutes(server: FastifyInstance, ports: OpsPorts): void {
+  server.get('/healthz', { config: { right: 'open' } }, () => ({ status: 'alive' }));
+  server.get('/readyz', { config: { right: 'open' } }, (_request, reply) => {
+    const health = ports.health();
+    return reply.code(health.isReady ? 200 : 503).send({
+      status: health.isReady ? (health.degraded.length > 0 ? 'degraded' : 'ready') : 'not_ready',
+      notReady: health.notReady,
+      degraded: health.degraded,
+    });
+  });
+  server.get('/metrics', { config: { right: 'read' } }, async (_request, reply) =>
+    reply.type(ports.metrics.contentType).send(await ports.metrics.render()),
+  );
+  server.get('/api/v1/status', { config: { right: 'read' } }, () => ports.status());
+}

@@ -1,0 +1,124 @@
+/** The HTTP server: health and metrics for ops, results for people and tools. Reads; never touches the way of a frame. */
+
+import { createServer as createHttp } from 'node:http';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { asLoupeError, describeError, LoupeError } from '../errors.ts';
+import { addIndexPage } from './index-page.ts';
+import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
+import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
+
+export type Right = 'ingest' | 'read' | 'admin';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer | null } | null;
+  readonly maxBodyBytes: number;
+  /** Whether only this machine can connect: then a request that names another host comes from a page that was tricked. */
+  readonly isLoopback: boolean;
+  /** Null when the bearer of `token` may do it, else why not. */
+  authorize(token: string | null, right: Right): 'unauthenticated' | 'permission_denied' | null;
+  readonly ports: OpsPorts & ResultRoutesPorts;
+  /** Routes of other stages, added before the server listens. */
+  readonly more: readonly ((server: FastifyInstance) => void)[];
+  onError(error: unknown): void;
+}
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a request needs; `open` routes answer everyone. */
+    right?: Right | 'open';
+  }
+}
+
+export class HttpServer {
+  private readonly options: HttpServerOptions;
+  private readonly server: FastifyInstance;
+
+  constructor(options: HttpServerOptions) {
+    this.options = options;
+    const { tls } = options;
+    const common = { bodyLimit: options.maxBodyBytes, requestTimeout: 60_000, forceCloseConnections: 'idle' as const };
+    this.server =
+      tls === null
+        ? Fastify({ ...common, serverFactory: (handler) => createHttp(handler) })
+        : (Fastify({
+            ...common,
+            https: {
+              cert: tls.cert,
+              key: tls.key,
+              ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+            },
+          }) as unknown as FastifyInstance);
+    this.addGuards();
+    addOpsRoutes(this.server, options.ports);
+    addResultRoutes(this.server, options.ports);
+    addIndexPage(this.server);
+    for (const add of options.more) add(this.server);
+  }
+
+  /** @throws when the address cannot be had */
+  async start(): Promise<{ port: number }> {
+    await this.server.listen({ host: this.options.host, port: this.options.port });
+    const address = this.server.server.address();
+    return { port: typeof address === 'object' && address !== null ? address.port : this.options.port };
+  }
+
+  async stop(): Promise<void> {
+    await this.server.close();
+  }
+
+  private addGuards(): void {
+    this.server.addHook('onRequest', async (request) => {
+      if (this.options.isLoopback && !LOOPBACK_HOST.test(request.headers.host ?? '')) {
+        throw new LoupeError('permission_denied', 'expected a Host header of this machine (localhost, 127.0.0.1, [::1])');
+      }
+      const right = request.routeOptions.config.right ?? 'admin';
+      if (right === 'open') return;
+      const header = request.headers.authorization;
+      const token = header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length) : null;
+      const refused = this.options.authorize(token, right);
+      if (refused === null) return;
+      throw new LoupeError(refused, `this needs the right "${right}"; send Authorization: Bearer <token>`);
+    });
+    this.server.addHook('onSend', async (_request, reply) => {
+      reply.headers(SECURITY_HEADERS);
+    });
+    this.server.setNotFoundHandler({}, (request, reply) =>
+      reply.code(404).send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`)),
+    );
+    this.server.setErrorHandler((error, _request, reply) => {
+      const known = knownError(error);
+      if (known.code === 'internal') this.options.onError(error);
+      return reply.code(describeError(known.code).http).send(errorBody(known.code, known.message));
+    });
+  }
+}
+
+/** Fastify's own complaints (a body too large, bad JSON) are the client's; anything else unknown is ours. */
+function knownError(error: unknown): LoupeError {
+  if (error instanceof LoupeError) return error;
+  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  if (status === 413) return new LoupeError('message_too_large', message, { cause: error });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new LoupeError('invalid_request', message, { cause: error });
+  }
+  return asLoupeError(error);
+}
+
+export function errorBody(code: LoupeError['code'], message: string) {
+  const { retry } = describeError(code);
+  return { schema: 'inspection.error/1', code, message, retry };
+}

@@ -1,0 +1,46 @@
+/** The command line. Thin: each command lives in its own file. */
+
+import { Command, CommanderError } from 'commander';
+import { registerConfig } from './commands/config.ts';
+import { registerDataset } from './commands/dataset.ts';
+import { registerDemo } from './commands/demo.ts';
+import { registerDoctor } from './commands/doctor.ts';
+import { CommandError, EXIT } from './commands/exit.ts';
+import { registerResults } from './commands/results.ts';
+import { registerSend } from './commands/send.ts';
+import { registerServe } from './commands/serve.ts';
+import { registerVerify } from './commands/verify.ts';
+import { VERSION } from './version.ts';
+
+/** Runs one command and sets the exit status of the process: 0 only on success. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('loupe')
+    .description('Visual inspection at the edge of the line: frames in over gRPC and MQTT, a verdict per part out.')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(add --help for what there is)');
+  registerServe(program);
+  registerDemo(program);
+  registerSend(program);
+  registerResults(program);
+  registerVerify(program);
+  registerDoctor(program);
+  registerConfig(program);
+  registerDataset(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function report(error: unknown): number {
+  // Commander has written its own message (or the help that was asked for) by now.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof CommandError) {
+    if (error.message !== '') process.stderr.write(`loupe: ${error.message}\n`);
+    return error.status;
+  }
+  process.stderr.write(`loupe: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT.software;
+}
