@@ -114,7 +114,9 @@ export function invalidRequest(message: string): Refusal {
 
 /** `value` as it may stand in a message: quoted, escaped, short. */
 export function quote(value: string): string {
-  return value.length <= 48 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 48))}… (${value.length} characters)`;
+  return value.length <= 48
+    ? JSON.stringify(value)
+    : `${JSON.stringify(value.slice(0, 48))}… (${value.length} characters)`;
 }
 
 function brokenId(field: string, maxLength: number, value: string): BrokenRule {

@@ -13,7 +13,14 @@ export const PROTO_FOLDER = fileURLToPath(new URL('../../../proto/', import.meta
 
 export const SERVICE_NAME = 'inspection.v1.InspectionService';
 
-const OPTIONS = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true, includeDirs: [PROTO_FOLDER] };
+const OPTIONS = {
+  keepCase: true,
+  longs: String,
+  enums: String,
+  defaults: true,
+  oneofs: true,
+  includeDirs: [PROTO_FOLDER],
+};
 
 export const inspectionPackage: PackageDefinition = loadSync('inspection/v1/inspection.proto', OPTIONS);
 export const rpcPackage: PackageDefinition = loadSync('google/rpc/status.proto', OPTIONS);
