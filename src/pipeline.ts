@@ -198,7 +198,8 @@ export class Pipeline implements Inspector {
 
     const expiresAtMono = deadlineOf(frame, camera);
     const decision = await this.decide(frame, camera, expiresAtMono, options.signal, notes);
-    await turn.wait(expiresAtMono - clock.mono());
+    // Inspections are recorded in the order of their frames; that a part was not inspected is said at once.
+    if (decision.verdict !== 'UNINSPECTED') await turn.wait(expiresAtMono - clock.mono());
     const recordedFrom = clock.mono();
     const deliveries = [...(this.parts.publishes ? [RESULT_TOPIC] : []), ...(options.deliveries ?? [])];
     const recording = ledger.record(decision, frame.image, deliveries);

@@ -16,7 +16,10 @@ export function registerConfig(program: Command): void {
         return;
       }
       const config = await configFrom(options);
-      const shown = { ...config, auth: { tokens: config.auth.tokens.map((t) => (t.token === null ? t : { ...t, token: '…' })) } };
+      const shown = {
+        ...config,
+        auth: { tokens: config.auth.tokens.map((t) => (t.token === null ? t : { ...t, token: '…' })) },
+      };
       process.stdout.write(options.json === true ? `${JSON.stringify(shown)}\n` : stringify(shown));
     });
 }

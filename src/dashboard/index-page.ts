@@ -19,5 +19,7 @@ const PAGE = `<!doctype html>
 `;
 
 export function addIndexPage(server: FastifyInstance): void {
-  server.get('/', { config: { right: 'open' } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
+  server.get('/', { config: { right: 'open' } }, (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(PAGE),
+  );
 }

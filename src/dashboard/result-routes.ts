@@ -90,7 +90,13 @@ export function addResultRoutes(server: FastifyInstance, ports: ResultRoutesPort
   server.get<{ Params: { id: string } }>('/api/v1/results/:id/image', read, async (request, reply) => {
     const result = await found(ports, request.params.id);
     const file = ports.imageFile(result);
-    const size = file === null ? null : await stat(file).then((found) => found.size, () => null);
+    const size =
+      file === null
+        ? null
+        : await stat(file).then(
+            (found) => found.size,
+            () => null,
+          );
     if (file === null || size === null) {
       throw new LoupeError('result_not_found', `no image is kept of result ${result.resultId}`);
     }

@@ -82,7 +82,10 @@ export class HttpServer {
   private addGuards(): void {
     this.server.addHook('onRequest', async (request) => {
       if (this.options.isLoopback && !LOOPBACK_HOST.test(request.headers.host ?? '')) {
-        throw new LoupeError('permission_denied', 'expected a Host header of this machine (localhost, 127.0.0.1, [::1])');
+        throw new LoupeError(
+          'permission_denied',
+          'expected a Host header of this machine (localhost, 127.0.0.1, [::1])',
+        );
       }
       const right = request.routeOptions.config.right ?? 'admin';
       if (right === 'open') return;
@@ -96,7 +99,9 @@ export class HttpServer {
       reply.headers(SECURITY_HEADERS);
     });
     this.server.setNotFoundHandler({}, (request, reply) =>
-      reply.code(404).send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`)),
+      reply
+        .code(404)
+        .send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`)),
     );
     this.server.setErrorHandler((error, _request, reply) => {
       const known = knownError(error);

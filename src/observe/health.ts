@@ -48,7 +48,10 @@ export function assess(facts: HealthFacts): Health {
       degraded.push({ part: 'engine', detail: `${model}: ${count} engines are at work` });
     }
     if (engines.degraded !== null) {
-      degraded.push({ part: 'engine', detail: `${model} runs on ${engines.provider ?? 'nothing'}: ${engines.degraded}` });
+      degraded.push({
+        part: 'engine',
+        detail: `${model} runs on ${engines.provider ?? 'nothing'}: ${engines.degraded}`,
+      });
     }
   }
   if (facts.broker !== null && !facts.broker.isConnected) {

@@ -206,7 +206,13 @@ export class Metrics {
     this.lastFrame.set({ camera }, frame.receivedAt / 1000);
   }
 
-  frameFinished(frame: Frame, outcome: Outcome, batchSize: number | null, recordMs: number | null, tookMs: number): void {
+  frameFinished(
+    frame: Frame,
+    outcome: Outcome,
+    batchSize: number | null,
+    recordMs: number | null,
+    tookMs: number,
+  ): void {
     const camera = this.label(frame.cameraId);
     this.frames.inc({ camera, model: modelLabel(outcome), outcome: outcomeLabel(outcome) });
     if (outcome.kind === 'refused') {
@@ -306,8 +312,12 @@ export class Metrics {
       }
       g.set({ camera: 'other' }, Math.max(0, sources.queue().frames - listed));
     });
-    gauge('inspection_queue_bytes', 'Bytes of frames that wait for an engine.', [], (g) => g.set(sources.queue().bytes));
-    gauge('inspection_queue_limit', 'Frames that may wait, over all cameras.', [], (g) => g.set(options.queueLimit.frames));
+    gauge('inspection_queue_bytes', 'Bytes of frames that wait for an engine.', [], (g) =>
+      g.set(sources.queue().bytes),
+    );
+    gauge('inspection_queue_limit', 'Frames that may wait, over all cameras.', [], (g) =>
+      g.set(options.queueLimit.frames),
+    );
     this.addModels(gauge, sources);
     this.addStore(gauge, sources);
   }
@@ -345,7 +355,9 @@ export class Metrics {
     gauge('inspection_store_writable', '1 while the store takes rows.', [], (g) =>
       g.set(sources.store().isWritable ? 1 : 0),
     );
-    gauge('inspection_store_pending', 'Frames decided and not yet committed.', [], (g) => g.set(sources.store().pending));
+    gauge('inspection_store_pending', 'Frames decided and not yet committed.', [], (g) =>
+      g.set(sources.store().pending),
+    );
     gauge('inspection_ledger_rows', 'Rows in the ledger.', [], (g) => g.set(sources.store().lastLedgerSeq));
     gauge('inspection_store_bytes', 'Bytes on disk.', ['kind'], (g) => {
       for (const [kind, bytes] of Object.entries(sources.store().bytes)) g.set({ kind }, bytes);
