@@ -5,7 +5,7 @@ import type { Config } from './config/schema.ts';
 import { cudaProviderMissing } from './engine/cuda.ts';
 import { EnginePool, type PoolEvent, type PoolOptions, type TaskSource } from './engine/pool.ts';
 import type { EnginesHealth } from './observe/health.ts';
-import type { ModelState } from './observe/metrics.ts';
+import type { ModelState } from './observe/scraped-gauges.ts';
 import { loadModelPackage, resolveVersion } from './model-repository/package.ts';
 import type { ActiveRecipe } from './pipeline.ts';
 

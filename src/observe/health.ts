@@ -15,8 +15,6 @@ export interface HealthFacts {
   readonly isStopping: boolean;
   readonly storeUnavailable: string | null;
   readonly engines: readonly EnginesHealth[];
-  /** Recipes whose model could not be loaded. */
-  readonly brokenRecipes: readonly { readonly recipe: string; readonly detail: string }[];
   /** Null where no broker is used. */
   readonly broker: { readonly isConnected: boolean; readonly detail: string | null } | null;
 }

@@ -9,6 +9,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { RefusalCode, UninspectedReason } from '../errors.ts';
 import type { CameraId, Frame, Transport } from '../frame/frame.ts';
 import type { Outcome, RecordedResult } from '../frame/verdict.ts';
+import { addScrapedGauges, type MetricsOptions, type MetricsSources } from './scraped-gauges.ts';
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10];
 const PROBABILITY = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
@@ -16,43 +17,6 @@ const BATCH = [1, 2, 4, 8, 16, 32, 64];
 const MAX_CAMERA_LABELS = 48;
 
 export type OutcomeLabel = 'pass' | 'fail' | 'review' | 'uninspected' | 'duplicate' | 'refused';
-
-export interface ModelState {
-  readonly model: string;
-  readonly version: string;
-  readonly sha256: string;
-  readonly provider: string | null;
-  readonly isDegraded: boolean;
-  readonly enginesReady: number;
-  readonly goldenMaxError: number | null;
-}
-
-/** Read at scrape time. */
-export interface MetricsSources {
-  framesInFlight(): number;
-  queue(): { readonly frames: number; readonly bytes: number };
-  queueOf(cameraId: CameraId): number;
-  models(): readonly ModelState[];
-  store(): {
-    readonly isWritable: boolean;
-    readonly pending: number;
-    readonly lastLedgerSeq: number;
-    readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
-    readonly diskFreeBytes: number;
-  };
-  /** Null where nothing is published. */
-  outbox(): { readonly items: number; readonly oldestSeconds: number } | null;
-  /** Null where there is no MQTT at all. */
-  mqttConnected(): boolean | null;
-  isReady(): boolean;
-}
-
-export interface MetricsOptions {
-  readonly version: string;
-  readonly site: string;
-  readonly cameras: readonly CameraId[];
-  readonly queueLimit: { readonly frames: number; readonly bytes: number };
-}
 
 export class Metrics {
   readonly contentType: string;
@@ -191,7 +155,7 @@ export class Metrics {
       help: 'Retained messages on frame topics, which are never inspected.',
       registers,
     });
-    this.addScraped(options, sources);
+    addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
   }
 
@@ -283,109 +247,7 @@ export class Metrics {
   private observeStage(stage: 'queue' | 'decode' | 'infer' | 'record', ms: number | null): void {
     if (ms !== null) this.stages.observe({ stage }, ms / 1000);
   }
-
-  private addScraped(options: MetricsOptions, sources: MetricsSources): void {
-    const gauge = <L extends string>(name: string, help: string, labelNames: L[], collect: (gauge: Gauge<L>) => void) =>
-      new Gauge<L>({
-        name,
-        help,
-        labelNames,
-        registers: [this.registry],
-        collect() {
-          this.reset();
-          collect(this);
-        },
-      });
-    gauge('inspection_build_info', 'Version and site, always 1.', ['version', 'site'], (g) =>
-      g.set({ version: options.version, site: options.site }, 1),
-    );
-    gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
-    gauge('inspection_frames_in_flight', 'Frames received and not yet answered.', [], (g) =>
-      g.set(sources.framesInFlight()),
-    );
-    gauge('inspection_queue_depth', 'Frames of a camera that wait for an engine.', ['camera'], (g) => {
-      let listed = 0;
-      for (const camera of this.labelled) {
-        const depth = sources.queueOf(camera as CameraId);
-        listed += depth;
-        g.set({ camera }, depth);
-      }
-      g.set({ camera: 'other' }, Math.max(0, sources.queue().frames - listed));
-    });
-    gauge('inspection_queue_bytes', 'Bytes of frames that wait for an engine.', [], (g) =>
-      g.set(sources.queue().bytes),
-    );
-    gauge('inspection_queue_limit', 'Frames that may wait, over all cameras.', [], (g) =>
-      g.set(options.queueLimit.frames),
-    );
-    this.addModels(gauge, sources);
-    this.addStore(gauge, sources);
-  }
-
-  private addModels(gauge: AddGauge, sources: MetricsSources): void {
-    const each = (set: (state: ModelState) => void) => sources.models().forEach(set);
-    gauge(
-      'inspection_model_info',
-      'Models that serve, always 1. provider is empty while no engine is at work.',
-      ['model', 'version', 'sha256', 'provider'],
-      (g) =>
-        each(({ model, version, sha256, provider }) => g.set({ model, version, sha256, provider: provider ?? '' }, 1)),
-    );
-    gauge('inspection_engines_ready', 'Engine processes at work.', ['model'], (g) =>
-      each(({ model, enginesReady }) => g.set({ model }, enginesReady)),
-    );
-    gauge(
-      'inspection_execution_provider_degraded',
-      '1 while a model runs on another provider than wanted (a GPU that fell back to the CPU).',
-      ['model'],
-      (g) => each(({ model, isDegraded }) => g.set({ model }, isDegraded ? 1 : 0)),
-    );
-    gauge(
-      'inspection_golden_check_max_abs_error',
-      'Largest difference from a recorded golden probability at the last start of an engine.',
-      ['model'],
-      (g) =>
-        each(({ model, goldenMaxError }) => {
-          if (goldenMaxError !== null) g.set({ model }, goldenMaxError);
-        }),
-    );
-  }
-
-  private addStore(gauge: AddGauge, sources: MetricsSources): void {
-    gauge('inspection_store_writable', '1 while the store takes rows.', [], (g) =>
-      g.set(sources.store().isWritable ? 1 : 0),
-    );
-    gauge('inspection_store_pending', 'Frames decided and not yet committed.', [], (g) =>
-      g.set(sources.store().pending),
-    );
-    gauge('inspection_ledger_rows', 'Rows in the ledger.', [], (g) => g.set(sources.store().lastLedgerSeq));
-    gauge('inspection_store_bytes', 'Bytes on disk.', ['kind'], (g) => {
-      for (const [kind, bytes] of Object.entries(sources.store().bytes)) g.set({ kind }, bytes);
-    });
-    gauge('inspection_disk_free_bytes', 'Bytes free on the disk of the store.', [], (g) =>
-      g.set(sources.store().diskFreeBytes),
-    );
-    gauge('inspection_outbox_depth', 'Results that wait for a broker.', [], (g) => {
-      const outbox = sources.outbox();
-      if (outbox !== null) g.set(outbox.items);
-    });
-    gauge('inspection_outbox_oldest_seconds', 'Age of the oldest result that waits for a broker.', [], (g) => {
-      const outbox = sources.outbox();
-      if (outbox !== null) g.set(outbox.oldestSeconds);
-    });
-    gauge('inspection_mqtt_connected', '1 while the broker is reached.', [], (g) => {
-      const isConnected = sources.mqttConnected();
-      if (isConnected !== null) g.set(isConnected ? 1 : 0);
-    });
-  }
 }
-
-type AddGauge = <L extends string>(
-  name: string,
-  help: string,
-  labelNames: L[],
-  collect: (gauge: Gauge<L>) => void,
-) => Gauge<L>;
 
 function modelLabel(outcome: Outcome): string {
   return outcome.kind === 'answered' && !outcome.duplicate ? (outcome.result.model?.name ?? '') : '';

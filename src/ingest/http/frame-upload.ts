@@ -1,0 +1,95 @@
+/** Frames by HTTP, for debugging and for folders: the body is the image file, the names stand in the query. */
+
+import type { FastifyInstance } from 'fastify';
+import { describeError, LoupeError, RETRY_AFTER_MS } from '../../errors.ts';
+import { resultJson } from '../../frame/result-json.ts';
+import { type Clock, type FrameDraft, takeIn } from '../intake.ts';
+import type { CountRefused, Inspector } from '../ports.ts';
+
+export interface FrameUploadPorts {
+  readonly inspector: Inspector;
+  readonly countRefused: CountRefused;
+  readonly clock: Clock;
+}
+
+const NAMES = [
+  'camera_id',
+  'frame_id',
+  'sequence',
+  'captured_at',
+  'part_id',
+  'job_id',
+  'product_id',
+  'meas_id',
+  'recipe_id',
+  'max_wait_ms',
+  'simulated',
+] as const;
+type Name = (typeof NAMES)[number];
+
+/**
+ * `POST /api/v1/frames?camera_id=cam-1&frame_id=4711`, body: the image file. Answers the recorded result; a frame that could
+ * not be inspected is answered 200 with UNINSPECTED, or with the status of its reason where the image itself is to blame.
+ */
+export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts): void {
+  void server.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.post('/api/v1/frames', { config: { right: 'ingest' } }, async (request, reply) => {
+      const draft = draftOf(request.query, request.body);
+      const intake = draft instanceof LoupeError ? draft : takeIn(draft, 'http', ports.clock);
+      if (intake instanceof LoupeError || intake.kind === 'refused') {
+        ports.countRefused('http', 'invalid_request');
+        throw intake instanceof LoupeError ? intake : new LoupeError(intake.code, intake.message);
+      }
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const outcome = await ports.inspector.inspect(intake.frame, { signal: gone.signal });
+      if (outcome.kind === 'refused') {
+        const { retry } = describeError(outcome.code);
+        if (retry) reply.header('retry-after', Math.ceil(RETRY_AFTER_MS / 1000));
+        throw new LoupeError(outcome.code, outcome.message);
+      }
+      const { result, duplicate } = outcome;
+      const status = result.reason === null ? 200 : describeError(result.reason).http;
+      return reply.code(status).send(resultJson(result, duplicate));
+    });
+  });
+}
+
+function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
+  const given = new Map<Name, string>();
+  for (const [key, value] of Object.entries(query ?? {})) {
+    const name = NAMES.find((candidate) => candidate === key);
+    if (name === undefined || typeof value !== 'string') {
+      return new LoupeError(
+        'invalid_request',
+        `expected the query names ${NAMES.join(', ')}, each once; got "${key.slice(0, 48)}"`,
+      );
+    }
+    given.set(name, value);
+  }
+  const text = (name: Name) => given.get(name) ?? null;
+  const sequence = text('sequence');
+  if (sequence !== null && !/^\d{1,19}$/.test(sequence)) {
+    return new LoupeError('invalid_request', 'sequence: expected a whole number');
+  }
+  const capturedAt = text('captured_at');
+  const maxWaitMs = text('max_wait_ms');
+  return {
+    cameraId: text('camera_id') ?? '',
+    frameId: text('frame_id'),
+    sequence: sequence === null ? null : BigInt(sequence),
+    capturedAt: capturedAt === null ? null : Date.parse(capturedAt),
+    partId: text('part_id'),
+    jobId: text('job_id'),
+    productId: text('product_id'),
+    measId: text('meas_id'),
+    recipeId: text('recipe_id'),
+    roi: null,
+    maxWaitMs: maxWaitMs === null ? null : Number(maxWaitMs),
+    tags: {},
+    isSimulated: text('simulated') === 'true',
+    image: { kind: 'encoded', bytes: body instanceof Uint8Array ? body : new Uint8Array(0) },
+  };
+}

@@ -1,0 +1,160 @@
+/** Gauges that are read from their source at each scrape, so that they are never stale and never counted twice. */
+
+import { Gauge, type Registry } from 'prom-client';
+import type { CameraId } from '../frame/frame.ts';
+
+export interface ModelState {
+  readonly model: string;
+  readonly version: string;
+  readonly sha256: string;
+  readonly provider: string | null;
+  readonly isDegraded: boolean;
+  readonly enginesReady: number;
+  readonly goldenMaxError: number | null;
+}
+
+/** Read at scrape time. */
+export interface MetricsSources {
+  framesInFlight(): number;
+  queue(): { readonly frames: number; readonly bytes: number };
+  queueOf(cameraId: CameraId): number;
+  models(): readonly ModelState[];
+  store(): {
+    readonly isWritable: boolean;
+    readonly pending: number;
+    readonly lastLedgerSeq: number;
+    readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
+    readonly diskFreeBytes: number;
+  };
+  /** Null where nothing is published. */
+  outbox(): { readonly items: number; readonly oldestSeconds: number } | null;
+  /** Null where there is no MQTT at all. */
+  mqttConnected(): boolean | null;
+  isReady(): boolean;
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly site: string;
+  readonly cameras: readonly CameraId[];
+  readonly queueLimit: { readonly frames: number; readonly bytes: number };
+}
+
+/** @param labelled the cameras that have a label of their own; all others are `other` */
+export function addScrapedGauges(
+  registry: Registry,
+  labelled: readonly CameraId[],
+  options: MetricsOptions,
+  sources: MetricsSources,
+): void {
+  const gauge: AddGauge = (name, help, labelNames, collect) => {
+    // prom-client keeps what is registered; nobody else needs the object.
+    void new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  };
+  gauge('inspection_build_info', 'Version and site, always 1.', ['version', 'site'], (g) =>
+    g.set({ version: options.version, site: options.site }, 1),
+  );
+  gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
+  addQueue(gauge, labelled, options, sources);
+  addModels(gauge, sources);
+  addStore(gauge, sources);
+  addOutbox(gauge, sources);
+}
+
+type AddGauge = <L extends string>(
+  name: string,
+  help: string,
+  labelNames: L[],
+  collect: (gauge: Gauge<L>) => void,
+) => void;
+
+function addQueue(
+  gauge: AddGauge,
+  labelled: readonly CameraId[],
+  options: MetricsOptions,
+  sources: MetricsSources,
+): void {
+  gauge('inspection_frames_in_flight', 'Frames received and not yet answered.', [], (g) =>
+    g.set(sources.framesInFlight()),
+  );
+  gauge('inspection_queue_depth', 'Frames of a camera that wait for an engine.', ['camera'], (g) => {
+    let listed = 0;
+    for (const camera of labelled) {
+      const depth = sources.queueOf(camera);
+      listed += depth;
+      g.set({ camera }, depth);
+    }
+    g.set({ camera: 'other' }, Math.max(0, sources.queue().frames - listed));
+  });
+  gauge('inspection_queue_bytes', 'Bytes of frames that wait for an engine.', [], (g) => g.set(sources.queue().bytes));
+  gauge('inspection_queue_limit', 'Frames that may wait, over all cameras.', [], (g) =>
+    g.set(options.queueLimit.frames),
+  );
+}
+
+function addModels(gauge: AddGauge, sources: MetricsSources): void {
+  const each = (set: (state: ModelState) => void) => sources.models().forEach(set);
+  gauge(
+    'inspection_model_info',
+    'Models that serve, always 1. provider is empty while no engine is at work.',
+    ['model', 'version', 'sha256', 'provider'],
+    (g) =>
+      each(({ model, version, sha256, provider }) => g.set({ model, version, sha256, provider: provider ?? '' }, 1)),
+  );
+  gauge('inspection_engines_ready', 'Engine processes at work.', ['model'], (g) =>
+    each(({ model, enginesReady }) => g.set({ model }, enginesReady)),
+  );
+  gauge(
+    'inspection_execution_provider_degraded',
+    '1 while a model runs on another provider than wanted (a GPU that fell back to the CPU).',
+    ['model'],
+    (g) => each(({ model, isDegraded }) => g.set({ model }, isDegraded ? 1 : 0)),
+  );
+  gauge(
+    'inspection_golden_check_max_abs_error',
+    'Largest difference from a recorded golden probability at the last start of an engine.',
+    ['model'],
+    (g) =>
+      each(({ model, goldenMaxError }) => {
+        if (goldenMaxError !== null) g.set({ model }, goldenMaxError);
+      }),
+  );
+}
+
+function addStore(gauge: AddGauge, sources: MetricsSources): void {
+  gauge('inspection_store_writable', '1 while the store takes rows.', [], (g) =>
+    g.set(sources.store().isWritable ? 1 : 0),
+  );
+  gauge('inspection_store_pending', 'Frames decided and not yet committed.', [], (g) => g.set(sources.store().pending));
+  gauge('inspection_ledger_rows', 'Rows in the ledger.', [], (g) => g.set(sources.store().lastLedgerSeq));
+  gauge('inspection_store_bytes', 'Bytes on disk.', ['kind'], (g) => {
+    for (const [kind, bytes] of Object.entries(sources.store().bytes)) g.set({ kind }, bytes);
+  });
+  gauge('inspection_disk_free_bytes', 'Bytes free on the disk of the store.', [], (g) =>
+    g.set(sources.store().diskFreeBytes),
+  );
+}
+
+function addOutbox(gauge: AddGauge, sources: MetricsSources): void {
+  gauge('inspection_outbox_depth', 'Results that wait for a broker.', [], (g) => {
+    const outbox = sources.outbox();
+    if (outbox !== null) g.set(outbox.items);
+  });
+  gauge('inspection_outbox_oldest_seconds', 'Age of the oldest result that waits for a broker.', [], (g) => {
+    const outbox = sources.outbox();
+    if (outbox !== null) g.set(outbox.oldestSeconds);
+  });
+  gauge('inspection_mqtt_connected', '1 while the broker is reached.', [], (g) => {
+    const isConnected = sources.mqttConnected();
+    if (isConnected !== null) g.set(isConnected ? 1 : 0);
+  });
+}

@@ -1,0 +1,88 @@
+/** Reads the import lines: the borders of docs/architecture.md are what the code does. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SRC = new URL('../src/', import.meta.url).pathname;
+
+const STAGES = ['ingest', 'engine', 'model-repository', 'decide', 'record', 'publish', 'observe', 'dashboard'];
+/** What a stage may import beside itself and libraries. */
+const SHARED = ['frame', 'errors.ts', 'built-entry.ts'];
+
+/** A native or network library stands in these files or folders only. */
+const HOMES: Readonly<Record<string, readonly string[]>> = {
+  sharp: ['engine/decode.ts', 'demo/jpeg.ts'],
+  'onnxruntime-node': ['engine/session.ts'],
+  'better-sqlite3': ['record/database.ts'],
+  mqtt: ['ingest/mqtt/plant-client.ts', 'publish/mqtt-sink.ts', 'client/mqtt-sender.ts'],
+  aedes: ['ingest/mqtt/embedded-broker.ts'],
+  '@grpc/grpc-js': ['ingest/grpc/', 'client/grpc-sender.ts'],
+  'prom-client': ['observe/'],
+  pino: ['observe/log.ts'],
+  fastify: ['dashboard/', 'ingest/http/'],
+  commander: ['main.ts', 'commands/'],
+};
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const sources: Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => {
+    const text = readFileSync(path.join(SRC, file), 'utf8');
+    const imports = [...text.matchAll(/(?:from|import|import\()\s*'([^']+)'/g)].map(([, name = '']) => name);
+    return { file, text, imports };
+  });
+
+const folderOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? '') : file);
+const targetOf = (source: Source, name: string) => path.join(path.dirname(source.file), name);
+
+describe('the borders', () => {
+  it('finds the sources', () => {
+    expect(sources.length).toBeGreaterThan(50);
+  });
+
+  it('frame/ imports nothing but the error table', () => {
+    const outside = sources
+      .filter((source) => folderOf(source.file) === 'frame')
+      .flatMap((source) => source.imports.map((name) => (name.startsWith('.') ? targetOf(source, name) : name)))
+      .filter((target) => !target.startsWith('frame/') && target !== 'errors.ts');
+    expect(outside).toEqual([]);
+  });
+
+  it('a stage imports itself, the vocabulary and libraries, never another stage', () => {
+    const breaches = sources
+      .filter((source) => STAGES.includes(folderOf(source.file)))
+      .flatMap((source) =>
+        source.imports
+          .filter((name) => name.startsWith('.'))
+          .map((name) => folderOf(targetOf(source, name)))
+          .filter((to) => to !== folderOf(source.file) && !SHARED.includes(to))
+          .map((to) => `${source.file} -> ${to}`),
+      );
+    expect(breaches).toEqual([]);
+  });
+
+  it('each native or network library has one home', () => {
+    const breaches = sources.flatMap((source) =>
+      source.imports
+        .filter((name) => HOMES[name]?.some((home) => source.file.startsWith(home)) === false)
+        .map((name) => `${source.file} imports ${name}`),
+    );
+    expect(breaches).toEqual([]);
+  });
+
+  it('the environment is read by the command line, and handed on to engine children only', () => {
+    const readers = sources.filter((source) => source.text.includes('process.env')).map((source) => source.file);
+    expect(readers.sort()).toEqual(['commands/options.ts', 'engine/engine-process.ts']);
+  });
+
+  it('no file is longer than 400 lines, and there is no utils, helpers, manager or common', () => {
+    expect(sources.filter((source) => source.text.split('\n').length > 400).map((source) => source.file)).toEqual([]);
+    expect(sources.map((s) => s.file).filter((file) => /(utils?|helpers?|manager|common)[./]/.test(file))).toEqual([]);
+  });
+});

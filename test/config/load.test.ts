@@ -1,0 +1,138 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
+import { configurationReference } from '../../src/config/reference.ts';
+import { readSecrets } from '../../src/config/secrets.ts';
+
+async function fileOf(text: string): Promise<string> {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'loupe-config-')), 'loupe.yaml');
+  await writeFile(file, text);
+  return file;
+}
+
+const load = (file: string | null, env = {}, sets: string[] = []) => loadConfig({ file, env, sets });
+
+async function faultsOf(promise: Promise<unknown>): Promise<Record<string, string>> {
+  const error: unknown = await promise.then(
+    () => new Error('expected a ConfigError'),
+    (error: unknown) => error,
+  );
+  if (!(error instanceof ConfigError)) throw error;
+  return Object.fromEntries(error.faults.map(({ path, message }) => [path, message]));
+}
+
+describe('the configuration', () => {
+  it('takes the command line over the environment over the file', async () => {
+    const file = await fileOf('grpc: {listen: 127.0.0.1:1}\nhttp: {listen: 127.0.0.1:2}\nsite: a\n');
+    const env = { LOUPE_GRPC__LISTEN: '127.0.0.1:3', LOUPE_HTTP__LISTEN: '127.0.0.1:4', PATH: 'x' };
+    const config = await load(file, env, ['http.listen=127.0.0.1:5']);
+    expect([config.site, config.grpc.listen, config.http.listen]).toEqual(['a', '127.0.0.1:3', '127.0.0.1:5']);
+  });
+
+  it('reports all faults at once, each with its path', async () => {
+    const file = await fileOf(
+      'grcp: {}\ncameras: [{id: "a b"}, {id: c, recipe: nowhere}]\nstore: {durability: maybe}\n',
+    );
+    const faults = await faultsOf(load(file, { LOUPE_LOG__LEVEL: 'loud' }, ['limits.pixels=-1', 'nonsense']));
+    expect(Object.keys(faults).sort()).toEqual([
+      'cameras.0.id',
+      'grcp',
+      'limits.pixels',
+      'log.level',
+      'nonsense',
+      'store.durability',
+    ]);
+  });
+
+  it('checks that the parts fit each other', async () => {
+    const faults = await faultsOf(
+      load(null, {}, [
+        'cameras=[{id: a}, {id: a, recipe: nowhere, queue_bytes: 1048576}]',
+        'recipes.default={model: m, pass_below: 0.9, fail_above: 0.1}',
+        'recipes.half={model: m, pass_below: 0.9}',
+        'engine.batch_sizes=[4, 2]',
+        'mqtt.cert_file=x',
+      ]),
+    );
+    expect(Object.keys(faults).sort()).toEqual([
+      'cameras.1.id',
+      'cameras.1.queue_bytes',
+      'cameras.1.recipe',
+      'engine.batch_sizes',
+      'mqtt',
+      'recipes.default',
+      'recipes.half',
+    ]);
+  });
+
+  it('refuses to listen beyond this machine without TLS and credentials, and says how to do it', async () => {
+    for (const key of ['grpc', 'http', 'mqtt.embedded']) {
+      const faults = await faultsOf(load(null, {}, [`${key}.listen=0.0.0.0:7000`]));
+      expect(faults[`${key}.listen`]).toContain('auth.tokens');
+      expect(faults[`${key}.listen`]).toContain(`${key}.tls`);
+    }
+    const token = 'auth.tokens=[{name: line, token: 0123456789abcdefgh}]';
+    expect(Object.keys(await faultsOf(load(null, {}, ['grpc.listen=0.0.0.0:7000', token])))).toEqual(['grpc.listen']);
+    await load(null, {}, ['grpc.listen=0.0.0.0:7000', token, 'grpc.tls={cert_file: a, key_file: b}']);
+    await load(null, {}, ['grpc.listen=0.0.0.0:7000', token, 'grpc.trusted_network=true']);
+    await load(null, {}, ['mqtt.embedded.listen=0.0.0.0:7000', 'mqtt.url=mqtt://plant:1883']);
+  });
+
+  it('names a file that is missing, is no YAML or holds no mapping', async () => {
+    expect((await faultsOf(load('/nowhere/loupe.yaml')))['']).toContain('/nowhere/loupe.yaml');
+    expect((await faultsOf(load(await fileOf('a: [1'))))['']).toContain('is no YAML');
+    expect((await faultsOf(load(await fileOf('- 1'))))['']).toContain('expected a mapping');
+  });
+
+  it('never reaches into prototypes by its paths', async () => {
+    const faults = await faultsOf(load(null, {}, ['__proto__.polluted=1', 'constructor.prototype.polluted=1']));
+    expect(Object.keys(faults).length).toBeGreaterThan(0);
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it('is frozen to the bottom', async () => {
+    const config = await load(null);
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.store.images)).toBe(true);
+  });
+});
+
+describe('secrets', () => {
+  it('reads every file, or names every one it cannot read', async () => {
+    const secret = await fileOf('  0123456789abcdefgh\n');
+    const good = await load(null, {}, [`auth.tokens=[{name: line, token_file: ${secret}, rights: [ingest]}]`]);
+    expect((await readSecrets(good)).credentials).toEqual([
+      { name: 'line', token: '0123456789abcdefgh', rights: ['ingest'] },
+    ]);
+    const short = await fileOf('short');
+    const bad = await load(null, {}, [
+      `auth.tokens=[{name: a, token_file: /nowhere}, {name: b, token_file: ${short}}]`,
+      'grpc.tls={cert_file: /nowhere, key_file: /nowhere}',
+      'mqtt.password_file=/nowhere',
+    ]);
+    expect(Object.keys(await faultsOf(readSecrets(bad))).sort()).toEqual([
+      'auth.tokens.0.token_file',
+      'auth.tokens.1.token_file',
+      'grpc.tls.cert_file',
+      'grpc.tls.key_file',
+      'mqtt.password_file',
+    ]);
+  });
+});
+
+describe('the pages about the configuration', () => {
+  const root = new URL('../../', import.meta.url);
+
+  it('the example file parses to exactly the defaults, and names every key', async () => {
+    const example = new URL('deploy/loupe.example.yaml', root);
+    expect(await load(example.pathname)).toEqual(await load(null));
+    const text = await readFile(example, 'utf8');
+    for (const key of Object.keys(await load(null))) expect(text).toMatch(new RegExp(`^${key}:`, 'm'));
+  });
+
+  it('docs/configuration.md is what the schema says', async () => {
+    expect(await readFile(new URL('docs/configuration.md', root), 'utf8')).toBe(configurationReference());
+  });
+});

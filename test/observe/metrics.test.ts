@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import type { CameraId } from '../../src/frame/frame.ts';
+import type { Outcome } from '../../src/frame/verdict.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
+import type { MetricsSources } from '../../src/observe/scraped-gauges.ts';
+import { frameOf, recordedOf } from '../support/frames.ts';
+
+const sources: MetricsSources = {
+  framesInFlight: () => 3,
+  queue: () => ({ frames: 2, bytes: 99 }),
+  queueOf: () => 1,
+  models: () => [
+    {
+      model: 'm',
+      version: '1',
+      sha256: 'abc',
+      provider: 'cpu',
+      isDegraded: true,
+      enginesReady: 2,
+      goldenMaxError: 0.001,
+    },
+  ],
+  store: () => ({
+    isWritable: true,
+    pending: 0,
+    lastLedgerSeq: 7,
+    bytes: { db: 1, wal: 2, images: 3 },
+    diskFreeBytes: 4,
+  }),
+  outbox: () => ({ items: 5, oldestSeconds: 6 }),
+  mqttConnected: () => false,
+  isReady: () => true,
+};
+
+const metricsOf = (cameras: string[] = ['cam-1']) =>
+  new Metrics(
+    { version: '1.2.3', site: 'here', cameras: cameras as CameraId[], queueLimit: { frames: 256, bytes: 1 } },
+    sources,
+  );
+
+const answer = (over = {}, duplicate = false): Outcome => ({ kind: 'answered', result: recordedOf(over), duplicate });
+
+const seriesOf = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+
+describe('the metrics', () => {
+  it('balance: received is the sum of all outcomes', async () => {
+    const metrics = metricsOf();
+    const outcomes: Outcome[] = [
+      answer(),
+      answer({ verdict: 'FAIL' }),
+      answer({ verdict: 'REVIEW' }),
+      answer({ verdict: 'UNINSPECTED', reason: 'bad_image', model: null, defectProbability: null }),
+      answer({}, true),
+      { kind: 'refused', code: 'store_unavailable', message: '' },
+    ];
+    for (const outcome of outcomes) {
+      metrics.frameReceived(frameOf());
+      metrics.frameFinished(frameOf(), outcome, 1, 2, 10);
+    }
+    const text = await metrics.render();
+    for (const line of [
+      'inspection_frames_received_total{camera="cam-1",transport="grpc_unary"} 6',
+      'inspection_frames_total{camera="cam-1",model="test",outcome="pass"} 1',
+      'inspection_frames_total{camera="cam-1",model="test",outcome="fail"} 1',
+      'inspection_frames_total{camera="cam-1",model="test",outcome="review"} 1',
+      'inspection_frames_total{camera="cam-1",model="",outcome="uninspected"} 1',
+      'inspection_frames_total{camera="cam-1",model="",outcome="duplicate"} 1',
+      'inspection_frames_total{camera="cam-1",model="",outcome="refused"} 1',
+      'inspection_frames_uninspected_total{reason="bad_image"} 1',
+      'inspection_frames_refused_total{code="store_unavailable"} 1',
+      'inspection_duration_seconds_count{transport="grpc_unary"} 4',
+      'inspection_frames_in_flight 3',
+      'inspection_queue_depth{camera="cam-1"} 1',
+      'inspection_queue_depth{camera="other"} 1',
+      'inspection_model_info{model="m",version="1",sha256="abc",provider="cpu"} 1',
+      'inspection_execution_provider_degraded{model="m"} 1',
+      'inspection_outbox_depth 5',
+      'inspection_mqtt_connected 0',
+      'inspection_build_info{version="1.2.3",site="here"} 1',
+    ]) {
+      expect(seriesOf(text)).toContain(line);
+    }
+  });
+
+  it('stay below 1,000 series with 1,000 cameras listed and 100,000 that nobody knows', async () => {
+    const metrics = metricsOf(Array.from({ length: 1000 }, (_, i) => `camera-${i}`));
+    const before = seriesOf(await metrics.render()).length;
+    const outcomes: Outcome[] = [
+      answer(),
+      answer({ verdict: 'FAIL' }),
+      answer({ verdict: 'REVIEW' }),
+      answer({ verdict: 'UNINSPECTED', reason: 'queue_full', model: null }),
+      { kind: 'refused', code: 'internal', message: '' },
+    ];
+    for (let i = 0; i < 48; i++) {
+      for (const transport of ['grpc_unary', 'grpc_stream', 'mqtt', 'http'] as const) {
+        const frame = frameOf({ cameraId: `camera-${i}`, transport });
+        metrics.frameReceived(frame);
+        for (const outcome of outcomes) metrics.frameFinished(frame, outcome, 1, 1, 1);
+      }
+    }
+    metrics.frameReceived(frameOf({ cameraId: 'x' }));
+    metrics.frameFinished(frameOf({ cameraId: 'x' }), answer(), 1, 1, 1);
+    const full = seriesOf(await metrics.render()).length;
+    expect(full).toBeGreaterThan(before);
+    for (let i = 0; i < 100_000; i++) {
+      const frame = frameOf({ cameraId: `random-${i}`, imageSha256: '' });
+      metrics.frameReceived(frame);
+      metrics.frameFinished(frame, { kind: 'refused', code: 'too_many_cameras', message: '' }, null, null, 1);
+    }
+    const after = seriesOf(await metrics.render()).length;
+    expect(after - full).toBeLessThanOrEqual(2);
+    expect(after).toBeLessThanOrEqual(1000);
+  });
+});
