@@ -34,7 +34,7 @@ export interface WireMessage {
 export function serviceOf(contract: PackageDefinition, name: string): ServiceDefinition {
   const definition = contract[name];
   if (definition === undefined || 'format' in definition) throw new Error(`the contract has no service ${name}`);
-  return definition as ServiceDefinition;
+  return definition;
 }
 
 export function messageOf(contract: PackageDefinition, name: string): WireMessage {

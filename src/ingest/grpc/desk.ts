@@ -1,0 +1,92 @@
+/** What every method of the service shares: from a message as it came to the outcome of its frame. */
+
+import { asLoupeError, type ErrorCode, type RefusalCode } from '../../errors.ts';
+import type { Outcome, Refusal } from '../../frame/verdict.ts';
+import { type Clock, type IntakeLimits, invalidRequest, takeIn } from '../intake.ts';
+import type { Authorize, CountRefused, Inspector, ResultsReader } from '../ports.ts';
+import { draftFrom } from '../wire/request.ts';
+import type { Arrival } from './definition.ts';
+
+export interface GrpcPorts {
+  readonly inspector: Inspector;
+  readonly results: ResultsReader;
+  readonly authorize: Authorize;
+  readonly countRefused: CountRefused;
+}
+
+export interface DeskOptions {
+  readonly maxMessageBytes: number;
+  readonly intakeLimits: IntakeLimits;
+  readonly clock: Clock;
+}
+
+export interface Patience {
+  /** Aborted when nobody waits any longer. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970 until which the caller waits; Infinity where it set no end. */
+  readonly deadline: number;
+}
+
+export class Desk {
+  readonly ports: GrpcPorts;
+  private readonly options: DeskOptions;
+
+  constructor(ports: GrpcPorts, options: DeskOptions) {
+    this.ports = ports;
+    this.options = options;
+  }
+
+  /** Never rejects. Frames are handed to the inspector before this returns, so their order is the order of the calls. */
+  async inspect(arrival: Arrival, transport: 'grpc_unary' | 'grpc_stream', patience: Patience): Promise<Outcome> {
+    const { ports, options } = this;
+    const intake = this.takeIn(arrival, transport, patience.deadline - options.clock.now());
+    if (intake.kind === 'refused') {
+      ports.countRefused(transport, intake.code);
+      return intake;
+    }
+    try {
+      return await ports.inspector.inspect(intake.frame, { signal: patience.signal });
+    } catch (error) {
+      // A bug behind the port. The sender must hear of it, and the other frames of its stream must not suffer.
+      return this.refuse(transport, 'internal', asLoupeError(error).message);
+    }
+  }
+
+  /** A request that the pipeline never sees. */
+  refuse(transport: 'grpc_unary' | 'grpc_stream', code: RefusalCode, message: string): Refusal {
+    this.ports.countRefused(transport, code);
+    return { kind: 'refused', code, message };
+  }
+
+  private takeIn(arrival: Arrival, transport: 'grpc_unary' | 'grpc_stream', callerWaitsMs: number) {
+    const { maxMessageBytes, clock, intakeLimits } = this.options;
+    if (arrival.bytes > maxMessageBytes) {
+      const message = `expected a message of at most ${maxMessageBytes} bytes, got ${arrival.bytes}`;
+      return { kind: 'refused', code: 'message_too_large', message } as const;
+    }
+    if (arrival.kind === 'malformed') return invalidRequest(`expected a request in protobuf: ${arrival.detail}`);
+    if (arrival.request === null) return invalidRequest('expected a frame, got an empty message');
+    const decoded = draftFrom(arrival.request);
+    if (decoded.kind === 'refused') return decoded;
+    const { draft } = decoded;
+    const asked = draft.maxWaitMs === null || draft.maxWaitMs === 0 ? Number.POSITIVE_INFINITY : draft.maxWaitMs;
+    const maxWaitMs = Math.max(1, Math.min(asked, callerWaitsMs));
+    const patient = { ...draft, maxWaitMs: Number.isFinite(maxWaitMs) ? maxWaitMs : null };
+    return takeIn(patient, transport, clock, intakeLimits);
+  }
+}
+
+/** Milliseconds since 1970, or Infinity. */
+export function deadlineOf(call: { getDeadline(): Date | number }): number {
+  return Number(call.getDeadline());
+}
+
+/** What a caller without the right is told. */
+export function explainDenial(
+  code: Extract<ErrorCode, 'unauthenticated' | 'permission_denied'>,
+  right: string,
+): string {
+  return code === 'unauthenticated'
+    ? `expected metadata "authorization: Bearer <token>" with a token that may ${right}`
+    : `this token has no right to ${right}`;
+}

@@ -1,0 +1,159 @@
+/**
+ * Frames in and verdicts out over gRPC: the inspection service, standard health and reflection on one port.
+ *
+ *   start: bind ─> serve          stop: not serving ─> no new frames ─> answers out ─> streams ended ─> port closed
+ */
+
+import { loadSync } from '@grpc/proto-loader';
+import type { Server } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
+import { inspectionPackage, SERVICE_NAME } from '../wire/contract.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { type Handlers, inspectionService, type InspectStreamCall, tokenOf } from './definition.ts';
+import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
+import { bind, createServer, credentialsOf, type GrpcTls, shutDown } from './http2-server.ts';
+import { InspectStream } from './inspect-stream.ts';
+import { statusOf } from './status.ts';
+import { getResult, inspectOne } from './unary-calls.ts';
+import { watchResults } from './watch-results.ts';
+
+export interface GrpcSourceOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls: GrpcTls | null;
+  /** Largest message accepted. */
+  readonly maxMessageBytes: number;
+  /** Frames of one stream that may be under way; default 32. */
+  readonly maxFramesPerStream?: number;
+  /** Bytes of frames under way on all streams; default eight messages of the largest size. */
+  readonly maxStreamBytes?: number;
+  readonly intakeLimits?: IntakeLimits;
+  readonly clock?: Clock;
+  readonly onEvent?: (event: GrpcEvent) => void;
+}
+
+export type GrpcEvent =
+  | { readonly kind: 'grpc_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
+  | { readonly kind: 'grpc_stopped'; readonly wasForced: boolean }
+  /** A bug: the call was answered with `internal`. */
+  | { readonly kind: 'grpc_call_failed'; readonly method: string; readonly error: unknown };
+
+const OWN_SERVICES = ['', SERVICE_NAME] as const;
+const MAX_FRAMES_PER_STREAM = 32;
+const BUDGET_MESSAGES = 8;
+
+export class GrpcSource {
+  private readonly options: GrpcSourceOptions;
+  private readonly desk: Desk;
+  private readonly budget: ByteBudget;
+  private readonly health = new HealthImplementation();
+  private readonly known = new Set<string>(OWN_SERVICES);
+  private readonly streams = new Set<InspectStream>();
+  private readonly stopping = new AbortController();
+  private server: Server | undefined;
+  private starting: Promise<{ readonly port: number }> | undefined;
+  private ending: Promise<void> | undefined;
+
+  constructor(options: GrpcSourceOptions, ports: GrpcPorts) {
+    this.options = options;
+    const { clock = SYSTEM_CLOCK, intakeLimits = INTAKE_LIMITS, maxMessageBytes } = options;
+    this.desk = new Desk(ports, { clock, intakeLimits, maxMessageBytes });
+    this.budget = new ByteBudget(options.maxStreamBytes ?? maxMessageBytes * BUDGET_MESSAGES);
+    for (const service of OWN_SERVICES) this.health.setStatus(service, 'NOT_SERVING');
+  }
+
+  /** Opens the port. Health says NOT_SERVING until `setServing`. Rejects where the port cannot be had. */
+  start(): Promise<{ readonly port: number }> {
+    this.starting ??= this.open();
+    return this.starting;
+  }
+
+  /**
+   * What `grpc.health.v1` says.
+   * @param service '' for the whole, `inspection.v1.InspectionService`, or `model/<name>`
+   */
+  setServing(service: string, isServing: boolean): void {
+    this.known.add(service);
+    this.health.setStatus(service, isServing && !this.stopping.signal.aborted ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Takes no new frame, answers those under way, ends the streams, closes the port; cuts what is left after `graceMs`. */
+  stop(graceMs: number): Promise<void> {
+    this.ending ??= this.close(graceMs);
+    return this.ending;
+  }
+
+  private async open(): Promise<{ readonly port: number }> {
+    const { host, port, tls, maxMessageBytes } = this.options;
+    const server = createServer(maxMessageBytes);
+    server.addService(inspectionService(), this.handlers());
+    this.health.addToServer(server);
+    const healthPackage = loadSync(healthProtoPath);
+    new ReflectionService({ ...inspectionPackage, ...healthPackage }).addToServer(server);
+    const bound = await bind(server, host, port, credentialsOf(tls));
+    this.server = server;
+    this.options.onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });
+    return { port: bound };
+  }
+
+  private async close(graceMs: number): Promise<void> {
+    this.stopping.abort();
+    for (const service of this.known) this.health.setStatus(service, 'NOT_SERVING');
+    for (const stream of this.streams) stream.stop();
+    await this.starting?.catch(() => undefined);
+    if (this.server === undefined) return;
+    const { wasForced } = await shutDown(this.server, graceMs);
+    this.server = undefined;
+    this.options.onEvent?.({ kind: 'grpc_stopped', wasForced });
+  }
+
+  private handlers(): Handlers {
+    return {
+      Inspect: (call, callback) => {
+        if (this.stopping.signal.aborted) callback(this.refuseNew('grpc_unary'));
+        else this.guard('Inspect', inspectOne(this.desk, call, callback), callback);
+      },
+      InspectStream: (call) => this.openStream(call),
+      WatchResults: (call) => {
+        const report = (error: object) => call.emit('error', error);
+        this.guard('WatchResults', watchResults(this.desk, call, this.stopping.signal), report);
+      },
+      GetResult: (call, callback) => this.guard('GetResult', getResult(this.desk, call, callback), callback),
+    };
+  }
+
+  private openStream(call: InspectStreamCall): void {
+    const { authorize } = this.desk.ports;
+    const denied = authorize(tokenOf(call.metadata), 'ingest');
+    if (denied !== null) {
+      const refusal = this.desk.refuse('grpc_stream', denied, explainDenial(denied, 'ingest'));
+      call.emit('error', statusOf(refusal.code, refusal.message));
+      return;
+    }
+    if (this.stopping.signal.aborted) {
+      call.emit('error', this.refuseNew('grpc_stream'));
+      return;
+    }
+    const maxFrames = this.options.maxFramesPerStream ?? MAX_FRAMES_PER_STREAM;
+    const stream: InspectStream = new InspectStream(this.desk, call, maxFrames, this.budget, () =>
+      this.streams.delete(stream),
+    );
+    this.streams.add(stream);
+    stream.start();
+  }
+
+  private refuseNew(transport: 'grpc_unary' | 'grpc_stream') {
+    const refusal = this.desk.refuse(transport, 'shutting_down', 'the service is stopping');
+    return statusOf(refusal.code, refusal.message);
+  }
+
+  private guard(method: string, work: Promise<void>, answer: (error: ReturnType<typeof statusOf>) => void): void {
+    work.catch((error: unknown) => {
+      this.options.onEvent?.({ kind: 'grpc_call_failed', method, error });
+      answer(statusOf('internal', `${method} failed`));
+    });
+  }
+}
