@@ -1,0 +1,104 @@
+/** What the record stage is told, what it answers and what it reports. */
+
+import type { CameraId } from '../frame/frame.ts';
+import type { RecordedResult, Verdict } from '../frame/verdict.ts';
+import type { Durability } from './database.ts';
+
+export interface ImagePolicy {
+  readonly keep: 'all' | 'not_pass' | 'none';
+  /** With `not_pass`: the share of PASS images that is kept all the same, 0..1. */
+  readonly keepPassRatio: number;
+}
+
+export interface RetentionPolicy {
+  /** Images older than this go, whatever their verdict; null keeps them. */
+  readonly maxAgeDays: number | null;
+  /** What all images together may hold; null means no limit. */
+  readonly maxBytes: number | null;
+  /** Disk pressure: images go while the file system has less than this free. */
+  readonly minFreeBytes: number;
+}
+
+export type RemovalReason = 'age' | 'bytes' | 'disk_pressure';
+
+export type LedgerEvent =
+  | { readonly kind: 'opened'; readonly schemaBefore: number; readonly schema: number; readonly lastLedgerSeq: number }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'available'; readonly downMs: number }
+  | {
+      readonly kind: 'committed';
+      readonly rows: number;
+      readonly images: number;
+      readonly imageBytes: number;
+      readonly ms: number;
+    }
+  | { readonly kind: 'images_removed'; readonly reason: RemovalReason; readonly images: number; readonly bytes: number }
+  | { readonly kind: 'orphans_swept'; readonly files: number }
+  /** More files without a row than a crash can leave: somebody should look before they are deleted. */
+  | { readonly kind: 'orphans_left'; readonly files: number; readonly why: string }
+  | { readonly kind: 'outbox_dropped'; readonly items: number }
+  | { readonly kind: 'wal_truncated'; readonly bytes: number }
+  | { readonly kind: 'thread_died'; readonly thread: 'writer' | 'reader'; readonly detail: string };
+
+export interface LedgerOptions {
+  /** Store folder: ledger.db, lock.db and images/. Created when missing. */
+  readonly path: string;
+  readonly durability: Durability;
+  readonly images: ImagePolicy;
+  readonly retention: RetentionPolicy;
+  /** Records waiting for the writer; beyond it record() answers `unavailable`. */
+  readonly maxPending: number;
+  onEvent(event: LedgerEvent): void;
+}
+
+export type RecordOutcome =
+  | { readonly kind: 'recorded'; readonly result: RecordedResult }
+  /** The same camera, frame id and image had been recorded before. */
+  | { readonly kind: 'duplicate'; readonly result: RecordedResult }
+  /** The same camera and frame id had been recorded before, with other bytes. */
+  | { readonly kind: 'conflict'; readonly result: RecordedResult }
+  /** Nothing was recorded. */
+  | { readonly kind: 'unavailable'; readonly detail: string };
+
+export interface ResultsFilter {
+  readonly cameraId?: CameraId;
+  readonly verdict?: Verdict;
+}
+
+export interface ResultsQuery extends ResultsFilter {
+  /** received_at in [since, until), milliseconds since 1970. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Only rows with a ledgerSeq below this: where the page before ended. */
+  readonly before?: number;
+  /** 1..1000 */
+  readonly limit: number;
+}
+
+export interface Total {
+  readonly cameraId: CameraId;
+  readonly verdict: Verdict;
+  readonly rows: number;
+}
+
+export interface LedgerStatus {
+  readonly writable: boolean;
+  /** Why it is not writable, for a person. */
+  readonly reason: string | null;
+  /** Records that wait for their commit. */
+  readonly pending: number;
+  readonly lastLedgerSeq: number;
+  readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
+  readonly diskFreeBytes: number;
+}
+
+export interface OutboxItem {
+  /** Ascending in the order of commit. */
+  readonly id: number;
+  readonly cameraId: CameraId;
+  /** Null for the camera's own result topic. */
+  readonly topic: string | null;
+  readonly correlationData: Uint8Array | null;
+  readonly duplicate: boolean;
+  readonly result: RecordedResult;
+}

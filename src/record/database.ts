@@ -1,0 +1,148 @@
+/** The one importer of better-sqlite3: opening a store's files, migrating them, and telling its errors apart. */
+
+import SqliteDatabase from 'better-sqlite3';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MIGRATIONS, SCHEMA_VERSION } from './migrations/index.ts';
+
+export type Database = SqliteDatabase.Database;
+export type Statement<Parameters extends unknown[], Row = unknown> = SqliteDatabase.Statement<Parameters, Row>;
+
+export type Durability = 'full' | 'normal';
+
+/** 'LOUP': marks the file as a ledger of this program. */
+const APPLICATION_ID = 0x4c4f5550;
+const BUSY_TIMEOUT_MS = 5000;
+const LOCK_TIMEOUT_MS = 2000;
+/** What a checkpointed WAL file may keep on disk. */
+export const MAX_WAL_BYTES = 64 * 1024 * 1024;
+
+export const databasePath = (store: string) => join(store, 'ledger.db');
+
+/** A store that no waiting will open: another process has it, it is not ours, newer than ours, or damaged. */
+export class StoreRefusedError extends Error {
+  override readonly name = 'StoreRefusedError';
+}
+
+/** The SQLite result code of `error` (`SQLITE_FULL` …), or null where it is none of SQLite's. */
+export function sqliteCode(error: unknown): string | null {
+  return error instanceof SqliteDatabase.SqliteError ? error.code : null;
+}
+
+/** True where the fault is in the values of one statement, and the transaction around it still stands. */
+export function isFaultOfOneRow(error: unknown): boolean {
+  const code = sqliteCode(error);
+  if (code !== null)
+    return code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH' || code === 'SQLITE_TOOBIG';
+  return error instanceof TypeError || error instanceof RangeError;
+}
+
+function isDamage(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code !== null && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');
+}
+
+const pragmaNumber = (database: Database, name: string) => Number(database.pragma(name, { simple: true }));
+
+export interface OpenedLedger {
+  readonly database: Database;
+  /** Schema before the migrations; 0 for a ledger that was created just now. */
+  readonly schemaBefore: number;
+}
+
+/**
+ * Opens `<store>/ledger.db` for writing, creates or migrates it.
+ * @throws StoreRefusedError where it is newer than this program, foreign or damaged; SQLite's own error otherwise
+ */
+export function openForWriting(store: string, durability: Durability): OpenedLedger {
+  const path = databasePath(store);
+  const database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    // better-sqlite3 is built with NORMAL as the default in WAL mode, which loses the last commits in a power cut.
+    database.pragma('journal_mode = WAL');
+    database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+    database.pragma(`journal_size_limit = ${MAX_WAL_BYTES}`);
+    database.pragma('foreign_keys = ON');
+    const mode = String(database.pragma('journal_mode', { simple: true }));
+    if (mode !== 'wal') throw new Error(`ledger.db: expected journal mode wal, SQLite gave ${mode}`);
+    return { database, schemaBefore: migrate(database, path) };
+  } catch (error) {
+    database.close();
+    if (isDamage(error)) {
+      throw new StoreRefusedError(
+        `${path} is damaged or no SQLite file (${String(error)}); restore a copy or move it away`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw error;
+  }
+}
+
+function checkSchema(database: Database, path: string): number {
+  const version = pragmaNumber(database, 'user_version');
+  if (version > SCHEMA_VERSION) {
+    throw new StoreRefusedError(
+      `${path} has schema ${version}, this program knows up to ${SCHEMA_VERSION}; it was written by a newer Loupe: use that one`,
+    );
+  }
+  const tables = Number(database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get());
+  const isOurs = version === 0 ? tables === 0 : pragmaNumber(database, 'application_id') === APPLICATION_ID;
+  if (!isOurs) throw new StoreRefusedError(`${path} is a SQLite file of another program; expected a Loupe ledger`);
+  return version;
+}
+
+function migrate(database: Database, path: string): number {
+  const before = checkSchema(database, path);
+  const apply = database.transaction((version: number, sql: string) => {
+    database.exec(sql);
+    database.pragma(`application_id = ${APPLICATION_ID}`);
+    database.pragma(`user_version = ${version}`);
+  });
+  for (const { version, sql } of MIGRATIONS) if (version > before) apply.immediate(version, sql);
+  return before;
+}
+
+/**
+ * Opens the ledger file at `path` read-only, beside a running writer or alone.
+ * @throws StoreRefusedError where it is no ledger that this program can read
+ */
+export function openForReading(path: string): Database {
+  if (!existsSync(path))
+    throw new StoreRefusedError(`${path} does not exist; expected a store folder with a ledger.db`);
+  const database = new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    if (checkSchema(database, path) < SCHEMA_VERSION) {
+      throw new StoreRefusedError(
+        `${path} has an older schema than ${SCHEMA_VERSION}; start the service once to migrate it`,
+      );
+    }
+    return database;
+  } catch (error) {
+    database.close();
+    if (isDamage(error)) throw new StoreRefusedError(`${path} is damaged or no SQLite file`, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Takes the store for this process. SQLite's file lock on a file of its own: the kernel drops it with the process, so
+ * nothing is ever stale, and readers of ledger.db never meet it.
+ * @throws StoreRefusedError where another process has it
+ */
+export function lockStore(store: string): { release(): void } {
+  const lock = new SqliteDatabase(join(store, 'lock.db'), { timeout: LOCK_TIMEOUT_MS });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (sqliteCode(error)?.startsWith('SQLITE_BUSY') === true) {
+      throw new StoreRefusedError(`the store ${store} is in use by another process; one service per store`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  return { release: () => void lock.close() };
+}

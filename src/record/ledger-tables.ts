@@ -1,0 +1,252 @@
+/** The SQL of the writer: one group of jobs, one transaction. Whoever holds this is the only one who writes. */
+
+import type { Delivery } from '../frame/verdict.ts';
+import { GENESIS_HASH } from './chain.ts';
+import type { RecordOutcome, RemovalReason } from './contract.ts';
+import { isFaultOfOneRow, type Database } from './database.ts';
+import type { RecordRequest } from './protocol.ts';
+import { resultOf, rowOf, type Row } from './rows.ts';
+import { REMOVAL_ORDER, removalRank } from './removal-order.ts';
+import { INSERT_RESULT, SELECT_RESULT } from './sql.ts';
+
+export type Job =
+  | { readonly kind: 'record'; readonly request: RecordRequest; readonly imagePath: string | null }
+  | { readonly kind: 'enqueue'; readonly resultId: string; readonly deliveries: readonly Delivery[] }
+  | { readonly kind: 'outboxDone'; readonly ids: readonly number[] }
+  | { readonly kind: 'outboxDrop'; readonly createdBefore: number };
+
+export type JobEnd =
+  | { readonly kind: 'record'; readonly outcome: RecordOutcome }
+  | { readonly kind: 'enqueue'; readonly isKnown: boolean }
+  | { readonly kind: 'outboxDone' }
+  | { readonly kind: 'outboxDrop'; readonly items: number }
+  /** This job alone could not be written: a bug in what it holds. */
+  | { readonly kind: 'faulted'; readonly message: string };
+
+export interface StoredImage {
+  readonly ledgerSeq: number;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What changes with every commit; taken over only once the commit succeeded. */
+interface Head {
+  readonly ledgerSeq: number;
+  readonly chainHash: string;
+  readonly imageBytes: number;
+  readonly outboxItems: number;
+}
+
+export class LedgerTables {
+  private readonly database: Database;
+  private readonly statements: ReturnType<typeof prepare>;
+  private head: Head;
+  private draft: Head;
+
+  constructor(database: Database) {
+    this.database = database;
+    this.statements = prepare(database);
+    const last = this.statements.last.get();
+    this.head = {
+      ledgerSeq: last?.ledger_seq ?? 0,
+      chainHash: last?.chain_hash ?? GENESIS_HASH,
+      imageBytes: this.statements.imageBytes.get() ?? 0,
+      outboxItems: this.statements.outboxItems.get() ?? 0,
+    };
+    this.draft = this.head;
+  }
+
+  get lastLedgerSeq(): number {
+    return this.head.ledgerSeq;
+  }
+
+  /** Bytes of all images that retention has not taken. */
+  get imageBytes(): number {
+    return this.head.imageBytes;
+  }
+
+  outbox(): { items: number; oldestAt: number | null } {
+    return { items: this.head.outboxItems, oldestAt: this.statements.outboxOldest.get() ?? null };
+  }
+
+  isRecorded(cameraId: string, frameId: string): boolean {
+    return this.statements.find.get(cameraId, frameId) !== undefined;
+  }
+
+  hasResult(resultId: string): boolean {
+    return this.statements.seqOf.get(resultId) !== undefined;
+  }
+
+  /** Commits `jobs` in order, durably when it returns. Throws where the store failed: then none of them stands for sure. */
+  commit(jobs: readonly Job[], now: number): readonly JobEnd[] {
+    return this.transact(() => {
+      const written = new Map<string, { cameraId: string; verdict: string; rows: number }>();
+      const ends = jobs.map((job) => this.end(job, now, written));
+      for (const { cameraId, verdict, rows } of written.values()) this.statements.count.run(cameraId, verdict, rows);
+      return ends;
+    });
+  }
+
+  /** A real, synced write that changes nothing of meaning. */
+  probe(now: number): void {
+    this.statements.setMeta.run('probed_at', String(now));
+  }
+
+  /** The next images that retention would take, at most `limit`, of one verdict. */
+  nextRemovals(receivedBefore: number, limit: number): readonly StoredImage[] {
+    for (const verdict of REMOVAL_ORDER) {
+      const found = this.statements.removable.all(removalRank(verdict), receivedBefore, limit);
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
+
+  /** Records that the files of `images` go. They are unlinked after this, and confirmed with `confirmUnlinked`. */
+  recordRemovals(images: readonly StoredImage[], reason: RemovalReason, now: number): void {
+    this.transact(() => {
+      let { imageBytes } = this.draft;
+      for (const { ledgerSeq, bytes } of images) {
+        this.statements.unstoreImage.run(ledgerSeq);
+        this.statements.addRemoval.run(ledgerSeq, now, reason);
+        imageBytes -= bytes;
+      }
+      this.draft = { ...this.draft, imageBytes };
+    });
+  }
+
+  /** Removals whose file may still be there. */
+  openRemovals(limit: number): readonly StoredImage[] {
+    return this.statements.openRemovals.all(limit);
+  }
+
+  confirmUnlinked(images: readonly StoredImage[]): void {
+    this.transact(() => {
+      for (const { ledgerSeq } of images) this.statements.confirmRemoval.run(ledgerSeq);
+    });
+  }
+
+  private transact<T>(work: () => T): T {
+    this.draft = this.head;
+    const value = this.database.transaction(work).immediate();
+    this.head = this.draft;
+    return value;
+  }
+
+  private end(
+    job: Job,
+    now: number,
+    written: Map<string, { cameraId: string; verdict: string; rows: number }>,
+  ): JobEnd {
+    const before = this.draft;
+    try {
+      // A transaction inside one is a savepoint: a job that cannot be written leaves no trace.
+      return this.database.transaction(() => {
+        switch (job.kind) {
+          case 'record': {
+            const outcome = this.record(job, now);
+            if (outcome.kind === 'recorded') {
+              const { cameraId, verdict } = outcome.result;
+              const key = `${cameraId}/${verdict}`;
+              written.set(key, { cameraId, verdict, rows: (written.get(key)?.rows ?? 0) + 1 });
+            }
+            return { kind: 'record', outcome } as const;
+          }
+          case 'enqueue': {
+            const ledgerSeq = this.statements.seqOf.get(job.resultId);
+            if (ledgerSeq !== undefined) this.enqueue(ledgerSeq, job.deliveries, true, now);
+            return { kind: 'enqueue', isKnown: ledgerSeq !== undefined } as const;
+          }
+          case 'outboxDone':
+            for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
+            return { kind: 'outboxDone' } as const;
+          case 'outboxDrop': {
+            const items = this.statements.outboxDrop.run(job.createdBefore).changes;
+            this.forget(items);
+            return { kind: 'outboxDrop', items } as const;
+          }
+        }
+      })();
+    } catch (error) {
+      if (!isFaultOfOneRow(error) || !this.database.inTransaction) throw error;
+      this.draft = before;
+      return { kind: 'faulted', message: String(error) };
+    }
+  }
+
+  private record(job: Job & { kind: 'record' }, now: number): RecordOutcome {
+    const { decision, deliveries } = job.request;
+    const before = this.statements.find.get(decision.cameraId, decision.frameId);
+    if (before !== undefined) {
+      return {
+        kind: before.image_sha256 === decision.imageSha256 ? 'duplicate' : 'conflict',
+        result: resultOf(before),
+      };
+    }
+    const row = rowOf(decision, job.imagePath, this.draft.ledgerSeq + 1, this.draft.chainHash);
+    this.statements.insert.run({ ...row, sequence: decision.sequence });
+    if (job.imagePath !== null) {
+      this.statements.storeImage.run(row.ledger_seq, removalRank(decision.verdict), row.received_at, row.image_bytes);
+    }
+    this.draft = {
+      ...this.draft,
+      ledgerSeq: row.ledger_seq,
+      chainHash: row.chain_hash,
+      imageBytes: this.draft.imageBytes + (job.imagePath === null ? 0 : row.image_bytes),
+    };
+    this.enqueue(row.ledger_seq, deliveries, false, now);
+    return { kind: 'recorded', result: resultOf(row) };
+  }
+
+  private enqueue(ledgerSeq: number, deliveries: readonly Delivery[], isDuplicate: boolean, now: number): void {
+    for (const { topic, correlationData } of deliveries) {
+      this.statements.addDelivery.run(ledgerSeq, topic, correlationData, isDuplicate ? 1 : 0, now);
+    }
+    this.draft = { ...this.draft, outboxItems: this.draft.outboxItems + deliveries.length };
+  }
+
+  private forget(items: number): void {
+    this.draft = { ...this.draft, outboxItems: this.draft.outboxItems - items };
+  }
+}
+
+function prepare(database: Database) {
+  const sql = <P extends unknown[], R = unknown>(text: string) => database.prepare<P, R>(text);
+  const one = <P extends unknown[]>(text: string) =>
+    database.prepare<P, number>(text).pluck() as unknown as {
+      get(...parameters: P): number | undefined;
+    };
+  return {
+    last: sql<[], Row>(`${SELECT_RESULT} ORDER BY ledger_seq DESC LIMIT 1`),
+    find: sql<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
+    seqOf: one<[string]>('SELECT ledger_seq FROM results WHERE result_id = ?'),
+    insert: sql<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
+    count: sql<[string, string, number]>(
+      `INSERT INTO counters VALUES (?, ?, ?)
+       ON CONFLICT (camera_id, verdict) DO UPDATE SET row_count = row_count + excluded.row_count`,
+    ),
+    setMeta: sql<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
+    storeImage: sql<[number, number, number, number]>(
+      'INSERT INTO stored_images (ledger_seq, removal_rank, received_at, bytes) VALUES (?, ?, ?, ?)',
+    ),
+    imageBytes: one<[]>('SELECT sum(bytes) FROM stored_images'),
+    removable: sql<[number, number, number], StoredImage>(
+      `SELECT s.ledger_seq AS ledgerSeq, r.image_path AS path, s.bytes
+       FROM stored_images s JOIN results r USING (ledger_seq)
+       WHERE s.removal_rank = ? AND s.received_at < ? ORDER BY s.received_at, s.ledger_seq LIMIT ?`,
+    ),
+    unstoreImage: sql<[number]>('DELETE FROM stored_images WHERE ledger_seq = ?'),
+    addRemoval: sql<[number, number, string]>('INSERT INTO image_removals VALUES (?, ?, ?, 0)'),
+    openRemovals: sql<[number], StoredImage>(
+      `SELECT m.ledger_seq AS ledgerSeq, r.image_path AS path, r.image_bytes AS bytes
+       FROM image_removals m JOIN results r USING (ledger_seq) WHERE m.is_unlinked = 0 LIMIT ?`,
+    ),
+    confirmRemoval: sql<[number]>('UPDATE image_removals SET is_unlinked = 1 WHERE ledger_seq = ?'),
+    addDelivery: sql<[number, string | null, Uint8Array | null, number, number]>(
+      'INSERT INTO outbox (ledger_seq, topic, correlation_data, is_duplicate, created_at) VALUES (?, ?, ?, ?, ?)',
+    ),
+    outboxItems: one<[]>('SELECT count(*) FROM outbox'),
+    outboxOldest: one<[]>('SELECT created_at FROM outbox ORDER BY id LIMIT 1'),
+    outboxDone: sql<[number]>('DELETE FROM outbox WHERE id = ?'),
+    outboxDrop: sql<[number]>('DELETE FROM outbox WHERE created_at < ?'),
+  };
+}

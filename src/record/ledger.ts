@@ -1,0 +1,248 @@
+/**
+ * The ledger, seen from the main thread. Nothing here touches the disk.
+ *
+ *   record(), outbox.done() ──> writer thread ──> ledger.db, images/     one group, one transaction
+ *   get(), query(), outbox.next() ──> reader thread ──> ledger.db        own read-only connection
+ */
+
+import { LoupeError } from '../errors.ts';
+import type { CameraId, FrameId, Image } from '../frame/frame.ts';
+import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
+import type { LedgerOptions, LedgerStatus, RecordOutcome, ResultsFilter, ResultsQuery, Total } from './contract.ts';
+import { keepsImage } from './image-path.ts';
+import { Outbox } from './outbox.ts';
+import type { ReaderCalls, StoreState, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
+import { Thread, ThreadGoneError } from './thread.ts';
+
+const RESPAWN_MS = 1000;
+
+const CLOSED: StoreState = {
+  writable: false,
+  reason: 'the ledger was not started',
+  lastLedgerSeq: 0,
+  bytes: { db: 0, wal: 0, images: 0 },
+  diskFreeBytes: 0,
+  outbox: { items: 0, oldestAt: null },
+};
+
+type WriterThread = Thread<WriterCalls, WriterNotice>;
+type ReaderThread = Thread<ReaderCalls, never>;
+
+export class Ledger {
+  readonly outbox: Outbox;
+  private readonly options: LedgerOptions;
+  private readonly listeners = new Set<(lastLedgerSeq: number) => void>();
+  private state: StoreState = CLOSED;
+  private writer: WriterThread | null = null;
+  private reader: ReaderThread | null = null;
+  private respawn: NodeJS.Timeout | undefined;
+  private started: Promise<void> | null = null;
+  private stopped: Promise<void> | null = null;
+
+  constructor(options: LedgerOptions) {
+    this.options = options;
+    this.outbox = new Outbox({
+      read: (limit) => this.read('outboxNext', limit),
+      remove: (ids) => this.write('outboxDone', ids, false),
+      removeOlderThan: (olderThanMs) => this.write('outboxDrop', { olderThanMs }, null),
+      depth: () => this.state.outbox,
+    });
+  }
+
+  /**
+   * Opens the store. One that cannot be written now (full, read-only, missing disk) is no error: the ledger starts not
+   * writable, says why in `status()` and keeps trying.
+   * @throws LoupeError `store_unavailable` where waiting will not help: in use by another process, written by a newer
+   * Loupe, damaged, or not a ledger
+   */
+  start(): Promise<void> {
+    this.started ??= this.open();
+    return this.started;
+  }
+
+  /** Commits what was handed in, closes the store. Afterwards every record() is answered `unavailable`. */
+  stop(): Promise<void> {
+    this.stopped ??= this.close();
+    return this.stopped;
+  }
+
+  /**
+   * Records one decision. `recorded` means: image and row are durable, and `deliveries` stand in the outbox. For a
+   * `duplicate` nothing is added; `enqueue` its deliveries.
+   * @throws LoupeError `internal` where this one decision cannot be a row (a bug in what made it)
+   */
+  async record(decision: Decision, image: Image, deliveries: readonly Delivery[]): Promise<RecordOutcome> {
+    const refusal = this.refusal();
+    if (this.writer === null || refusal !== null) return { kind: 'unavailable', detail: refusal ?? 'no writer' };
+    // A view would take its whole underlying buffer along, and the sender's bytes stay the sender's.
+    const bytes = keepsImage(this.options.images, decision) ? new Uint8Array(image.bytes) : null;
+    const transfer = bytes === null ? [] : [bytes.buffer];
+    try {
+      const outcome = await this.writer.ask('record', { decision, image: bytes, deliveries }, transfer);
+      if (outcome.kind === 'recorded' && deliveries.length > 0) this.outbox.added();
+      return outcome;
+    } catch (error) {
+      if (error instanceof ThreadGoneError) return { kind: 'unavailable', detail: error.message };
+      throw new LoupeError('internal', `the decision about ${decision.resultId} is no valid row: ${String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Adds messages, marked duplicate, about a row that stands already. False where they could not be committed. */
+  async enqueue(resultId: string, deliveries: readonly Delivery[]): Promise<boolean> {
+    if (deliveries.length === 0) return true;
+    const isAdded = await this.write('enqueue', { resultId, deliveries }, false);
+    if (isAdded) this.outbox.added();
+    return isAdded;
+  }
+
+  get(resultId: string): Promise<RecordedResult | null> {
+    return this.read('get', resultId);
+  }
+
+  find(cameraId: CameraId, frameId: FrameId): Promise<RecordedResult | null> {
+    return this.read('find', { cameraId, frameId });
+  }
+
+  /** Rows with `ledgerSeq > after`, ascending, at most `limit` (<= 1000). */
+  pageAfter(after: number, limit: number, filter: ResultsFilter): Promise<readonly RecordedResult[]> {
+    return this.read('pageAfter', { after, limit, filter });
+  }
+
+  /** Newest first. */
+  query(query: ResultsQuery): Promise<readonly RecordedResult[]> {
+    return this.read('query', query);
+  }
+
+  /** Rows per camera and verdict since the ledger began. */
+  totals(): Promise<readonly Total[]> {
+    return this.read('totals', null);
+  }
+
+  lastLedgerSeq(): number {
+    return this.state.lastLedgerSeq;
+  }
+
+  onCommit(listener: (lastLedgerSeq: number) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  status(): LedgerStatus {
+    const { writable, reason, lastLedgerSeq, bytes, diskFreeBytes } = this.state;
+    return { writable, reason, pending: this.writer?.pending ?? 0, lastLedgerSeq, bytes, diskFreeBytes };
+  }
+
+  private async open(): Promise<void> {
+    await this.spawnWriter();
+    this.spawnReader();
+  }
+
+  private async close(): Promise<void> {
+    clearTimeout(this.respawn);
+    await this.started?.catch(() => undefined);
+    await this.reader?.close();
+    await this.writer?.close();
+    this.state = { ...this.state, writable: false, reason: 'the ledger is stopped' };
+  }
+
+  /** Settles when the writer made its first try. */
+  private spawnWriter(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let isRefused = false;
+      const { path, durability, retention } = this.options;
+      const data: WriterOptions = { path, durability, retention };
+      this.writer = new Thread('writer-thread', data, {
+        noticed: (notice) => {
+          switch (notice.kind) {
+            case 'state':
+              this.take(notice.state);
+              resolve();
+              return;
+            case 'event':
+              this.options.onEvent(notice.event);
+              return;
+            case 'refused':
+              isRefused = true;
+              this.state = { ...this.state, writable: false, reason: notice.message };
+              reject(new LoupeError('store_unavailable', notice.message));
+          }
+        },
+        died: (detail) => {
+          if (isRefused) return;
+          this.state = { ...this.state, writable: false, reason: `the writer ended: ${detail}` };
+          this.options.onEvent({ kind: 'thread_died', thread: 'writer', detail });
+          reject(new LoupeError('store_unavailable', `the writer of ${path} ended: ${detail}`));
+          this.respawnLater();
+        },
+      });
+    });
+  }
+
+  private respawnLater(): void {
+    if (this.stopped !== null || this.reader === null) return;
+    this.respawn = setTimeout(() => {
+      this.spawnWriter().catch(() => this.respawnLater());
+    }, RESPAWN_MS);
+  }
+
+  private spawnReader(): void {
+    this.reader = new Thread(
+      'reader-thread',
+      { path: this.options.path },
+      {
+        noticed: () => undefined,
+        died: (detail) => {
+          this.options.onEvent({ kind: 'thread_died', thread: 'reader', detail });
+          if (this.stopped === null) this.spawnReader();
+        },
+      },
+    );
+  }
+
+  private take(state: StoreState): void {
+    const before = this.state;
+    this.state = state;
+    if (state.writable && !before.writable) void this.outbox.removeSent();
+    if (state.lastLedgerSeq > before.lastLedgerSeq)
+      for (const listener of this.listeners) listener(state.lastLedgerSeq);
+  }
+
+  /** Why nothing can be recorded now, or null. */
+  private refusal(): string | null {
+    if (this.stopped !== null) return 'the ledger is stopped';
+    if (!this.state.writable) return this.state.reason ?? 'the store cannot be written';
+    const pending = this.writer?.pending ?? 0;
+    return pending < this.options.maxPending
+      ? null
+      : `${pending} records wait for the disk, at most ${this.options.maxPending} may`;
+  }
+
+  private async write<K extends keyof WriterCalls, F>(
+    name: K,
+    args: WriterCalls[K]['args'],
+    otherwise: F,
+  ): Promise<WriterCalls[K]['reply'] | F> {
+    if (this.stopped !== null || !this.state.writable || this.writer === null) return otherwise;
+    try {
+      return await this.writer.ask(name, args);
+    } catch (error) {
+      if (error instanceof ThreadGoneError) return otherwise;
+      throw new LoupeError('internal', `${name} failed: ${String(error)}`, { cause: error });
+    }
+  }
+
+  private async read<K extends keyof ReaderCalls>(
+    name: K,
+    args: ReaderCalls[K]['args'],
+  ): Promise<ReaderCalls[K]['reply']> {
+    if (this.reader === null)
+      throw new LoupeError('store_unavailable', this.state.reason ?? 'the ledger was not started');
+    try {
+      return await this.reader.ask(name, args);
+    } catch (error) {
+      throw new LoupeError('store_unavailable', `the ledger cannot be read: ${String(error)}`, { cause: error });
+    }
+  }
+}

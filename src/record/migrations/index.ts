@@ -1,0 +1,12 @@
+/** Every migration in order. One is never edited after a release: a change of the schema is a further file. */
+
+import { ledger } from './0001-ledger.ts';
+
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [ledger];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,54 @@
+/** Entry of the reader's thread: its own read-only connection, opened at the first call and anew after a fault. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { databasePath, openForReading, type Database } from './database.ts';
+import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
+import { Reader } from './reader.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('reader-thread is the entry of a worker thread and was started otherwise');
+
+const { path } = workerData as { readonly path: string };
+let database: Database | null = null;
+
+function answer(call: Call): Reply {
+  try {
+    database ??= openForReading(databasePath(path));
+    return { id: call.id, value: read(new Reader(database), call) };
+  } catch (error) {
+    database?.close();
+    database = null;
+    return { id: call.id, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function read(reader: Reader, { name, args }: Call): unknown {
+  switch (name as keyof ReaderCalls) {
+    case 'get':
+      return reader.get(args as ReaderCalls['get']['args']);
+    case 'find': {
+      const { cameraId, frameId } = args as ReaderCalls['find']['args'];
+      return reader.find(cameraId, frameId);
+    }
+    case 'pageAfter': {
+      const { after, limit, filter } = args as ReaderCalls['pageAfter']['args'];
+      return reader.pageAfter(after, limit, filter);
+    }
+    case 'query':
+      return reader.query(args as ReaderCalls['query']['args']);
+    case 'totals':
+      return reader.totals();
+    case 'outboxNext':
+      return reader.outboxNext(args as ReaderCalls['outboxNext']['args']);
+  }
+}
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'calls') {
+    for (const call of message.calls)
+      port.postMessage({ notices: [], replies: [answer(call)] } satisfies FromThread<never>);
+    return;
+  }
+  database?.close();
+  port.close();
+});

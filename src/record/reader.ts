@@ -1,0 +1,104 @@
+/** The ledger as it is read: by the reader's thread beside the writer, by the command line from its own process. */
+
+import type { CameraId, FrameId } from '../frame/frame.ts';
+import type { RecordedResult, Verdict } from '../frame/verdict.ts';
+import type { OutboxItem, ResultsFilter, ResultsQuery, Total } from './contract.ts';
+import type { Database } from './database.ts';
+import { resultOf, type Row } from './rows.ts';
+import { RESULT_COLUMNS, SELECT_RESULT } from './sql.ts';
+
+export const MAX_QUERY_ROWS = 1000;
+
+interface OutboxRow extends Row {
+  readonly outbox_id: number;
+  readonly topic: string | null;
+  readonly correlation_data: Uint8Array | null;
+  readonly is_duplicate: number;
+}
+
+/** Reads through `database`. Every method is one short statement, so that no reader holds the WAL. */
+export class Reader {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  get(resultId: string): RecordedResult | null {
+    const row = this.database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`).get(resultId);
+    return row === undefined ? null : resultOf(row);
+  }
+
+  find(cameraId: CameraId, frameId: FrameId): RecordedResult | null {
+    const row = this.database
+      .prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`)
+      .get(cameraId, frameId);
+    return row === undefined ? null : resultOf(row);
+  }
+
+  /** Rows with `ledgerSeq > after`, ascending. */
+  pageAfter(after: number, limit: number, filter: ResultsFilter): readonly RecordedResult[] {
+    return this.select(filter, [['ledger_seq > ?', after]], 'ASC', limit);
+  }
+
+  /** Newest first. */
+  query({ cameraId, verdict, since, until, before, limit }: ResultsQuery): readonly RecordedResult[] {
+    const filter = { ...(cameraId === undefined ? {} : { cameraId }), ...(verdict === undefined ? {} : { verdict }) };
+    const bounds: [string, number | undefined][] = [
+      ['received_at >= ?', since],
+      ['received_at < ?', until],
+      ['ledger_seq < ?', before],
+    ];
+    return this.select(filter, bounds, 'DESC', limit);
+  }
+
+  totals(): readonly Total[] {
+    return this.database
+      .prepare<[], { camera_id: string; verdict: string; row_count: number }>(
+        'SELECT camera_id, verdict, row_count FROM counters ORDER BY camera_id, verdict',
+      )
+      .all()
+      .map((row) => ({ cameraId: row.camera_id as CameraId, verdict: row.verdict as Verdict, rows: row.row_count }));
+  }
+
+  lastLedgerSeq(): number {
+    return Number(this.database.prepare('SELECT max(ledger_seq) FROM results').pluck().get() ?? 0);
+  }
+
+  /** The oldest undelivered messages, in the order of their commit. */
+  outboxNext(limit: number): readonly OutboxItem[] {
+    return this.database
+      .prepare<[number], OutboxRow>(
+        `SELECT o.id AS outbox_id, o.topic, o.correlation_data, o.is_duplicate, ${RESULT_COLUMNS}
+         FROM outbox o JOIN results ON results.ledger_seq = o.ledger_seq ORDER BY o.id LIMIT ?`,
+      )
+      .all(limit)
+      .map((row) => ({
+        id: row.outbox_id,
+        cameraId: row.camera_id as CameraId,
+        topic: row.topic,
+        correlationData: row.correlation_data,
+        duplicate: row.is_duplicate === 1,
+        result: resultOf(row),
+      }));
+  }
+
+  private select(
+    filter: ResultsFilter,
+    bounds: readonly (readonly [string, number | undefined])[],
+    order: 'ASC' | 'DESC',
+    limit: number,
+  ): readonly RecordedResult[] {
+    const conditions = [
+      ['camera_id = ?', filter.cameraId] as const,
+      ['verdict = ?', filter.verdict] as const,
+      ...bounds,
+    ];
+    const given = conditions.filter(([, value]) => value !== undefined);
+    const where = given.length === 0 ? '' : `WHERE ${given.map(([sql]) => sql).join(' AND ')}`;
+    return this.database
+      .prepare<unknown[], Row>(`${SELECT_RESULT} ${where} ORDER BY ledger_seq ${order} LIMIT ?`)
+      .all(...given.map(([, value]) => value), Math.min(limit, MAX_QUERY_ROWS))
+      .map(resultOf);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Takes images away, in slices small enough to fit between two groups of frames. Rows stay for good.
+ *
+ *   record the removal (committed) -> unlink -> confirm
+ *
+ * A crash in between leaves a file whose removal is recorded; the next start finishes it.
+ */
+
+import type { LedgerEvent, RemovalReason, RetentionPolicy } from './contract.ts';
+import type { ImageFiles } from './image-store.ts';
+import type { LedgerTables, StoredImage } from './ledger-tables.ts';
+
+const MAX_SLICE = 50;
+const DAY_MS = 86_400_000;
+
+export class Retention {
+  private readonly policy: RetentionPolicy;
+  private readonly files: ImageFiles;
+  private readonly onEvent: (event: LedgerEvent) => void;
+
+  constructor(policy: RetentionPolicy, files: ImageFiles, onEvent: (event: LedgerEvent) => void) {
+    this.policy = policy;
+    this.files = files;
+    this.onEvent = onEvent;
+  }
+
+  /**
+   * Takes one slice of images where a limit is passed.
+   * @param diskFreeBytes free on the file system now
+   * @returns bytes taken; 0 where nothing was to be done
+   */
+  async slice(tables: LedgerTables, diskFreeBytes: number, now: number): Promise<number> {
+    const { images, reason } = this.choose(tables, diskFreeBytes, now);
+    if (images.length === 0) return 0;
+    tables.recordRemovals(images, reason, now);
+    await this.unlink(tables, images);
+    const bytes = images.reduce((sum, image) => sum + image.bytes, 0);
+    this.onEvent({ kind: 'images_removed', reason, images: images.length, bytes });
+    return bytes;
+  }
+
+  /** Finishes removals that a crash or a failing disk cut short. */
+  async finish(tables: LedgerTables): Promise<void> {
+    for (;;) {
+      const images = tables.openRemovals(MAX_SLICE);
+      if (images.length === 0) return;
+      await this.unlink(tables, images);
+    }
+  }
+
+  private async unlink(tables: LedgerTables, images: readonly StoredImage[]): Promise<void> {
+    await this.files.remove(images.map((image) => image.path));
+    tables.confirmUnlinked(images);
+  }
+
+  private choose(
+    tables: LedgerTables,
+    diskFreeBytes: number,
+    now: number,
+  ): { images: readonly StoredImage[]; reason: RemovalReason } {
+    const { maxAgeDays, maxBytes, minFreeBytes } = this.policy;
+    if (maxAgeDays !== null) {
+      const images = tables.nextRemovals(now - maxAgeDays * DAY_MS, MAX_SLICE);
+      if (images.length > 0) return { images, reason: 'age' };
+    }
+    const overBytes = maxBytes === null ? 0 : tables.imageBytes - maxBytes;
+    if (overBytes > 0) return { images: upTo(tables, overBytes), reason: 'bytes' };
+    return { images: upTo(tables, minFreeBytes - diskFreeBytes), reason: 'disk_pressure' };
+  }
+}
+
+/** As few of the next images as hold `bytes`. */
+function upTo(tables: LedgerTables, bytes: number): readonly StoredImage[] {
+  if (bytes <= 0) return [];
+  const chosen: StoredImage[] = [];
+  let sum = 0;
+  for (const image of tables.nextRemovals(Number.MAX_SAFE_INTEGER, MAX_SLICE)) {
+    if (sum >= bytes) break;
+    chosen.push(image);
+    sum += image.bytes;
+  }
+  return chosen;
+}

@@ -1,0 +1,122 @@
+/** The open store: lock, database, and the repairs between opening and the first frame. */
+
+import { statfsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { LedgerEvent } from './contract.ts';
+import { databasePath, lockStore, openForWriting, type Database, type Durability } from './database.ts';
+import { resultIdOf } from './image-path.ts';
+import { syncFolder, type ImageFiles } from './image-store.ts';
+import { LedgerTables } from './ledger-tables.ts';
+import { sweepOrphans } from './orphans.ts';
+import type { Retention } from './retention.ts';
+
+export interface OpenStore {
+  readonly database: Database;
+  readonly tables: LedgerTables;
+  /** Schema before the migrations; 0 for a new ledger. */
+  readonly schemaBefore: number;
+}
+
+export interface StoreOptions {
+  readonly path: string;
+  readonly durability: Durability;
+  readonly files: ImageFiles;
+  readonly retention: Retention;
+  onEvent(event: LedgerEvent): void;
+}
+
+export class Store {
+  private readonly options: StoreOptions;
+  private lock: { release(): void } | null = null;
+  private isSwept = false;
+  /** Files of groups whose commit failed: their rows may stand or not. */
+  private unsettled: string[] = [];
+
+  constructor(options: StoreOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Opens the store and proves it by a real, synced write of a file of `probeBytes` and of a row.
+   * @throws StoreRefusedError where waiting will not help, the fault of disk or database where it may
+   */
+  async open(probeBytes: number, now: number): Promise<OpenStore> {
+    const { path, durability, files, retention } = this.options;
+    await mkdir(path, { recursive: true });
+    this.lock ??= lockStore(path);
+    const { database, schemaBefore } = openForWriting(path, durability);
+    try {
+      await syncFolder(path);
+      const tables = new LedgerTables(database);
+      await this.relieve(tables, now);
+      await files.probe(probeBytes);
+      tables.probe(now);
+      await retention.finish(tables);
+      await this.settleFiles(tables, schemaBefore === 0);
+      return { database, tables, schemaBefore };
+    } catch (error) {
+      closeQuietly(database);
+      throw error;
+    }
+  }
+
+  /** Closes the database. @param unsettled files of a group whose commit failed half-way */
+  close({ database }: OpenStore, unsettled: readonly string[] = []): void {
+    this.unsettled.push(...unsettled);
+    closeQuietly(database);
+  }
+
+  release(): void {
+    this.lock?.release();
+    this.lock = null;
+  }
+
+  freeBytes(): number {
+    try {
+      const { bavail, bsize } = statfsSync(this.options.path);
+      return bavail * bsize;
+    } catch {
+      return 0;
+    }
+  }
+
+  fileBytes(): { db: number; wal: number } {
+    const ledger = databasePath(this.options.path);
+    return { db: sizeAt(ledger), wal: sizeAt(`${ledger}-wal`) };
+  }
+
+  /** Makes room on a full disk, as far as SQLite can still write; the probe after it tells whether that was enough. */
+  private async relieve(tables: LedgerTables, now: number): Promise<void> {
+    try {
+      let taken = 1;
+      while (taken > 0) taken = await this.options.retention.slice(tables, this.freeBytes(), now);
+    } catch {
+      // What is wrong shows in the probe.
+    }
+  }
+
+  private async settleFiles(tables: LedgerTables, isNew: boolean): Promise<void> {
+    const { path, files, onEvent } = this.options;
+    await files.remove(this.unsettled.filter((file) => !tables.hasResult(resultIdOf(basename(file)))));
+    this.unsettled = [];
+    if (this.isSwept) return;
+    this.isSwept = true;
+    // A new ledger beside images means that the old ledger was lost: its images are all that is left of it.
+    if (isNew) return;
+    const event = await sweepOrphans(join(path, 'images'), (resultId) => tables.hasResult(resultId));
+    if (event !== null) onEvent(event);
+  }
+}
+
+function closeQuietly(database: Database): void {
+  try {
+    database.close();
+  } catch {
+    // Nothing can be done about a handle that does not close; it is not used again.
+  }
+}
+
+function sizeAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
