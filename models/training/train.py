@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""Trains the shipped model on drawn parts and writes its package, but for the golden images (`loupe golden` does those).
+
+    train.py DATASET_FOLDER PACKAGE_FOLDER [--epochs N] [--threads N] [--seed N]
+
+DATASET_FOLDER is what `loupe dataset` wrote: pixels that came through the serving path's own decode and resize, so that
+nothing is preprocessed twice, in two ways. Needs PyTorch >= 1.13 and numpy, nothing else.
+"""
+
+import argparse
+import csv
+import datetime
+import hashlib
+import json
+import pathlib
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+DEFECTS = ["scratch", "crack", "dent", "stain"]
+MAX_ESCAPES = 0.005  # share of validation defects that may lie below pass_below
+MAX_FALSE_REJECTS = 0.005  # share of good validation parts that may lie at or above fail_above
+
+
+class Residual(nn.Module):
+    def __init__(self, channels, depth):
+        super().__init__()
+        layers = []
+        for k in range(depth):
+            layers += [nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+            if k < depth - 1:
+                layers.append(nn.ReLU(inplace=True))
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return F.relu(x + self.body(x))
+
+
+class PlateNet(nn.Module):
+    """uint8 [N,128,128,3] RGB -> logit [N,1]. Average and maximum side by side: a defect may be a few pixels."""
+
+    def __init__(self):
+        super().__init__()
+
+        def down(c_in, c_out, kernel=3):
+            return [
+                nn.Conv2d(c_in, c_out, kernel, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(c_out),
+                nn.ReLU(inplace=True),
+            ]
+
+        self.features = nn.Sequential(
+            *down(3, 16, 4),  # 64x64
+            *down(16, 24),  # 32x32
+            Residual(24, 1),
+            *down(24, 48),  # 16x16
+            Residual(48, 2),
+            *down(48, 96),  # 8x8
+            Residual(96, 2),
+        )
+        self.head = nn.Linear(192, 1)
+        self.register_buffer("temperature", torch.ones(1))
+
+    def forward(self, image):
+        x = image.permute(0, 3, 1, 2).float() / 64.0 - 2.0
+        x = self.features(x)
+        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+        return self.head(pooled) / self.temperature
+
+
+class Scored(nn.Module):
+    """The graph that is served: calibrated probability of a defect, float32 [N,1]."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image):
+        return torch.sigmoid(self.net(image))
+
+
+def load(folder):
+    meta = json.loads((folder / "dataset.json").read_text())
+    shape = (meta["count"], meta["height"], meta["width"], 3)
+    pixels = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r", shape=shape)
+    with open(folder / "labels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = np.array([row["defect"] for row in rows])
+    seeds = np.array([int(row["seed"]) for row in rows])
+    # A part is one seed, whatever was drawn of it: all of it lies on one side of the split.
+    fold = np.array([hashlib.sha256(str(seed).encode()).digest()[0] % 7 for seed in seeds])
+    split = {"train": fold < 4, "validation": fold == 4, "test": fold >= 5}
+    return meta, pixels, kinds, {name: np.flatnonzero(mask) for name, mask in split.items()}
+
+
+def augment(batch, rng):
+    """Turns, mirrors and exposes: a flange has no upper side."""
+    if rng.random() < 0.5:
+        batch = batch[:, :, ::-1]
+    batch = np.rot90(batch, rng.integers(4), axes=(1, 2))
+    gain = rng.uniform(0.9, 1.1, size=(len(batch), 1, 1, 1))
+    return np.clip(batch * gain, 0, 255).astype(np.uint8)
+
+
+def logits_of(net, pixels, indices):
+    net.eval()
+    with torch.no_grad():
+        parts = [net(torch.from_numpy(pixels[indices[i : i + 64]])) for i in range(0, len(indices), 64)]
+    return torch.cat(parts)[:, 0].numpy()
+
+
+def auroc(scores, labels):
+    order = np.argsort(scores, kind="mergesort")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    positives = labels.sum()
+    return (ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
+
+
+def train(net, pixels, labels, indices, validation, epochs, batch, rng):
+    steps = epochs * (len(indices) // batch)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.25)
+    began = time.time()
+    for epoch in range(epochs):
+        net.train()
+        total = 0.0
+        order = rng.permutation(indices)
+        for i in range(0, len(order) - batch + 1, batch):
+            chosen = np.sort(order[i : i + batch])
+            images = torch.from_numpy(augment(pixels[chosen], rng).copy())
+            target = torch.from_numpy(labels[chosen]).float()
+            loss = F.binary_cross_entropy_with_logits(net(images)[:, 0], target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += float(loss)
+        area = auroc(logits_of(net, pixels, validation), labels[validation])
+        print(
+            f"epoch {epoch + 1}/{epochs}  loss {total / (len(order) // batch):.4f}  "
+            f"validation AUROC {area:.4f}  {time.time() - began:.0f} s",
+            flush=True,
+        )
+
+
+def fit_temperature(logits, labels):
+    """One number, by trying them all: the negative log likelihood is smooth and one-dimensional."""
+    candidates = np.exp(np.linspace(np.log(0.2), np.log(5), 400))
+    signed = np.where(labels == 1, logits, -logits)
+    losses = [np.logaddexp(0, -signed / t).mean() for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def choose_cuts(probabilities, labels):
+    """Escapes first: below `pass_below` lie at most MAX_ESCAPES of the defects, above `fail_above` MAX_FALSE_REJECTS of
+    the good parts; what lies between goes to a person."""
+    defects = np.sort(probabilities[labels == 1])
+    good = np.sort(probabilities[labels == 0])[::-1]
+    pass_below = float(defects[int(len(defects) * MAX_ESCAPES)])
+    fail_above = float(good[int(len(good) * MAX_FALSE_REJECTS)])
+    pass_below = max(0.001, np.floor(pass_below * 1000) / 1000)
+    fail_above = min(0.999, np.ceil(fail_above * 1000) / 1000)
+    return {"pass_below": float(pass_below), "fail_above": float(max(fail_above, pass_below))}
+
+
+def wilson(hits, n):
+    """Wilson score interval, 95 %."""
+    if n == 0:
+        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    z = 1.959964
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return {"value": round(p, 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": int(n)}
+
+
+def bootstrap(measure, probabilities, labels, rng, rounds=1000):
+    values = []
+    for _ in range(rounds):
+        pick = rng.integers(len(labels), size=len(labels))
+        values.append(measure(probabilities[pick], labels[pick]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    value = measure(probabilities, labels)
+    return {"value": round(float(value), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": len(labels)}
+
+
+def calibration_error(probabilities, labels, bins=10):
+    edges = np.minimum((probabilities * bins).astype(int), bins - 1)
+    error = 0.0
+    for b in range(bins):
+        inside = edges == b
+        if inside.any():
+            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
+    return error
+
+
+def measure(probabilities, labels, kinds, cuts, rng):
+    escaped = probabilities < cuts["pass_below"]
+    rejected = probabilities >= cuts["fail_above"]
+    good, bad = labels == 0, labels == 1
+    metrics = {
+        "auroc": bootstrap(auroc, probabilities, labels, rng),
+        "calibration_error": bootstrap(calibration_error, probabilities, labels, rng),
+        "escape_rate": wilson((escaped & bad).sum(), bad.sum()),
+        "false_reject_rate": wilson((rejected & good).sum(), good.sum()),
+        "review_rate_good": wilson((~escaped & ~rejected & good).sum(), good.sum()),
+        "review_rate_defective": wilson((~escaped & ~rejected & bad).sum(), bad.sum()),
+    }
+    for kind in DEFECTS:
+        of_kind = kinds == kind
+        metrics[f"escape_rate_{kind}"] = wilson((escaped & of_kind).sum(), of_kind.sum())
+    return metrics
+
+
+def report(manifest, split, sizes):
+    lines = [
+        f"# {manifest['name']} {manifest['version']}",
+        "",
+        "A small convolutional network for the flanges that `loupe demo` draws. It has seen nothing else: on real parts it",
+        "means nothing. All parts are drawn by `src/demo/`, so the data carry the project's own licence.",
+        "",
+        f"Parts: {', '.join(f'{len(split[name])} {name}' for name in split)}; split by seed. "
+        f"Parameters: {sizes['parameters']}; model.onnx: {sizes['bytes']} bytes.",
+        f"Temperature {manifest['calibration']['temperature']}, fitted on validation and part of the graph.",
+        f"Suggested cuts, chosen on validation: pass below {manifest['cuts']['pass_below']}, "
+        f"fail at or above {manifest['cuts']['fail_above']}.",
+        "",
+        "On the test parts (95 % confidence; Wilson for shares, 1,000 bootstrap rounds for the rest):",
+        "",
+        "| metric | value | low | high | parts |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, m in manifest["metrics"].items():
+        lines.append(f"| {name} | {m['value']:.4f} | {m['low']:.4f} | {m['high']:.4f} | {m['n']} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=pathlib.Path)
+    parser.add_argument("package", type=pathlib.Path, help="models/<name>/<version>")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+
+    meta, pixels, kinds, split = load(args.dataset)
+    labels = (kinds != "none").astype(np.int64)
+    net = PlateNet()
+    train(net, pixels, labels, split["train"], split["validation"], args.epochs, args.batch, rng)
+
+    validation, test = split["validation"], split["test"]
+    logits = logits_of(net, pixels, validation)
+    net.temperature[:] = round(fit_temperature(logits, labels[validation]), 4)
+    probability = lambda indices: 1 / (1 + np.exp(-logits_of(net, pixels, indices).astype(np.float64)))
+    cuts = choose_cuts(probability(validation), labels[validation])
+    metrics = measure(probability(test), labels[test], kinds[test], cuts, rng)
+
+    args.package.mkdir(parents=True, exist_ok=True)
+    (args.package / "report").mkdir(exist_ok=True)
+    model = args.package / "model.onnx"
+    torch.onnx.export(
+        Scored(net).eval(),
+        torch.zeros(1, meta["height"], meta["width"], 3, dtype=torch.uint8),
+        str(model),
+        opset_version=16,
+        input_names=["image"],
+        output_names=["defect_probability"],
+        dynamic_axes={"image": {0: "n"}, "defect_probability": {0: "n"}},
+    )
+    manifest = {
+        "schema": "loupe.model/1",
+        "name": args.package.parent.name,
+        "version": args.package.name,
+        "description": "Scratches, cracks, dents and stains on the flanges that `loupe demo` draws.",
+        "created_at": datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "input": {
+            "name": "image",
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "width": meta["width"],
+            "height": meta["height"],
+            "colour": meta["colour"],
+            "resize": {"fit": meta["fit"], "kernel": meta["kernel"]},
+        },
+        "output": {"name": "defect_probability", "kind": "probability"},
+        "calibration": {
+            "method": "temperature",
+            "temperature": round(float(net.temperature), 4),
+            "parts": len(validation),
+        },
+        "cuts": cuts,
+        "golden_tolerance": 0.02,
+        "golden": [],
+        "training_data": {
+            "source": "drawn by src/demo/ (loupe dataset)",
+            "licence": "Apache-2.0",
+            "parts": meta["count"],
+            "sha256": meta["sha256"],
+        },
+        "metrics": metrics,
+    }
+    (args.package / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    sizes = {"parameters": sum(p.numel() for p in net.parameters()), "bytes": model.stat().st_size}
+    text = report(manifest, split, sizes)
+    (args.package / "report" / "report.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+/** Width and height from an image's header, before anything is decoded. Pure, and safe on any bytes. */
+
+import { imageTypeOf, type ImageType } from '../../frame/image-type.ts';
+import { jpegDimensions } from './jpeg.ts';
+import { pngDimensions } from './png.ts';
+import { tiffDimensions } from './tiff.ts';
+import { webpDimensions } from './webp.ts';
+
+export interface Dimensions {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Null where the header is cut off, contradicts itself or names no pixels. Never throws. */
+export type HeaderReader = (bytes: DataView) => Dimensions | null;
+
+const READERS: Readonly<Record<ImageType, HeaderReader>> = {
+  'image/jpeg': jpegDimensions,
+  'image/png': pngDimensions,
+  'image/webp': webpDimensions,
+  'image/tiff': tiffDimensions,
+};
+
+export type Header =
+  | { readonly type: null; readonly dimensions: null }
+  | { readonly type: ImageType; readonly dimensions: Dimensions | null };
+
+export function readHeader(bytes: Uint8Array): Header {
+  const type = imageTypeOf(bytes);
+  if (type === null) return { type, dimensions: null };
+  const dimensions = READERS[type](new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return { type, dimensions: dimensions !== null && dimensions.width > 0 && dimensions.height > 0 ? dimensions : null };
+}

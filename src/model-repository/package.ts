@@ -1,0 +1,192 @@
+/**
+ * Model packages on disk, read with suspicion: `<root>/<name>/<version>/` with model.onnx, manifest.json and golden images.
+ * Whether a model works is for an engine to prove; here everything is found out that can be without running it.
+ */
+
+import { createHash } from 'node:crypto';
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Manifest, MODEL_NAME, MODEL_VERSION, manifestSchema } from './manifest.ts';
+
+/** What an engine is given: the same shape as its own EngineModel. */
+export interface PackagedModel {
+  readonly name: string;
+  readonly version: string;
+  /** Absolute path of model.onnx. */
+  readonly file: string;
+  readonly sha256: string;
+  readonly contract: Pick<Manifest, 'input' | 'output'>;
+  readonly golden: readonly { readonly path: string; readonly probability: number }[];
+  readonly tolerance: number;
+}
+
+export interface ModelPackage {
+  readonly engineModel: PackagedModel;
+  readonly manifest: Manifest;
+  /** Absolute path of the package's folder. */
+  readonly folder: string;
+}
+
+export interface ModelListing {
+  readonly name: string;
+  /** Highest first. */
+  readonly versions: readonly string[];
+}
+
+/** Everything that is wrong with one package, in one message. */
+export class ModelPackageError extends Error {
+  override readonly name = 'ModelPackageError';
+  readonly faults: readonly string[];
+
+  constructor(subject: string, faults: readonly string[]) {
+    super(`${subject}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Beyond this a file is no edge model; onnxruntime itself cannot read a protobuf of 2 GiB. */
+const MAX_MODEL_BYTES = 1 << 30;
+const MAX_MANIFEST_BYTES = 1 << 20;
+
+/**
+ * Reads one package and checks that each file it names is there, is a plain file inside it, and that model.onnx is the one
+ * the manifest was written for.
+ * @param root folder of all models
+ * @throws ModelPackageError with every fault found
+ */
+export async function loadModelPackage(root: string, name: string, version: string): Promise<ModelPackage> {
+  const subject = `model ${name}/${version}`;
+  const nameFaults = [
+    ...(MODEL_NAME.test(name) ? [] : [`expected a model name of letters, digits, ".", "_" and "-", got "${name}"`]),
+    ...(MODEL_VERSION.test(version) ? [] : [`expected a version such as 1 or 1.2.0, got "${version}"`]),
+  ];
+  if (nameFaults.length > 0) throw new ModelPackageError(subject, nameFaults);
+  const folder = path.resolve(root, name, version);
+  const faults: string[] = [];
+  const manifest = await readManifest(path.join(folder, 'manifest.json'), faults);
+  const file = path.join(folder, 'model.onnx');
+  const found = await sha256Of(file, faults);
+  if (manifest === null) throw new ModelPackageError(subject, faults);
+  if (manifest.name !== name)
+    faults.push(`manifest.json: expected name "${name}" as its folder, got "${manifest.name}"`);
+  if (manifest.version !== version) {
+    faults.push(`manifest.json: expected version "${version}" as its folder, got "${manifest.version}"`);
+  }
+  if (found !== null && found !== manifest.sha256) {
+    faults.push(`model.onnx: the manifest is for SHA-256 ${manifest.sha256}, the file has ${found}`);
+  }
+  if (manifest.golden.length === 0) faults.push('manifest.json: expected at least one golden image, got none');
+  const golden = manifest.golden.map((entry) => ({
+    path: path.resolve(folder, entry.file),
+    probability: entry.probability,
+  }));
+  for (const [i, { path: goldenPath }] of golden.entries()) {
+    const said = manifest.golden[i]?.file ?? '';
+    if (path.dirname(goldenPath) !== path.join(folder, 'golden')) {
+      faults.push(`golden[${i}].file: expected a file in golden/, got "${said}"`);
+    } else {
+      const fault = await plainFileFault(goldenPath, MAX_MODEL_BYTES);
+      if (fault !== null) faults.push(`${said}: ${fault}`);
+    }
+  }
+  if (faults.length > 0) throw new ModelPackageError(subject, faults);
+  const { sha256, input, output, golden_tolerance: tolerance } = manifest;
+  return {
+    engineModel: { name, version, file, sha256, contract: { input, output }, golden, tolerance },
+    manifest,
+    folder,
+  };
+}
+
+/** Models below `root` by name, each with its versions; an absent root has none. Nothing of them is checked. */
+export async function listModels(root: string): Promise<readonly ModelListing[]> {
+  const listings: ModelListing[] = [];
+  for (const name of await foldersIn(root)) {
+    if (!MODEL_NAME.test(name)) continue;
+    const versions = (await foldersIn(path.join(root, name))).filter((version) => MODEL_VERSION.test(version));
+    if (versions.length > 0) listings.push({ name, versions: versions.sort((a, b) => compareVersions(b, a)) });
+  }
+  return listings.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * The highest version of a model.
+ * @throws ModelPackageError when there is none
+ */
+export async function resolveVersion(root: string, name: string): Promise<string> {
+  const models = await listModels(root);
+  const version = models.find((model) => model.name === name)?.versions[0];
+  if (version !== undefined) return version;
+  const there = models.map((model) => model.name).join(', ') || 'none';
+  throw new ModelPackageError(`model ${name}`, [
+    `expected a folder ${path.join(root, name)}/<version>; models found in ${path.resolve(root)}: ${there}`,
+  ]);
+}
+
+/** By number, place for place: 2 < 10, 1 < 1.1. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = (left[i] ?? -1) - (right[i] ?? -1);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => entry.name);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+async function readManifest(file: string, faults: string[]): Promise<Manifest | null> {
+  const fault = await plainFileFault(file, MAX_MANIFEST_BYTES);
+  if (fault !== null) {
+    faults.push(`manifest.json: ${fault}`);
+    return null;
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    faults.push(`manifest.json: expected JSON: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+  const parsed = manifestSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    faults.push(`manifest.json: ${issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''}${issue.message}`);
+  }
+  return null;
+}
+
+async function sha256Of(file: string, faults: string[]): Promise<string | null> {
+  const fault = await plainFileFault(file, MAX_MODEL_BYTES);
+  if (fault !== null) {
+    faults.push(`model.onnx: ${fault}`);
+    return null;
+  }
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+}
+
+/** A link could lead out of the package, and a pipe could hold the reader for ever. */
+async function plainFileFault(file: string, maxBytes: number): Promise<string | null> {
+  try {
+    const found = await lstat(file);
+    if (!found.isFile()) return 'expected a plain file, no link, folder or device';
+    if (found.size === 0) return 'expected content, got an empty file';
+    return found.size > maxBytes ? `expected at most ${maxBytes} bytes, got ${found.size}` : null;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? 'missing' : `cannot be read (${codeOf(error)})`;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
