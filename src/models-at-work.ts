@@ -2,70 +2,74 @@
 
 import { availableParallelism } from 'node:os';
 import type { Config } from './config/schema.ts';
-import { cudaProviderMissing } from './engine/cuda.ts';
-import { EnginePool, type PoolEvent, type PoolOptions, type TaskSource } from './engine/pool.ts';
+import { EnginePool, type PoolEvent, type PoolOptions, type Task } from './engine/pool.ts';
 import type { EnginesHealth } from './observe/health.ts';
 import type { ModelState } from './observe/scraped-gauges.ts';
-import { loadModelPackage, resolveVersion } from './model-repository/package.ts';
-import type { ActiveRecipe } from './pipeline.ts';
+import { loadModelPackage, type ModelPackage, resolveVersion } from './model-repository/package.ts';
+import type { ActiveRecipe, Engines } from './pipeline.ts';
 
 const GPU_BATCHES = [1, 2, 4, 8, 16, 32];
 const MAX_CPU_PROCESSES = 8;
 
+export interface PackagedRecipe {
+  readonly recipe: ActiveRecipe;
+  readonly package: ModelPackage;
+}
+
 export interface ModelsAtWorkOptions {
   readonly config: Config;
+  readonly recipes: readonly PackagedRecipe[];
+  /** Null when CUDA can be tried, else what it lacks. */
+  readonly cudaMissing: string | null;
   /** Where the engines of a lane get their frames. */
-  sourceOf(lane: string): TaskSource;
-  onEvent(model: string, event: PoolEvent): void;
+  take(lane: string): Task | undefined;
+  onEvent(lane: string, event: PoolEvent): void;
+}
+
+/**
+ * Reads and checks every package that a recipe names. A lane is one version of one model: `name/version`.
+ * @throws ModelPackageError with everything that is wrong with a package
+ */
+export async function packageRecipes(config: Config): Promise<PackagedRecipe[]> {
+  const packaged: PackagedRecipe[] = [];
+  for (const [id, recipe] of Object.entries(config.recipes)) {
+    const version = recipe.version ?? (await resolveVersion(config.models.path, recipe.model));
+    const found = await loadModelPackage(config.models.path, recipe.model, version);
+    const suggested = found.manifest.cuts;
+    const cuts = {
+      passBelow: recipe.pass_below ?? suggested.pass_below,
+      failAbove: recipe.fail_above ?? suggested.fail_above,
+    };
+    packaged.push({ recipe: { id, lane: `${recipe.model}/${version}`, roi: recipe.roi, cuts }, package: found });
+  }
+  return packaged;
 }
 
 export class ModelsAtWork {
   readonly recipes: ReadonlyMap<string, ActiveRecipe>;
-  readonly pools: ReadonlyMap<string, EnginePool>;
+  /** What the pipeline needs of the pools, by lane. */
+  readonly engines: ReadonlyMap<string, Engines>;
+  private readonly pools = new Map<string, EnginePool>();
 
-  private constructor(recipes: ReadonlyMap<string, ActiveRecipe>, pools: ReadonlyMap<string, EnginePool>) {
-    this.recipes = recipes;
-    this.pools = pools;
-  }
-
-  /**
-   * Reads and checks every package that a recipe names. Starts nothing.
-   * @throws ModelPackageError with everything that is wrong with a package
-   */
-  static async load(options: ModelsAtWorkOptions): Promise<ModelsAtWork> {
-    const { config } = options;
-    const recipes = new Map<string, ActiveRecipe>();
-    const pools = new Map<string, EnginePool>();
-    const cudaMissing = config.engine.provider === 'cpu' ? null : await cudaProviderMissing();
-    for (const [id, recipe] of Object.entries(config.recipes)) {
-      const version = recipe.version ?? (await resolveVersion(config.models.path, recipe.model));
-      const lane = `${recipe.model}/${version}`;
-      const found = await loadModelPackage(config.models.path, recipe.model, version);
-      const suggested = found.manifest.cuts;
-      recipes.set(id, {
-        id,
-        lane,
-        roi: recipe.roi,
-        cuts: {
-          passBelow: recipe.pass_below ?? suggested.pass_below,
-          failAbove: recipe.fail_above ?? suggested.fail_above,
+  constructor(options: ModelsAtWorkOptions) {
+    this.recipes = new Map(options.recipes.map(({ recipe }) => [recipe.id, recipe]));
+    for (const { recipe, package: found } of options.recipes) {
+      const { lane } = recipe;
+      if (this.pools.has(lane)) continue;
+      const pool = new EnginePool(
+        {
+          ...poolSettings(options.config),
+          model: found.engineModel,
+          cudaMissing: options.cudaMissing,
+          onEvent: (event) => options.onEvent(lane, event),
         },
-      });
-      if (pools.has(lane)) continue;
-      pools.set(
-        lane,
-        new EnginePool(
-          {
-            ...poolSettings(config),
-            model: found.engineModel,
-            cudaMissing,
-            onEvent: (event) => options.onEvent(lane, event),
-          },
-          options.sourceOf(lane),
-        ),
+        { take: () => options.take(lane) },
       );
+      this.pools.set(lane, pool);
     }
-    return new ModelsAtWork(recipes, pools);
+    this.engines = new Map(
+      [...this.pools].map(([lane, pool]) => [lane, { kick: () => pool.kick(), whyDown: () => pool.status().down }]),
+    );
   }
 
   /**

@@ -11,7 +11,7 @@
  */
 
 import { dispositionOf, judge } from './decide/decide.ts';
-import type { TaskResult, TaskSource } from './engine/pool.ts';
+import type { TaskResult } from './engine/pool.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
 import type { Frame, Image, Roi } from './frame/frame.ts';
 import type {
@@ -143,15 +143,11 @@ export class Pipeline implements Inspector {
     return outcome;
   }
 
-  /** What the engines of `lane` get to do, marked with the time they took it. */
-  sourceOf(lane: string): TaskSource {
-    return {
-      take: () => {
-        const waiting = this.parts.admission.take(lane);
-        if (waiting !== undefined) waiting.takenAtMono = this.parts.clock.mono();
-        return waiting;
-      },
-    };
+  /** The next frame for the engines of `lane`, marked with the time they took it. */
+  take(lane: string): WaitingFrame | undefined {
+    const waiting = this.parts.admission.take(lane);
+    if (waiting !== undefined) waiting.takenAtMono = this.parts.clock.mono();
+    return waiting;
   }
 
   /** From now on frames are recorded as UNINSPECTED(draining). Resolves when none is in flight, or after `timeoutMs`. */

@@ -81,7 +81,7 @@ function line(
           whyDown: () => over.down ?? null,
           kick: () => {
             if (over.down !== undefined) return;
-            const task = pipeline.sourceOf(LANE).take();
+            const task = pipeline.take(LANE);
             if (task === undefined) return;
             taken.push(task);
             if (score !== null) task.settle(score(task));

@@ -37,6 +37,8 @@ const unlisted = z
     max: z.int().min(1).max(10_000).default(64).describe('How many such cameras are served within one hour.'),
     takt_ms: taktMs.default(null),
     on_uninspected: onUninspected.default('reject'),
+    queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of each such camera that may wait.'),
+    queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of each such camera that may wait.'),
   })
   .prefault({});
 

@@ -90,6 +90,9 @@ function checkLimits(config: Config, report: Report): void {
   if (config.limits.queue_bytes < least) {
     report(['limits', 'queue_bytes'], `expected at least limits.message_bytes (${least}), or no large frame can wait`);
   }
+  if (config.unlisted_cameras.queue_bytes < least) {
+    report(['unlisted_cameras', 'queue_bytes'], `expected at least limits.message_bytes (${least})`);
+  }
   config.cameras.forEach((camera, i) => {
     if (camera.queue_bytes < least) {
       report(['cameras', i, 'queue_bytes'], `expected at least limits.message_bytes (${least})`);

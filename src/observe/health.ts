@@ -12,6 +12,7 @@ export interface EnginesHealth {
 }
 
 export interface HealthFacts {
+  readonly isStarting: boolean;
   readonly isStopping: boolean;
   readonly storeUnavailable: string | null;
   readonly engines: readonly EnginesHealth[];
@@ -36,6 +37,7 @@ export interface Health {
 export function assess(facts: HealthFacts): Health {
   const notReady: Reason[] = [];
   const degraded: Reason[] = [];
+  if (facts.isStarting) notReady.push({ part: 'service', detail: 'starting' });
   if (facts.isStopping) notReady.push({ part: 'service', detail: 'stopping' });
   if (facts.storeUnavailable !== null) notReady.push({ part: 'store', detail: facts.storeUnavailable });
   for (const engines of facts.engines) {

@@ -10,7 +10,13 @@ const engines: EnginesHealth = {
   degraded: null,
 };
 
-const well: HealthFacts = { isStopping: false, storeUnavailable: null, engines: [engines], broker: null };
+const well: HealthFacts = {
+  isStarting: false,
+  isStopping: false,
+  storeUnavailable: null,
+  engines: [engines],
+  broker: null,
+};
 
 describe('health', () => {
   it('is ready when model, store and engines are', () => {
@@ -20,6 +26,7 @@ describe('health', () => {
   it.each<[string, Partial<HealthFacts>, string]>([
     ['the store', { storeUnavailable: 'disk full' }, 'disk full'],
     ['an engine', { engines: [{ ...engines, enginesReady: 0, down: 'golden: no' }] }, 'm/1: golden: no'],
+    ['the beginning', { isStarting: true }, 'starting'],
     ['the end', { isStopping: true }, 'stopping'],
   ])('is not ready because of %s, and says why', (_what, facts, detail) => {
     const health = assess({ ...well, ...facts });

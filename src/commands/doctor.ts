@@ -1,0 +1,38 @@
+/** `loupe doctor`: what works here, what does not, and what to do about it. */
+
+import type { Command } from 'commander';
+import type { Check } from './doctor/check.ts';
+import { checkClock, checkDisk, checkMemory, checkNode } from './doctor/machine.ts';
+import { checkCuda, checkModels } from './doctor/models.ts';
+import { checkBroker, checkListening } from './doctor/network.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
+
+const MARK = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const;
+
+export function registerDoctor(program: Command): void {
+  addConfigOptions(program.command('doctor').description('look at node, CUDA, models, broker, disk and clock'))
+    .option('--json', 'print one line of JSON')
+    .action(async (options: ConfigOptions & { json?: boolean }) => {
+      const config = await configFrom(options);
+      const checks: Check[] = [
+        checkNode(),
+        checkMemory(),
+        await checkClock(),
+        await checkDisk(config.store.path, config.store.retention.min_free_bytes),
+        ...(await checkListening(config)),
+        await checkBroker(config),
+        await checkCuda(config.engine.provider),
+        ...(await checkModels(config)),
+      ];
+      const failed = checks.filter((check) => check.status === 'fail').length;
+      process.stdout.write(
+        options.json === true ? `${JSON.stringify({ ok: failed === 0, checks })}\n` : checks.map(textOf).join(''),
+      );
+      if (failed > 0) throw new CommandError(EXIT.failed, `${failed} of ${checks.length} checks failed`);
+    });
+}
+
+function textOf({ name, status, found, advice }: Check): string {
+  return `${MARK[status]}  ${name}: ${found}\n${advice === null ? '' : `      -> ${advice}\n`}`;
+}

@@ -1,0 +1,95 @@
+/** The machine: Node, memory, clock, disk. */
+
+import { execFile } from 'node:child_process';
+import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { type Check, fail, ok, warn } from './check.ts';
+
+const OLDEST_NODE = [20, 19] as const;
+const GB = 1024 ** 3;
+/** statfs magic numbers of network file systems: SQLite's locks and fsync cannot be trusted there. */
+const NETWORK_FILE_SYSTEMS = new Map([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x01021997, '9p'],
+]);
+
+export function checkNode(version = process.versions.node): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    return fail('node', version, `install Node ${OLDEST_NODE.join('.')} or newer; 24 is the one to choose`);
+  }
+  if (major < 22) return warn('node', version, 'Node 20 gets no security fixes since April 2026: move to 24');
+  return ok('node', version);
+}
+
+export function checkMemory(): Check {
+  const found = `${availableParallelism()} cores, ${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GiB free`;
+  return freemem() < GB
+    ? warn('machine', found, 'less than 1 GiB is free; each engine needs 150 to 400 MB')
+    : ok('machine', found);
+}
+
+/** A wrong clock makes wrong times in the ledger, and retention that deletes too early or never. */
+export async function checkClock(now = Date.now()): Promise<Check> {
+  const shown = new Date(now).toISOString();
+  if (now < Date.UTC(2026, 0, 1)) return fail('clock', shown, 'the clock is wrong: set it, and run an NTP client');
+  try {
+    const { stdout } = await promisify(execFile)('timedatectl', ['show', '-p', 'NTPSynchronized', '--value'], {
+      timeout: 2000,
+    });
+    return stdout.trim() === 'yes'
+      ? ok('clock', `${shown}, synchronised`)
+      : warn('clock', `${shown}, not synchronised`, 'run an NTP client (systemd-timesyncd or chrony)');
+  } catch {
+    return warn(
+      'clock',
+      `${shown}, cannot tell whether it is synchronised`,
+      'see that an NTP client runs (timedatectl is not here)',
+    );
+  }
+}
+
+const PROBES = 20;
+
+/** Whether the store can be written and synced, how fast, and how much room it has. */
+export async function checkDisk(store: string, minFreeBytes: number): Promise<Check> {
+  const probe = path.join(store, `.doctor-${process.pid}`);
+  try {
+    await mkdir(store, { recursive: true });
+    const { bavail, bsize, type } = await statfs(store);
+    const file = await open(probe, 'w');
+    const times: number[] = [];
+    try {
+      for (let i = 0; i < PROBES; i++) {
+        const from = performance.now();
+        await file.write(Buffer.alloc(4096, i), 0, 4096, 0);
+        await file.datasync();
+        times.push(performance.now() - from);
+      }
+    } finally {
+      await file.close();
+      await rm(probe, { force: true });
+    }
+    const freeBytes = bavail * bsize;
+    const median = times.sort((a, b) => a - b)[PROBES / 2] ?? 0;
+    const found = `${path.resolve(store)}: ${(freeBytes / GB).toFixed(1)} GiB free, a synced write takes ${median.toFixed(2)} ms`;
+    const network = NETWORK_FILE_SYSTEMS.get(type);
+    if (network !== undefined)
+      return fail('disk', `${found}, on ${network}`, 'put the store on a local disk: SQLite needs its locks and fsync');
+    if (freeBytes < minFreeBytes)
+      return warn('disk', found, 'less is free than store.retention.min_free_bytes: images will be deleted');
+    if (median > 50) return warn('disk', found, 'slow to sync: every answer waits for it; use an SSD');
+    return ok('disk', found);
+  } catch (error) {
+    return fail(
+      'disk',
+      `${path.resolve(store)}: ${(error as Error).message}`,
+      'make store.path a folder this user can write',
+    );
+  }
+}

@@ -1,0 +1,102 @@
+/** What the stages report, as log lines and counters. The stages themselves know neither. */
+
+import type { PoolEvent } from './engine/pool.ts';
+import type { Log } from './observe/log.ts';
+import { createThrottledLog } from './observe/log.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { LedgerEvent } from './record/contract.ts';
+import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
+
+export class Reporting {
+  private readonly log: Log;
+  /** For what a fault can repeat without end. */
+  private readonly throttled: Log;
+  private readonly metrics: Metrics;
+
+  constructor(log: Log, metrics: Metrics) {
+    this.log = log;
+    this.throttled = createThrottledLog(log, () => performance.now());
+    this.metrics = metrics;
+  }
+
+  ledger(event: LedgerEvent): void {
+    const { kind, ...fields } = event;
+    switch (event.kind) {
+      case 'unavailable':
+        this.metrics.storeFailed();
+        this.log.log('error', 'store_unavailable', fields);
+        return;
+      case 'committed':
+        return;
+      case 'images_removed':
+        this.metrics.imageDeleted(event.reason, event.images);
+        this.throttled.log('info', kind, fields);
+        return;
+      case 'outbox_dropped':
+        this.metrics.outboxGivenUp('age', event.items);
+        this.log.log('warn', kind, fields);
+        return;
+      case 'orphans_left':
+      case 'thread_died':
+        this.log.log('error', kind, fields);
+        return;
+      case 'opened':
+      case 'available':
+      case 'orphans_swept':
+      case 'wal_truncated':
+        this.log.log('info', `store_${kind}`, fields);
+    }
+  }
+
+  engine(model: string, event: PoolEvent): void {
+    switch (event.kind) {
+      case 'engine_ready': {
+        const { provider, goldenMaxError, goldenCount, loadMs, batchMs } = event.ready;
+        this.log.log('info', event.kind, {
+          model,
+          pid: event.pid,
+          provider,
+          goldenMaxError,
+          goldenCount,
+          loadMs,
+          batchMs,
+        });
+        return;
+      }
+      case 'engine_lost':
+        this.metrics.engineLost(model, event.retried);
+        this.log.log('error', event.kind, { model, enginePid: event.pid, cause: event.cause, retried: event.retried });
+        return;
+      case 'engine_not_proven':
+        this.throttled.log('error', event.kind, {
+          model,
+          provider: event.provider,
+          stage: event.stage,
+          detail: event.detail,
+        });
+        return;
+      case 'degraded':
+        this.log.log('warn', 'provider_degraded', { model, detail: event.detail });
+        return;
+      case 'engine_stderr':
+        this.throttled.log('warn', event.kind, { model, line: event.line });
+    }
+  }
+
+  grpc(event: GrpcEvent): void {
+    const { kind, ...fields } = event;
+    this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
+  }
+
+  frameFailed(cameraId: string, frameId: string, error: unknown): void {
+    this.throttled.log('error', 'frame_failed', { cameraId, frameId, error });
+  }
+
+  sequenceGap(cameraId: string, missing: number, sequence: bigint): void {
+    this.throttled.log('warn', 'sequence_gap', { cameraId, missing, before: String(sequence) });
+  }
+
+  httpFailed(error: unknown): void {
+    this.throttled.log('error', 'http_request_failed', { error });
+  }
+}

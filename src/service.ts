@@ -1,0 +1,355 @@
+/**
+ * The service: every stage made and wired here, started from sink to source, stopped in reverse within one deadline.
+ *
+ *   HTTP (health) ─> ledger ─> engines ─> MQTT publisher ─> gRPC, MQTT sources
+ */
+
+import path from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
+import { isLoopback, type Listen, listenFrom } from './config/fields.ts';
+import type { Config } from './config/schema.ts';
+import type { Secrets } from './config/secrets.ts';
+import { HttpServer } from './dashboard/server.ts';
+import { cudaProviderMissing } from './engine/cuda.ts';
+import type { CameraId, Frame } from './frame/frame.ts';
+import type { RecordedResult } from './frame/verdict.ts';
+import { Admission } from './ingest/admission.ts';
+import { Cameras, type CameraSettings } from './ingest/cameras.ts';
+import { GrpcSource } from './ingest/grpc/grpc-source.ts';
+import { addFrameUpload } from './ingest/http/frame-upload.ts';
+import { checkImage } from './ingest/image-check.ts';
+import { SYSTEM_CLOCK } from './ingest/intake.ts';
+import { SequenceGaps } from './ingest/sequence-gaps.ts';
+import { SERVICE_NAME } from './ingest/wire/contract.ts';
+import { ModelsAtWork, packageRecipes, type PackagedRecipe } from './models-at-work.ts';
+import { MqttRoad } from './mqtt-road.ts';
+import { assess, type Health } from './observe/health.ts';
+import type { Log } from './observe/log.ts';
+import { Metrics } from './observe/metrics.ts';
+import { Pipeline, type PipelineObserver } from './pipeline.ts';
+import { Ledger } from './record/ledger.ts';
+import { Reporting } from './reporting.ts';
+import { Tokens } from './tokens.ts';
+import { VERSION } from './version.ts';
+import type { WaitingFrame } from './waiting-frame.ts';
+
+export interface Addresses {
+  readonly grpc: string;
+  readonly http: string;
+  /** Of the broker, the embedded one or the plant's; null where there is none. */
+  readonly mqtt: string | null;
+}
+
+const HEALTH_PERIOD_MS = 250;
+/** Decided frames that may wait for the disk; more, and the store counts as unavailable. */
+const MAX_PENDING_RECORDS = 4096;
+
+export class Service {
+  readonly models: ModelsAtWork;
+  private readonly config: Config;
+  private readonly log: Log;
+  private readonly metrics: Metrics;
+  private readonly ledger: Ledger;
+  private readonly admission: Admission<WaitingFrame>;
+  private readonly pipeline: Pipeline;
+  private readonly grpc: GrpcSource;
+  private readonly http: HttpServer;
+  private readonly mqtt: MqttRoad | null;
+  private addresses: Addresses | null = null;
+  private healthTimer: NodeJS.Timeout | undefined;
+  private phase: 'starting' | 'running' | 'stopping' = 'starting';
+  private stopped: Promise<void> | undefined;
+
+  /**
+   * Reads the model packages and makes the stages; nothing is opened yet.
+   * @throws ModelPackageError when a recipe's model is not as it should be
+   */
+  static async create(config: Config, secrets: Secrets, log: Log): Promise<Service> {
+    const recipes = await packageRecipes(config);
+    const cudaMissing = config.engine.provider === 'cpu' ? null : await cudaProviderMissing();
+    return new Service(config, secrets, log, recipes, cudaMissing);
+  }
+
+  private constructor(
+    config: Config,
+    secrets: Secrets,
+    log: Log,
+    recipes: readonly PackagedRecipe[],
+    cudaMissing: string | null,
+  ) {
+    this.config = config;
+    this.log = log;
+    const listed = listedCameras(config);
+    this.metrics = new Metrics(
+      {
+        version: VERSION,
+        site: config.site,
+        cameras: [...listed.keys()],
+        queueLimit: { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
+      },
+      {
+        framesInFlight: () => this.pipeline.framesInFlight,
+        queue: () => this.admission.depth,
+        queueOf: (cameraId) => this.admission.depthOf(cameraId),
+        models: () => this.models.states(),
+        store: () => {
+          const { writable, pending, lastLedgerSeq, bytes, diskFreeBytes } = this.ledger.status();
+          return { isWritable: writable, pending, lastLedgerSeq, bytes, diskFreeBytes };
+        },
+        outbox: () => (this.mqtt === null ? null : outboxDepth(this.ledger)),
+        mqttConnected: () => this.mqtt?.isConnected ?? null,
+        isReady: () => this.health().isReady,
+      },
+    );
+    const reporting = new Reporting(log, this.metrics);
+    const tokens = new Tokens(secrets.credentials);
+
+    this.ledger = new Ledger({
+      path: config.store.path,
+      durability: config.store.durability,
+      images: { keep: config.store.images.keep, keepPassRatio: config.store.images.keep_pass_ratio },
+      retention: {
+        maxAgeDays: config.store.retention.max_age_days,
+        maxBytes: config.store.retention.max_bytes,
+        minFreeBytes: config.store.retention.min_free_bytes,
+      },
+      maxPending: MAX_PENDING_RECORDS,
+      onEvent: (event) => reporting.ledger(event),
+    });
+    this.models = new ModelsAtWork({
+      config,
+      recipes,
+      cudaMissing,
+      take: (lane) => this.pipeline.take(lane),
+      onEvent: (lane, event) => reporting.engine(lane, event),
+    });
+    const unlisted = unlistedCameras(config);
+    this.admission = new Admission(
+      { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
+      (cameraId) => (listed.get(cameraId) ?? unlisted).queue,
+    );
+    const usesMqtt = config.mqtt.url !== null || config.mqtt.embedded.enabled;
+    this.pipeline = new Pipeline({
+      cameras: new Cameras({
+        listed,
+        unlisted: config.unlisted_cameras.policy === 'refuse' ? null : unlisted,
+        maxUnlisted: config.unlisted_cameras.max,
+        now: () => performance.now(),
+      }),
+      recipes: this.models.recipes,
+      admission: this.admission,
+      engines: this.models.engines,
+      ledger: {
+        whyUnavailable: () => {
+          const { writable, reason } = this.ledger.status();
+          return writable ? null : (reason ?? 'the store cannot be written');
+        },
+        find: (cameraId, frameId) => this.ledger.find(cameraId, frameId),
+        record: (decision, image, deliveries) => this.ledger.record(decision, image, deliveries),
+        enqueue: (resultId, deliveries) => this.ledger.enqueue(resultId, deliveries),
+      },
+      checkImage: (image) =>
+        checkImage(image, { maxBytes: config.limits.message_bytes, maxPixels: config.limits.pixels }),
+      publishes: usesMqtt,
+      newResultId: () => uuidv7(),
+      clock: SYSTEM_CLOCK,
+      observer: observerOf(this.metrics, reporting, listed),
+    });
+    const countRefused = this.metrics.requestRefused.bind(this.metrics);
+    this.grpc = new GrpcSource(
+      {
+        ...listenOf(config.grpc.listen),
+        tls: secrets.grpcTls,
+        maxMessageBytes: config.limits.message_bytes,
+        onEvent: (event) => reporting.grpc(event),
+      },
+      {
+        inspector: this.pipeline,
+        results: this.ledger,
+        authorize: (token, right) => tokens.authorize(token, right),
+        countRefused,
+      },
+    );
+    this.mqtt = usesMqtt
+      ? new MqttRoad({
+          config,
+          secrets,
+          tokens,
+          inspector: this.pipeline,
+          ledger: this.ledger,
+          metrics: this.metrics,
+          log,
+          isReady: () => this.health().isReady,
+        })
+      : null;
+    const httpListen = listenOf(config.http.listen);
+    this.http = new HttpServer({
+      ...httpListen,
+      tls: secrets.httpTls,
+      maxBodyBytes: config.limits.message_bytes,
+      isLoopback: isLoopback(httpListen.host),
+      authorize: (token, right) => tokens.authorize(token, right),
+      ports: {
+        health: () => this.health(),
+        status: () => this.status(),
+        metrics: { contentType: this.metrics.contentType, render: () => this.metrics.render() },
+        results: this.ledger,
+        imageFile: (result) => this.imageFile(result),
+      },
+      more: [(server) => addFrameUpload(server, { inspector: this.pipeline, countRefused, clock: SYSTEM_CLOCK })],
+      onError: (error) => reporting.httpFailed(error),
+    });
+  }
+
+  /**
+   * Opens everything. Health answers first, so that a slow start (a GPU warming up) can be watched; frames come last, so that
+   * the first one finds a proven engine. A model that cannot be proven leaves the service not ready, trying again.
+   * @throws LoupeError store_unavailable, ProviderUnavailableError, or an error of the system (address in use)
+   */
+  async start(): Promise<Addresses> {
+    const { port: httpPort } = await this.http.start();
+    await this.ledger.start();
+    await this.models.start();
+    const mqtt = (await this.mqtt?.start()) ?? null;
+    const { port: grpcPort } = await this.grpc.start();
+    const grpc = listenOf(this.config.grpc.listen);
+    const http = listenOf(this.config.http.listen);
+    const scheme = this.config.http.tls === null ? 'http' : 'https';
+    this.addresses = {
+      grpc: `${hostText(grpc)}:${grpcPort}`,
+      http: `${scheme}://${hostText(http)}:${httpPort}`,
+      mqtt,
+    };
+    this.phase = 'running';
+    this.tellHealth();
+    this.healthTimer = setInterval(() => this.tellHealth(), HEALTH_PERIOD_MS);
+    this.log.log('info', 'started', { version: VERSION, ...this.addresses });
+    return this.addresses;
+  }
+
+  /** Answers what is in flight, then closes everything, within `shutdown_ms`. */
+  stop(): Promise<void> {
+    this.stopped ??= this.close();
+    return this.stopped;
+  }
+
+  health(): Health {
+    const { writable, reason } = this.ledger.status();
+    return assess({
+      isStopping: this.phase === 'stopping',
+      isStarting: this.phase === 'starting',
+      storeUnavailable: writable ? null : (reason ?? 'the store cannot be written'),
+      engines: this.models.health(),
+      broker: this.mqtt === null ? null : { isConnected: this.mqtt.isConnected, detail: this.mqtt.whyDisconnected },
+    });
+  }
+
+  private async close(): Promise<void> {
+    this.phase = 'stopping';
+    this.log.log('info', 'stopping', { framesInFlight: this.pipeline.framesInFlight });
+    clearInterval(this.healthTimer);
+    const endsAt = performance.now() + this.config.shutdown_ms;
+    const leftMs = () => Math.max(0, endsAt - performance.now());
+    const drained = this.pipeline.drain(leftMs());
+    await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(), drained]);
+    await this.mqtt?.stop(Math.min(2000, leftMs()));
+    await this.http.stop();
+    await this.models.stop();
+    await this.ledger.stop();
+    this.log.log('info', 'stopped', { framesInFlight: this.pipeline.framesInFlight });
+  }
+
+  /** Tells gRPC health what /readyz says, per service and per model. */
+  private tellHealth(): void {
+    const { isReady } = this.health();
+    for (const service of ['', SERVICE_NAME]) this.grpc.setServing(service, isReady);
+    for (const { model, down } of this.models.health()) {
+      this.grpc.setServing(`model/${model.split('/')[0]}`, down === null && this.phase === 'running');
+    }
+  }
+
+  private status(): object {
+    const health = this.health();
+    return {
+      schema: 'loupe.service-status/1',
+      version: VERSION,
+      site: this.config.site,
+      node: process.version,
+      addresses: this.addresses,
+      ...health,
+      models: this.models.health(),
+      recipes: [...this.models.recipes.values()],
+      framesInFlight: this.pipeline.framesInFlight,
+      queue: this.admission.depth,
+      store: this.ledger.status(),
+      outbox: this.mqtt === null ? null : outboxDepth(this.ledger),
+    };
+  }
+
+  private imageFile(result: RecordedResult): string | null {
+    return result.imagePath === null ? null : path.join(this.config.store.path, 'images', result.imagePath);
+  }
+}
+
+/** Counts every frame and what became of it, and notices the ones that never came. */
+function observerOf(
+  metrics: Metrics,
+  reporting: Reporting,
+  listed: ReadonlyMap<CameraId, CameraSettings>,
+): PipelineObserver {
+  const gaps = new SequenceGaps();
+  return {
+    received: (frame: Frame) => {
+      metrics.frameReceived(frame);
+      if (frame.sequence === null || listed.get(frame.cameraId)?.countsGaps === false) return;
+      const missing = gaps.note(frame.cameraId, frame.sequence);
+      if (missing === 0) return;
+      metrics.sequenceGap(frame.cameraId, missing);
+      reporting.sequenceGap(frame.cameraId, missing, frame.sequence);
+    },
+    finished: (frame, outcome, batchSize, recordMs) =>
+      metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono),
+    failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
+  };
+}
+
+function listedCameras(config: Config): Map<CameraId, CameraSettings> {
+  return new Map(
+    config.cameras.map((camera) => [
+      camera.id as CameraId,
+      {
+        recipeId: camera.recipe,
+        taktMs: camera.takt_ms,
+        onUninspected: camera.on_uninspected,
+        countsGaps: camera.sequence,
+        queue: { frames: camera.queue_frames, bytes: camera.queue_bytes },
+      },
+    ]),
+  );
+}
+
+function unlistedCameras(config: Config): CameraSettings {
+  const { unlisted_cameras: unlisted } = config;
+  return {
+    recipeId: unlisted.recipe,
+    taktMs: unlisted.takt_ms,
+    onUninspected: unlisted.on_uninspected,
+    countsGaps: true,
+    queue: { frames: unlisted.queue_frames, bytes: unlisted.queue_bytes },
+  };
+}
+
+function outboxDepth(ledger: Ledger): { items: number; oldestSeconds: number } {
+  const { items, oldestAt } = ledger.outbox.depth();
+  return { items, oldestSeconds: oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000 };
+}
+
+function listenOf(text: string): Listen {
+  const listen = listenFrom(text);
+  if (listen === null) throw new Error(`the schema let "${text}" pass as an address`);
+  return listen;
+}
+
+function hostText({ host }: Listen): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
