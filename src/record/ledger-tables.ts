@@ -210,43 +210,39 @@ export class LedgerTables {
 }
 
 function prepare(database: Database) {
-  const sql = <P extends unknown[], R = unknown>(text: string) => database.prepare<P, R>(text);
-  const one = <P extends unknown[]>(text: string) =>
-    database.prepare<P, number>(text).pluck() as unknown as {
-      get(...parameters: P): number | undefined;
-    };
+  const one = (text: string) => database.prepare<(string | number)[], number>(text).pluck();
   return {
-    last: sql<[], Row>(`${SELECT_RESULT} ORDER BY ledger_seq DESC LIMIT 1`),
-    find: sql<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
-    seqOf: one<[string]>('SELECT ledger_seq FROM results WHERE result_id = ?'),
-    insert: sql<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
-    count: sql<[string, string, number]>(
+    last: database.prepare<[], Row>(`${SELECT_RESULT} ORDER BY ledger_seq DESC LIMIT 1`),
+    find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
+    seqOf: one('SELECT ledger_seq FROM results WHERE result_id = ?'),
+    insert: database.prepare<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
+    count: database.prepare<[string, string, number]>(
       `INSERT INTO counters VALUES (?, ?, ?)
        ON CONFLICT (camera_id, verdict) DO UPDATE SET row_count = row_count + excluded.row_count`,
     ),
-    setMeta: sql<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
-    storeImage: sql<[number, number, number, number]>(
+    setMeta: database.prepare<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
+    storeImage: database.prepare<[number, number, number, number]>(
       'INSERT INTO stored_images (ledger_seq, removal_rank, received_at, bytes) VALUES (?, ?, ?, ?)',
     ),
-    imageBytes: one<[]>('SELECT sum(bytes) FROM stored_images'),
-    removable: sql<[number, number, number], StoredImage>(
+    imageBytes: one('SELECT sum(bytes) FROM stored_images'),
+    removable: database.prepare<[number, number, number], StoredImage>(
       `SELECT s.ledger_seq AS ledgerSeq, r.image_path AS path, s.bytes
        FROM stored_images s JOIN results r USING (ledger_seq)
        WHERE s.removal_rank = ? AND s.received_at < ? ORDER BY s.received_at, s.ledger_seq LIMIT ?`,
     ),
-    unstoreImage: sql<[number]>('DELETE FROM stored_images WHERE ledger_seq = ?'),
-    addRemoval: sql<[number, number, string]>('INSERT INTO image_removals VALUES (?, ?, ?, 0)'),
-    openRemovals: sql<[number], StoredImage>(
+    unstoreImage: database.prepare<[number]>('DELETE FROM stored_images WHERE ledger_seq = ?'),
+    addRemoval: database.prepare<[number, number, string]>('INSERT INTO image_removals VALUES (?, ?, ?, 0)'),
+    openRemovals: database.prepare<[number], StoredImage>(
       `SELECT m.ledger_seq AS ledgerSeq, r.image_path AS path, r.image_bytes AS bytes
        FROM image_removals m JOIN results r USING (ledger_seq) WHERE m.is_unlinked = 0 LIMIT ?`,
     ),
-    confirmRemoval: sql<[number]>('UPDATE image_removals SET is_unlinked = 1 WHERE ledger_seq = ?'),
-    addDelivery: sql<[number, string | null, Uint8Array | null, number, number]>(
+    confirmRemoval: database.prepare<[number]>('UPDATE image_removals SET is_unlinked = 1 WHERE ledger_seq = ?'),
+    addDelivery: database.prepare<[number, string | null, Uint8Array | null, number, number]>(
       'INSERT INTO outbox (ledger_seq, topic, correlation_data, is_duplicate, created_at) VALUES (?, ?, ?, ?, ?)',
     ),
-    outboxItems: one<[]>('SELECT count(*) FROM outbox'),
-    outboxOldest: one<[]>('SELECT created_at FROM outbox ORDER BY id LIMIT 1'),
-    outboxDone: sql<[number]>('DELETE FROM outbox WHERE id = ?'),
-    outboxDrop: sql<[number]>('DELETE FROM outbox WHERE created_at < ?'),
+    outboxItems: one('SELECT count(*) FROM outbox'),
+    outboxOldest: one('SELECT created_at FROM outbox ORDER BY id LIMIT 1'),
+    outboxDone: database.prepare<[number]>('DELETE FROM outbox WHERE id = ?'),
+    outboxDrop: database.prepare<[number]>('DELETE FROM outbox WHERE created_at < ?'),
   };
 }

@@ -23,7 +23,7 @@ export interface StoreOptions {
   readonly durability: Durability;
   readonly files: ImageFiles;
   readonly retention: Retention;
-  onEvent(event: LedgerEvent): void;
+  readonly onEvent: (event: LedgerEvent) => void;
 }
 
 export class Store {

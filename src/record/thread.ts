@@ -81,7 +81,7 @@ export class Thread<C extends Calls, Notice> {
     if (this.hasEnded || this.isClosing) return Promise.reject(new ThreadGoneError('the thread has ended'));
     const id = this.nextId++;
     const answer = new Promise<C[K]['reply']>((resolve, reject) => {
-      this.waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.waiting.set(id, { resolve, reject });
     });
     this.outgoing.push({ call: { id, name, args }, transfer });
     if (this.outgoing.length === 1) queueMicrotask(() => this.flush());

@@ -53,7 +53,7 @@ export function decisionOf(
     imageSha256: createHash('sha256').update(image.bytes).digest('hex'),
     imageBytes: image.bytes.byteLength,
     imageMediaType: 'image/jpeg',
-    tags: { shift: 'night', 'ключ': '值' },
+    tags: { shift: 'night', ключ: '值' },
     isSimulated: false,
     ...changes,
   };
@@ -95,7 +95,8 @@ export async function openLedger(changes: Partial<LedgerOptions> = {}): Promise<
 export async function recordFrame(ledger: Ledger, frameId: string, changes: Partial<Decision> = {}, text = frameId) {
   const image = imageOf(text);
   const outcome = await ledger.record(decisionOf(frameId, image, changes), image, []);
-  if (outcome.kind !== 'recorded') throw new Error(`expected ${frameId} to be recorded, got ${JSON.stringify(outcome.kind)}`);
+  if (outcome.kind !== 'recorded')
+    throw new Error(`expected ${frameId} to be recorded, got ${JSON.stringify(outcome.kind)}`);
   return outcome.result;
 }
 

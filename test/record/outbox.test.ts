@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { OutboxItem } from '../../src/record/contract.ts';
+import { Outbox } from '../../src/record/outbox.ts';
+import { cam, decisionOf, imageOf, openLedger, recordFrame, storeFolder } from './support.ts';
+
+const own = { topic: null, correlationData: null };
+
+describe('the outbox', () => {
+  it('hands messages out in the order of their commit, each once done never again, across a restart', async () => {
+    const path = storeFolder();
+    const first = await openLedger({ path });
+    const correlationData = new Uint8Array([1, 0, 255]);
+    for (const id of ['a', 'b', 'c']) {
+      const image = imageOf(id);
+      await first.ledger.record(decisionOf(id, image), image, [own, { topic: `answers/${id}`, correlationData }]);
+    }
+    const [a1, a2, b1] = await first.ledger.outbox.next(3);
+    expect([a1, a2, b1].map((item) => [item?.result.frameId, item?.topic, item?.duplicate])).toEqual([
+      ['a', null, false],
+      ['a', 'answers/a', false],
+      ['b', null, false],
+    ]);
+    expect(a2?.correlationData).toEqual(correlationData);
+    expect(a1?.cameraId).toBe('line-1');
+    expect(await first.ledger.outbox.next(2)).toEqual([a1, a2]);
+    await first.ledger.outbox.done([a1?.id ?? 0, a2?.id ?? 0]);
+    expect(first.ledger.outbox.depth().items).toBe(4);
+    await first.ledger.stop();
+
+    const second = await openLedger({ path });
+    expect(second.ledger.outbox.depth()).toMatchObject({ items: 4, oldestAt: expect.any(Number) });
+    const rest = await second.ledger.outbox.next(100);
+    expect(rest.map((item) => item.result.frameId)).toEqual(['b', 'b', 'c', 'c']);
+    await second.ledger.outbox.done(rest.map((item) => item.id));
+    expect(await second.ledger.outbox.next(100)).toEqual([]);
+    expect(second.ledger.outbox.depth()).toEqual({ items: 0, oldestAt: null });
+  });
+
+  it('adds messages about a row that stands already, marked duplicate, and tells of additions', async () => {
+    const { ledger } = await openLedger();
+    let added = 0;
+    const stop = ledger.outbox.onAdded(() => (added += 1));
+    const { resultId } = await recordFrame(ledger, 'a');
+    expect(added).toBe(0);
+    expect(await ledger.enqueue(resultId, [own])).toBe(true);
+    expect(await ledger.enqueue(resultId, [])).toBe(true);
+    expect(await ledger.enqueue('no-such-result', [own])).toBe(false);
+    expect(added).toBe(1);
+    stop();
+    await ledger.enqueue(resultId, [own]);
+    expect(added).toBe(1);
+    expect((await ledger.outbox.next(10)).map((item) => item.duplicate)).toEqual([true, true]);
+  });
+
+  it('adds nothing for a duplicate frame by itself', async () => {
+    const { ledger } = await openLedger();
+    const image = imageOf('a');
+    await ledger.record(decisionOf('a', image), image, [own]);
+    await ledger.record(decisionOf('a', image), image, [own]);
+    expect(ledger.outbox.depth().items).toBe(1);
+  });
+
+  it('drops what waited too long', async () => {
+    const { ledger } = await openLedger();
+    const image = imageOf('a');
+    await ledger.record(decisionOf('a', image, { cameraId: cam('c') }), image, [own, own]);
+    expect(await ledger.outbox.drop({ olderThanMs: 60_000 })).toBe(0);
+    expect(await ledger.outbox.drop({ olderThanMs: -60_000 })).toBe(2);
+    expect(ledger.outbox.depth().items).toBe(0);
+  });
+
+  it('remembers what was sent while the store cannot be written, and takes it out later', async () => {
+    const table = [1, 2, 3].map((id) => ({ id }) as OutboxItem);
+    let isWritable = false;
+    const outbox = new Outbox({
+      read: async (limit) => table.slice(0, limit),
+      remove: async (ids) => {
+        if (isWritable)
+          for (const id of ids)
+            table.splice(
+              table.findIndex((item) => item.id === id),
+              1,
+            );
+        return isWritable;
+      },
+      removeOlderThan: async () => null,
+      depth: () => ({ items: table.length, oldestAt: 5 }),
+    });
+    await outbox.done([1, 2]);
+    expect((await outbox.next(2)).map((item) => item.id)).toEqual([3]);
+    expect(outbox.depth().items).toBe(1);
+    expect(await outbox.drop({ olderThanMs: 0 })).toBe(0);
+    isWritable = true;
+    await outbox.removeSent();
+    expect(table.map((item) => item.id)).toEqual([3]);
+    expect(outbox.depth().items).toBe(1);
+  });
+
+  it('never hands out again what was done while a read was under way', async () => {
+    let answer: (items: OutboxItem[]) => void = () => undefined;
+    const outbox = new Outbox({
+      read: () => new Promise((resolve) => (answer = resolve)),
+      remove: async () => true,
+      removeOlderThan: async () => null,
+      depth: () => ({ items: 0, oldestAt: null }),
+    });
+    const reading = outbox.next(10);
+    await outbox.done([1]);
+    answer([{ id: 1 } as OutboxItem, { id: 2 } as OutboxItem]);
+    expect((await reading).map((item) => item.id)).toEqual([2]);
+  });
+});

@@ -1,0 +1,103 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Verdict } from '../../src/frame/verdict.ts';
+import type { RetentionPolicy } from '../../src/record/contract.ts';
+import { openForWriting } from '../../src/record/database.ts';
+import { ImageStore } from '../../src/record/image-store.ts';
+import { LedgerTables } from '../../src/record/ledger-tables.ts';
+import { Retention } from '../../src/record/retention.ts';
+import { verifyStore } from '../../src/record/verify.ts';
+import { openLedger, recordFrame, storeFolder } from './support.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW = Date.UTC(2026, 10, 24);
+const PLENTY = 1e12;
+
+/** Images of 10 bytes each, received one hour apart, oldest first; the last just now. */
+async function storeOf(verdicts: readonly Verdict[], policy: Partial<RetentionPolicy>) {
+  const { ledger, path } = await openLedger();
+  for (const [index, verdict] of verdicts.entries()) {
+    const receivedAt = NOW - (verdicts.length - 1 - index) * HOUR_MS;
+    await recordFrame(ledger, `f${index}`, { verdict, receivedAt }, `image ${String(index).padStart(4, '0')}`);
+  }
+  const rows = (await ledger.query({ limit: 1000 })).toReversed();
+  await ledger.stop();
+  const { database } = openForWriting(path, 'full');
+  const tables = new LedgerTables(database);
+  const events: unknown[] = [];
+  const limits = { maxAgeDays: null, maxBytes: null, minFreeBytes: 0, ...policy };
+  const files = new ImageStore(join(path, 'images'));
+  const retention = new Retention(limits, files, (event) => events.push(event));
+  const left = () =>
+    rows.filter((row) => existsSync(join(path, 'images', row.imagePath ?? ''))).map((row) => row.frameId);
+  return { path, tables, retention, database, left, events, files };
+}
+
+describe('retention', () => {
+  it('gives up PASS first, then UNINSPECTED, then REVIEW, FAIL last, the oldest of each first', async () => {
+    const verdicts = ['FAIL', 'REVIEW', 'UNINSPECTED', 'PASS', 'FAIL', 'PASS', 'REVIEW', 'UNINSPECTED'] as const;
+    const store = await storeOf(verdicts, { minFreeBytes: 100 });
+    const order: string[] = [];
+    let before = store.left();
+    // 5 bytes short each time: one image.
+    while ((await store.retention.slice(store.tables, 95, NOW)) > 0) {
+      const after = store.left();
+      order.push(...before.filter((id) => !after.includes(id)));
+      before = after;
+    }
+    expect(order).toEqual(['f3', 'f5', 'f2', 'f7', 'f1', 'f6', 'f0', 'f4']);
+    expect(store.events).toHaveLength(8);
+    expect(store.events[0]).toEqual({ kind: 'images_removed', reason: 'disk_pressure', images: 1, bytes: 10 });
+    store.database.close();
+    expect(await verifyStore(store.path)).toMatchObject({ ok: true, rows: 8, images: { checked: 0, removed: 8 } });
+  });
+
+  it('keeps to the limit in bytes and takes no more than it must', async () => {
+    const store = await storeOf(['FAIL', 'PASS', 'PASS', 'PASS'], { maxBytes: 25 });
+    expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(20);
+    expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(0);
+    expect(store.left()).toEqual(['f0', 'f3']);
+    expect(store.tables.imageBytes).toBe(20);
+    expect(store.events).toEqual([{ kind: 'images_removed', reason: 'bytes', images: 2, bytes: 20 }]);
+  });
+
+  it('takes images past their age, whatever their verdict, and none younger', async () => {
+    const store = await storeOf(['FAIL', 'PASS', 'PASS', 'FAIL'], { maxAgeDays: 1.5 / 24 });
+    while ((await store.retention.slice(store.tables, PLENTY, NOW)) > 0);
+    expect(store.left()).toEqual(['f2', 'f3']);
+  });
+
+  it('takes at most 50 in one slice', async () => {
+    const store = await storeOf(Array<Verdict>(60).fill('PASS'), { maxBytes: 0 });
+    expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(500);
+    expect(store.left()).toHaveLength(10);
+  });
+
+  it('finishes at the next start what a crash between record and unlink left', async () => {
+    const store = await storeOf(['PASS', 'FAIL'], {});
+    store.tables.recordRemovals(store.tables.nextRemovals(Number.MAX_SAFE_INTEGER, 1), 'bytes', NOW);
+    expect(store.left()).toEqual(['f0', 'f1']);
+    store.database.close();
+    const { ledger } = await openLedger({ path: store.path });
+    expect(store.left()).toEqual(['f1']);
+    await ledger.stop();
+    expect(await verifyStore(store.path)).toMatchObject({ ok: true, images: { removed: 1 } });
+  });
+
+  it('runs beside recording', async () => {
+    const path = storeFolder();
+    const { ledger, events } = await openLedger({
+      path,
+      retention: { maxAgeDays: null, maxBytes: 100, minFreeBytes: 0 },
+    });
+    for (let index = 0; index < 40; index++)
+      await recordFrame(ledger, `f${index}`, {}, `image ${String(index).padStart(4, '0')}`);
+    await expect.poll(() => ledger.status().bytes.images, { timeout: 5000 }).toBe(100);
+    expect(events.filter((event) => event.kind === 'images_removed')).not.toHaveLength(0);
+    const files = readdirSync(join(path, 'images'), { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    expect(files).toHaveLength(10);
+  });
+});
