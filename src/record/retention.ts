@@ -39,6 +39,11 @@ export class Retention {
     return bytes;
   }
 
+  /** True where the disk is short of room and there are images to give up for it. */
+  isPressed(tables: LedgerTables, diskFreeBytes: number): boolean {
+    return diskFreeBytes < this.policy.minFreeBytes && tables.imageBytes > 0;
+  }
+
   /** Finishes removals that a crash or a failing disk cut short. */
   async finish(tables: LedgerTables): Promise<void> {
     for (;;) {

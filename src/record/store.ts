@@ -3,6 +3,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { Ballast } from './ballast.ts';
 import type { LedgerEvent } from './contract.ts';
 import { databasePath, lockStore, openForWriting, type Database, type Durability } from './database.ts';
 import { resultIdOf } from './image-path.ts';
@@ -28,6 +29,7 @@ export interface StoreOptions {
 
 export class Store {
   private readonly options: StoreOptions;
+  private readonly ballast: Ballast;
   private lock: { release(): void } | null = null;
   private isSwept = false;
   /** Files of groups whose commit failed: their rows may stand or not. */
@@ -35,6 +37,7 @@ export class Store {
 
   constructor(options: StoreOptions) {
     this.options = options;
+    this.ballast = new Ballast(options.path);
   }
 
   /**
@@ -54,6 +57,7 @@ export class Store {
       tables.probe(now);
       await retention.finish(tables);
       await this.settleFiles(tables, schemaBefore === 0);
+      await this.keepBallast();
       return { database, tables, schemaBefore };
     } catch (error) {
       closeQuietly(database);
@@ -72,6 +76,11 @@ export class Store {
     this.lock = null;
   }
 
+  /** Puts back what a full disk made the store give up. */
+  async keepBallast(): Promise<void> {
+    await this.ballast.restore(this.freeBytes());
+  }
+
   freeBytes(): number {
     try {
       const { bavail, bsize } = statfsSync(this.options.path);
@@ -88,9 +97,11 @@ export class Store {
 
   /** Makes room on a full disk, as far as SQLite can still write; the probe after it tells whether that was enough. */
   private async relieve(tables: LedgerTables, now: number): Promise<void> {
+    const { retention } = this.options;
     try {
+      if (retention.isPressed(tables, this.freeBytes())) await this.ballast.release();
       let taken = 1;
-      while (taken > 0) taken = await this.options.retention.slice(tables, this.freeBytes(), now);
+      while (taken > 0) taken = await retention.slice(tables, this.freeBytes(), now);
     } catch {
       // What is wrong shows in the probe.
     }
