@@ -5,7 +5,6 @@
  */
 
 import { loadSync } from '@grpc/proto-loader';
-import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
@@ -13,7 +12,7 @@ import { inspectionPackage, SERVICE_NAME } from '../wire/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall, tokenOf } from './definition.ts';
 import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
-import { bind, createServer, credentialsOf, type GrpcTls, shutDown } from './http2-server.ts';
+import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { statusOf } from './status.ts';
 import { getResult, inspectOne } from './unary-calls.ts';
@@ -53,7 +52,7 @@ export class GrpcSource {
   private readonly known = new Set<string>(OWN_SERVICES);
   private readonly streams = new Set<InspectStream>();
   private readonly stopping = new AbortController();
-  private server: Server | undefined;
+  private open: OpenServer | undefined;
   private starting: Promise<{ readonly port: number }> | undefined;
   private ending: Promise<void> | undefined;
 
@@ -67,7 +66,7 @@ export class GrpcSource {
 
   /** Opens the port. Health says NOT_SERVING until `setServing`. Rejects where the port cannot be had. */
   start(): Promise<{ readonly port: number }> {
-    this.starting ??= this.open();
+    this.starting ??= this.openPort();
     return this.starting;
   }
 
@@ -82,31 +81,32 @@ export class GrpcSource {
 
   /** Takes no new frame, answers those under way, ends the streams, closes the port; cuts what is left after `graceMs`. */
   stop(graceMs: number): Promise<void> {
-    this.ending ??= this.close(graceMs);
+    this.ending ??= this.closePort(graceMs);
     return this.ending;
   }
 
-  private async open(): Promise<{ readonly port: number }> {
+  private async openPort(): Promise<{ readonly port: number }> {
     const { host, port, tls, maxMessageBytes } = this.options;
-    const server = createServer(maxMessageBytes);
+    const open = createServer(maxMessageBytes);
+    const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.health.addToServer(server);
     const healthPackage = loadSync(healthProtoPath);
     new ReflectionService({ ...inspectionPackage, ...healthPackage }).addToServer(server);
     const bound = await bind(server, host, port, credentialsOf(tls));
-    this.server = server;
+    this.open = open;
     this.options.onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });
     return { port: bound };
   }
 
-  private async close(graceMs: number): Promise<void> {
+  private async closePort(graceMs: number): Promise<void> {
     this.stopping.abort();
     for (const service of this.known) this.health.setStatus(service, 'NOT_SERVING');
     for (const stream of this.streams) stream.stop();
     await this.starting?.catch(() => undefined);
-    if (this.server === undefined) return;
-    const { wasForced } = await shutDown(this.server, graceMs);
-    this.server = undefined;
+    if (this.open === undefined) return;
+    const { wasForced } = await shutDown(this.open, graceMs);
+    this.open = undefined;
     this.options.onEvent?.({ kind: 'grpc_stopped', wasForced });
   }
 

@@ -18,7 +18,19 @@ const MAX_CONCURRENT_CALLS = 100;
 /** grpc-js ends a whole stream over a message beyond its limit; up to this many times ours, the frame alone is refused. */
 const GRACE_FACTOR = 2;
 
-export function createServer(maxMessageBytes: number): Server {
+interface Http2Session {
+  setLocalWindowSize(bytes: number): void;
+  once(event: 'close', listener: () => void): void;
+  destroy(): void;
+}
+
+export interface OpenServer {
+  readonly server: Server;
+  /** Connections that are open now. */
+  readonly sessions: ReadonlySet<Http2Session>;
+}
+
+export function createServer(maxMessageBytes: number): OpenServer {
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes * GRACE_FACTOR,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
@@ -28,8 +40,7 @@ export function createServer(maxMessageBytes: number): Server {
     'grpc.max_connection_idle_ms': 300_000,
     'grpc.enable_channelz': 0,
   });
-  widenWindows(server);
-  return server;
+  return { server, sessions: widenWindows(server) };
 }
 
 /** The fields of grpc-js 1.14 that carry the HTTP/2 settings. */
@@ -39,7 +50,7 @@ interface Http2Parts {
 }
 
 interface Http2Server {
-  on(event: 'session', listener: (session: { setLocalWindowSize(bytes: number): void }) => void): void;
+  on(event: 'session', listener: (session: Http2Session) => void): void;
 }
 
 /**
@@ -47,15 +58,21 @@ interface Http2Server {
  * (grpc/grpc-node#2864): an upload is then held to 64 KiB per round trip, 6 MB/s on a 10 ms link. Goes when a release has
  * grpc/grpc-node#3058; until then grpc-js stays pinned, and a test sees the windows on the wire.
  */
-function widenWindows(server: Server): void {
+function widenWindows(server: Server): ReadonlySet<Http2Session> {
+  const sessions = new Set<Http2Session>();
   const parts = server as unknown as Http2Parts;
   parts.commonServerOptions.settings = { ...parts.commonServerOptions.settings, initialWindowSize: CALL_WINDOW_BYTES };
   const create = parts.createHttp2Server.bind(server);
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
-    http2Server.on('session', (session) => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
+    http2Server.on('session', (session) => {
+      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      sessions.add(session);
+      session.once('close', () => sessions.delete(session));
+    });
     return http2Server;
   };
+  return sessions;
 }
 
 export function credentialsOf(tls: GrpcTls | null): ServerCredentials {
@@ -75,11 +92,15 @@ export function bind(server: Server, host: string, port: number, credentials: Se
   });
 }
 
-/** Waits for open calls to end, for `graceMs` at most, then cuts them. Resolves to whether it had to. */
-export function shutDown(server: Server, graceMs: number): Promise<{ readonly wasForced: boolean }> {
+/**
+ * Waits for open calls to end, for `graceMs` at most, then cuts them. Resolves to whether it had to. grpc-js 1.14 without
+ * channelz forgets which sessions it has, and its `forceShutdown` ends none of them: they are ended here.
+ */
+export function shutDown({ server, sessions }: OpenServer, graceMs: number): Promise<{ readonly wasForced: boolean }> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
+      for (const session of sessions) session.destroy();
       resolve({ wasForced: true });
     }, graceMs);
     server.tryShutdown(() => {
