@@ -21,6 +21,8 @@ import { numberIn } from './options.ts';
 /** What the shipped model is taught on; its manifest says the same to the engine. */
 const WANTED: Wanted = { width: 128, height: 128, colour: 'RGB', fit: 'fill', kernel: 'linear' };
 const MAX_PIXELS = 1 << 24;
+/** Cells of masks.bin along each edge; one covers 20x20 drawn pixels. */
+const MASK_CELLS = 16;
 const GOLDEN: readonly (readonly [Defect, number])[] = [
   ['none', 900_001],
   ['none', 900_002],
@@ -34,7 +36,9 @@ const GOLDEN: readonly (readonly [Defect, number])[] = [
 export function registerDataset(program: Command): void {
   program
     .command('dataset')
-    .description('draw labelled parts and pack their pixels for training (pixels.bin, labels.csv, dataset.json)')
+    .description(
+      'draw labelled parts and pack their pixels for training (pixels.bin, masks.bin, labels.csv, dataset.json)',
+    )
     .requiredOption('--out <folder>', 'where to write; made if it is not there')
     .option('--count <n>', 'parts to draw, half of them defective', numberIn(2, FIRST_DEMO_SEED / 2, true), 8000)
     .option('--seed <n>', 'seed of the first part; part k has seed + k', numberIn(0, FIRST_DEMO_SEED / 2 - 1, true), 0)
@@ -54,12 +58,31 @@ export function registerDataset(program: Command): void {
     });
 }
 
-/** @returns the defect, the JPEG that a camera would have sent, and nothing that a demo will show */
-async function takePart(seed: number): Promise<{ defect: Defect; jpeg: Uint8Array }> {
+interface TakenPart {
+  readonly defect: Defect;
+  /** What a camera would have sent. */
+  readonly jpeg: Uint8Array;
+  /** uint8 [MASK_CELLS, MASK_CELLS]: how far the defect changed the brightest-changed pixel of each cell. */
+  readonly mask: Uint8Array;
+}
+
+async function takePart(seed: number): Promise<TakenPart> {
   const random = randomFrom(seed ^ 0x2545f491);
   const defect = random() < 0.5 ? 'none' : (DEFECTS[Math.floor(random() * DEFECTS.length)] ?? 'scratch');
   const quality = 80 + Math.floor(random() * 16);
-  return { defect, jpeg: await encodeJpeg(drawPart(seed, defect), PART_SIZE, quality) };
+  const pixels = drawPart(seed, defect);
+  const mask = new Uint8Array(MASK_CELLS * MASK_CELLS);
+  if (defect !== 'none') {
+    const clean = drawPart(seed, 'none');
+    const edge = PART_SIZE / MASK_CELLS;
+    for (let i = 0; i < pixels.length; i++) {
+      const pixel = Math.floor(i / 3);
+      const row = Math.floor(Math.floor(pixel / PART_SIZE) / edge);
+      const cell = row * MASK_CELLS + Math.floor((pixel % PART_SIZE) / edge);
+      mask[cell] = Math.max(mask[cell] ?? 0, Math.abs((pixels[i] ?? 0) - (clean[i] ?? 0)));
+    }
+  }
+  return { defect, jpeg: await encodeJpeg(pixels, PART_SIZE, quality), mask };
 }
 
 async function pixelsOf(jpeg: Uint8Array, want: Wanted): Promise<Uint8Array> {
@@ -71,23 +94,28 @@ async function pixelsOf(jpeg: Uint8Array, want: Wanted): Promise<Uint8Array> {
 async function writeDataset(folder: string, count: number, firstSeed: number) {
   await mkdir(folder, { recursive: true });
   const pixels = createWriteStream(path.join(folder, 'pixels.bin'));
+  const masks = createWriteStream(path.join(folder, 'masks.bin'));
   const hash = createHash('sha256');
   const labels = ['index,seed,defect'];
   for (let index = 0; index < count; index++) {
-    const { defect, jpeg } = await takePart(firstSeed + index);
+    const { defect, jpeg, mask } = await takePart(firstSeed + index);
     const packed = await pixelsOf(jpeg, WANTED);
     hash.update(packed);
     if (!pixels.write(packed)) await once(pixels, 'drain');
+    masks.write(mask);
     labels.push(`${index},${firstSeed + index},${defect}`);
   }
   pixels.end();
-  await finished(pixels);
+  masks.end();
+  await Promise.all([finished(pixels), finished(masks)]);
   const meta = {
     schema: 'loupe.dataset/1',
     count,
     firstSeed,
     // Shape of pixels.bin: uint8 [count, height, width, 3], RGB.
     ...WANTED,
+    // Shape of masks.bin: uint8 [count, maskCells, maskCells].
+    maskCells: MASK_CELLS,
     /** SHA-256 of pixels.bin. */
     sha256: hash.digest('hex'),
   };

@@ -1,7 +1,7 @@
 /** What goes wrong with a flange: from plain to see down to hardly there. */
 
 import type { Canvas } from './canvas.ts';
-import { isOnMetal, type Pose } from './part.ts';
+import { isOnMetal, type Pose } from './flange.ts';
 import { between, type Random } from './random.ts';
 
 export const DEFECTS = ['scratch', 'crack', 'dent', 'stain'] as const;

@@ -10,24 +10,11 @@
 
 import { Canvas } from './canvas.ts';
 import { type Defect, drawDefect } from './defect.ts';
+import { BOLT, BOLTS, BORE, boltAt, HUB, type Pose } from './flange.ts';
 import { between, type Random, randomFrom } from './random.ts';
 
 export const PART_SIZE = 320;
 
-/** Where the part lies in the picture; pixels and radians. */
-export interface Pose {
-  readonly cx: number;
-  readonly cy: number;
-  /** Outer radius. */
-  readonly radius: number;
-  readonly angle: number;
-}
-
-const BORE = 0.24;
-const HUB = 0.42;
-const BOLT_CIRCLE = 0.7;
-const BOLT = 0.085;
-const BOLTS = 6;
 const RINGS_PER_PIXEL = 2;
 
 /** Unit noise, one table for all parts: drawing it anew would cost more than the part. Length is a power of two. */
@@ -53,26 +40,12 @@ export function drawPart(seed: number, defect: Defect, size: number = PART_SIZE)
   drawBody(canvas, pose, random);
   drawBolts(canvas, pose);
   drawHarmless(canvas, pose, random);
+  const gain = between(random, 0.86, 1.14);
+  const noiseOffset = Math.floor(random() * NOISE.length);
+  const noiseAmount = between(random, 4, 9);
+  // Last of all, so that the same seed without its defect is the same part, pixel for pixel.
   if (defect !== 'none') drawDefect(canvas, pose, defect, random);
-  return canvas.develop(between(random, 0.86, 1.14), NOISE, Math.floor(random() * NOISE.length), between(random, 4, 9));
-}
-
-/** Centre of a bolt hole in pixels. */
-function boltAt(pose: Pose, n: number): readonly [x: number, y: number] {
-  const angle = pose.angle + (n * 2 * Math.PI) / BOLTS;
-  const reach = pose.radius * BOLT_CIRCLE;
-  return [pose.cx + Math.cos(angle) * reach, pose.cy + Math.sin(angle) * reach];
-}
-
-/** Whether a point lies on metal, `margin` (in outer radii) away from every edge. */
-export function isOnMetal(pose: Pose, x: number, y: number, margin: number): boolean {
-  const r = Math.hypot(x - pose.cx, y - pose.cy) / pose.radius;
-  if (r < BORE + margin || r > 1 - margin) return false;
-  for (let n = 0; n < BOLTS; n++) {
-    const [bx, by] = boltAt(pose, n);
-    if (Math.hypot(x - bx, y - by) / pose.radius < BOLT + margin) return false;
-  }
-  return true;
+  return canvas.develop(gain, NOISE, noiseOffset, noiseAmount);
 }
 
 function drawBody(canvas: Canvas, pose: Pose, random: Random): void {

@@ -170,7 +170,7 @@ export class EnginePool {
     this.isStopping = true;
     this.down = 'stopped';
     for (const timer of this.timers) clearTimeout(timer);
-    await Promise.all(this.slots.map((slot) => slot.engine?.stop(STOP_GRACE_MS)));
+    await Promise.all(this.slots.map(async (slot) => slot.engine?.stop(STOP_GRACE_MS)));
     for (const task of this.retries.splice(0)) this.giveUp(task, 'engine_unavailable', 'the service is stopping');
   }
 
@@ -293,7 +293,8 @@ export class EnginePool {
     const orphans = [...slot.tasks.values()].filter((attempt) => !attempt.task.isSettled);
     slot.tasks.clear();
     for (const { task, isRetry } of orphans) {
-      if (isRetry || this.isStopping) this.giveUp(task, 'engine_failed', `${cause}, twice with this frame`);
+      if (this.isStopping) this.giveUp(task, 'engine_unavailable', 'the service is stopping');
+      else if (isRetry) this.giveUp(task, 'engine_failed', `${cause}, twice with this frame`);
       else this.retries.push(task);
     }
     // An engine that never became ready is the business of `fill`, which waits for it.

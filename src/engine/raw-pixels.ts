@@ -72,6 +72,14 @@ const READERS = {
   BAYER_BG8: copy(1),
 } as const satisfies Record<RawImage['format'], RowReader>;
 
+/** Column and row of the first red pixel in each 2x2 cell of a mosaic. */
+const FIRST_RED: Partial<Record<RawImage['format'], readonly [redX: 0 | 1, redY: 0 | 1]>> = {
+  BAYER_RG8: [0, 0],
+  BAYER_GR8: [1, 0],
+  BAYER_GB8: [0, 1],
+  BAYER_BG8: [1, 1],
+};
+
 /** Bytes a raw image of this shape must at least have: the last row needs no padding. */
 export function leastBytes(image: Pick<RawImage, 'format' | 'width' | 'height' | 'stride'>): number {
   return image.stride * (image.height - 1) + bytesPerRow(image.format, image.width);
@@ -87,16 +95,7 @@ export function toEightBit(image: RawImage): EightBit {
   const data = new Uint8Array(width * height * channels);
   const read: RowReader = READERS[format];
   for (let y = 0; y < height; y++) read(bytes, y * stride, width, data, y * width * channels);
-  switch (format) {
-    case 'BAYER_RG8':
-      return { data: debayer(data, width, height, 0, 0), width, height, channels: 3 };
-    case 'BAYER_GR8':
-      return { data: debayer(data, width, height, 1, 0), width, height, channels: 3 };
-    case 'BAYER_GB8':
-      return { data: debayer(data, width, height, 0, 1), width, height, channels: 3 };
-    case 'BAYER_BG8':
-      return { data: debayer(data, width, height, 1, 1), width, height, channels: 3 };
-    default:
-      return { data, width, height, channels };
-  }
+  const red = FIRST_RED[format];
+  if (red === undefined) return { data, width, height, channels };
+  return { data: debayer(data, width, height, ...red), width, height, channels: 3 };
 }

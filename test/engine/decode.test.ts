@@ -61,7 +61,7 @@ describe('decoding a file', () => {
   it('swaps red and blue where the model wants BGR', async () => {
     const bytes = await picture().png().toBuffer();
     const pixels = pixelsOf(await decode(file(bytes), { ...rgb(4, 4), colour: 'BGR' }, null, limits));
-    expect(pixels.slice(0, 3)).toEqual([...RED].reverse());
+    expect(pixels.slice(0, 3)).toEqual(RED.toReversed());
   });
 
   it('gives one channel of grey, and three equal ones where a grey file meets a colour model', async () => {
@@ -80,7 +80,7 @@ describe('decoding a file', () => {
     })
       .png()
       .toBuffer();
-    expect(pixelsOf(await decode(file(clear), rgb(2, 2), null, limits))).toEqual(new Array(12).fill(0));
+    expect(pixelsOf(await decode(file(clear), rgb(2, 2), null, limits))).toEqual(Array.from({ length: 12 }, () => 0));
   });
 
   it('keeps the upper 8 of 16 bits, grey and colour', async () => {

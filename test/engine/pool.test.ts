@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ProviderUnavailableError, type TaskResult } from '../../src/engine/pool.ts';
-import { type Bench, benchOf, greyImage } from '../support/pool.ts';
+import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { type Bench, benchOf, greyImage, TINY_MODELS } from '../support/pool.ts';
 
 const opened: Bench[] = [];
 const bench: typeof benchOf = async (...args) => {
@@ -80,15 +81,8 @@ describe('a model that cannot be proven', () => {
   });
 
   it('is refused when the file is not the one of the manifest', async () => {
-    const { pool } = await bench('mean-brightness', {
-      model: {
-        ...(await import('../../src/model-repository/package.ts').then(async ({ loadModelPackage }) => {
-          const { TINY_MODELS } = await import('../support/pool.ts');
-          return (await loadModelPackage(TINY_MODELS, 'mean-brightness', '1')).engineModel;
-        })),
-        sha256: '0'.repeat(64),
-      },
-    });
+    const { engineModel } = await loadModelPackage(TINY_MODELS, 'mean-brightness', '1');
+    const { pool } = await bench('mean-brightness', { model: { ...engineModel, sha256: '0'.repeat(64) } });
     await pool.start();
     expect(pool.status().down).toContain('expected SHA-256 0000');
   });
@@ -108,7 +102,7 @@ describe('an engine that dies', () => {
     await until(() => made.events.some((event) => event.kind === 'engine_lost'));
     expect(performance.now() - killedAt).toBeLessThan(1000);
     await Promise.all(all);
-    expect(results.map((result) => result.kind)).toEqual(new Array(4).fill('scored'));
+    expect(results.map((result) => result.kind)).toEqual(['scored', 'scored', 'scored', 'scored']);
     expect(pidOf(made)).not.toBe(first);
   });
 
@@ -152,7 +146,7 @@ describe('stopping', () => {
     const result = made.submit(await greyImage(51));
     await made.pool.stop();
     await made.pool.stop();
-    expect((await result).kind).toMatch(/faulted|scored/);
+    expect(await result).toMatchObject({ kind: 'faulted', reason: 'engine_unavailable' });
     expect(made.pool.status()).toMatchObject({ enginesReady: 0, down: 'stopped' });
   });
 });

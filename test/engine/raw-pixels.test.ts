@@ -62,7 +62,7 @@ describe('raw pixels become 8-bit ones', () => {
   it('interpolates between neighbours', () => {
     // R G R / G B G / R G R with reds 0, 100, 200, 40: the blue pixel sees their mean.
     const image = toEightBit(raw('BAYER_RG8', 3, 3, 3, [0, 10, 100, 20, 7, 30, 200, 40, 40]));
-    expect([...image.data.slice(12, 15)]).toEqual([85, 25, 7]);
+    expect(Array.from(image.data.slice(12, 15))).toEqual([85, 25, 7]);
   });
 
   it('survives a mosaic of one pixel', () => {

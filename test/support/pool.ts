@@ -50,7 +50,7 @@ export interface Bench {
   readonly pool: EnginePool;
   readonly events: PoolEvent[];
   /** Puts a task into the line and tells the pool. */
-  submit(image: Image, patienceMs?: number): Promise<TaskResult>;
+  readonly submit: (image: Image, patienceMs?: number) => Promise<TaskResult>;
   readonly waiting: Task[];
 }
 
