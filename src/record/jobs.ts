@@ -1,5 +1,6 @@
 /** A call to the writer as a job of one group, and the job's end as the answer to the call. Pure. */
 
+import type { Decision } from '../frame/verdict.ts';
 import { imagePathOf } from './image-path.ts';
 import type { ImageFile } from './image-store.ts';
 import type { Job, JobEnd } from './ledger-tables.ts';
@@ -7,13 +8,13 @@ import type { Call, Reply, WriterCalls } from './protocol.ts';
 
 type Args<K extends keyof WriterCalls> = WriterCalls[K]['args'];
 
-/** @param needsImage whether the frame is not recorded yet, neither in the ledger nor earlier in this group */
-export function jobOf(call: Call, now: number, needsImage: (cameraId: string, frameId: string) => boolean): Job {
+/** @param isNew whether neither the ledger nor this group so far has a row of this frame or under this result id */
+export function jobOf(call: Call, now: number, isNew: (decision: Decision) => boolean): Job {
   switch (call.name as keyof WriterCalls) {
     case 'record': {
       const request = call.args as Args<'record'>;
       const { decision, image } = request;
-      const keeps = image !== null && needsImage(decision.cameraId, decision.frameId);
+      const keeps = image !== null && isNew(decision);
       return { kind: 'record', request, imagePath: keeps ? imagePathOf(decision) : null };
     }
     case 'enqueue':

@@ -1,6 +1,6 @@
 /** The SQL of the writer: one group of jobs, one transaction. Whoever holds this is the only one who writes. */
 
-import type { Delivery } from '../frame/verdict.ts';
+import type { Decision, Delivery } from '../frame/verdict.ts';
 import { GENESIS_HASH } from './chain.ts';
 import type { RecordOutcome, RemovalReason } from './contract.ts';
 import { isFaultOfOneRow, type Database } from './database.ts';
@@ -37,15 +37,26 @@ interface Head {
   readonly outboxItems: number;
 }
 
+/** Rows of one group by camera and verdict, for the counters. */
+type RowsWritten = Map<string, { readonly cameraId: string; readonly verdict: string; readonly rows: number }>;
+
+function count(written: RowsWritten, { cameraId, verdict }: Pick<Decision, 'cameraId' | 'verdict'>): void {
+  const key = `${cameraId}/${verdict}`;
+  written.set(key, { cameraId, verdict, rows: (written.get(key)?.rows ?? 0) + 1 });
+}
+
 export class LedgerTables {
   private readonly database: Database;
   private readonly statements: ReturnType<typeof prepare>;
+  /** A transaction inside one is a savepoint: a job that cannot be written leaves no trace. */
+  private readonly inSavepoint: (job: Job, now: number) => JobEnd;
   private head: Head;
   private draft: Head;
 
   constructor(database: Database) {
     this.database = database;
     this.statements = prepare(database);
+    this.inSavepoint = database.transaction((job: Job, now: number) => this.apply(job, now));
     const last = this.statements.last.get();
     this.head = {
       ledgerSeq: last?.ledger_seq ?? 0,
@@ -80,7 +91,7 @@ export class LedgerTables {
   /** Commits `jobs` in order, durably when it returns. Throws where the store failed: then none of them stands for sure. */
   commit(jobs: readonly Job[], now: number): readonly JobEnd[] {
     return this.transact(() => {
-      const written = new Map<string, { cameraId: string; verdict: string; rows: number }>();
+      const written: RowsWritten = new Map();
       const ends = jobs.map((job) => this.end(job, now, written));
       for (const { cameraId, verdict, rows } of written.values()) this.statements.count.run(cameraId, verdict, rows);
       return ends;
@@ -132,44 +143,36 @@ export class LedgerTables {
     return value;
   }
 
-  private end(
-    job: Job,
-    now: number,
-    written: Map<string, { cameraId: string; verdict: string; rows: number }>,
-  ): JobEnd {
+  private end(job: Job, now: number, written: RowsWritten): JobEnd {
     const before = this.draft;
     try {
-      // A transaction inside one is a savepoint: a job that cannot be written leaves no trace.
-      return this.database.transaction(() => {
-        switch (job.kind) {
-          case 'record': {
-            const outcome = this.record(job, now);
-            if (outcome.kind === 'recorded') {
-              const { cameraId, verdict } = outcome.result;
-              const key = `${cameraId}/${verdict}`;
-              written.set(key, { cameraId, verdict, rows: (written.get(key)?.rows ?? 0) + 1 });
-            }
-            return { kind: 'record', outcome } as const;
-          }
-          case 'enqueue': {
-            const ledgerSeq = this.statements.seqOf.get(job.resultId);
-            if (ledgerSeq !== undefined) this.enqueue(ledgerSeq, job.deliveries, true, now);
-            return { kind: 'enqueue', isKnown: ledgerSeq !== undefined } as const;
-          }
-          case 'outboxDone':
-            for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
-            return { kind: 'outboxDone' } as const;
-          case 'outboxDrop': {
-            const items = this.statements.outboxDrop.run(job.createdBefore).changes;
-            this.forget(items);
-            return { kind: 'outboxDrop', items } as const;
-          }
-        }
-      })();
+      const end = this.inSavepoint(job, now);
+      if (end.kind === 'record' && end.outcome.kind === 'recorded') count(written, end.outcome.result);
+      return end;
     } catch (error) {
       if (!isFaultOfOneRow(error) || !this.database.inTransaction) throw error;
       this.draft = before;
       return { kind: 'faulted', message: String(error) };
+    }
+  }
+
+  private apply(job: Job, now: number): JobEnd {
+    switch (job.kind) {
+      case 'record':
+        return { kind: 'record', outcome: this.record(job, now) };
+      case 'enqueue': {
+        const ledgerSeq = this.statements.seqOf.get(job.resultId);
+        if (ledgerSeq !== undefined) this.enqueue(ledgerSeq, job.deliveries, true, now);
+        return { kind: 'enqueue', isKnown: ledgerSeq !== undefined };
+      }
+      case 'outboxDone':
+        for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
+        return { kind: 'outboxDone' };
+      case 'outboxDrop': {
+        const items = this.statements.outboxDrop.run(job.createdBefore).changes;
+        this.forget(items);
+        return { kind: 'outboxDrop', items };
+      }
     }
   }
 

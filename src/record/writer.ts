@@ -11,6 +11,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Decision } from '../frame/verdict.ts';
 import type { LedgerEvent } from './contract.ts';
 import { MAX_WAL_BYTES, sqliteCode, StoreRefusedError } from './database.ts';
 import type { ImageFile, ImageFiles } from './image-store.ts';
@@ -245,14 +246,18 @@ export class Writer {
   }
 }
 
-/** Tells for each frame of one group whether it is the first under its id, in the ledger and in the group. */
-function firstOfGroup(tables: LedgerTables): (cameraId: string, frameId: string) => boolean {
+/**
+ * Tells for each decision of one group whether its row can be new. Only then may its image be written: a file under a
+ * result id that stands already belongs to that row.
+ */
+function firstOfGroup(tables: LedgerTables): (decision: Decision) => boolean {
   const seen = new Set<string>();
-  return (cameraId, frameId) => {
-    const key = `${cameraId}/${frameId}`;
-    const isFirst = !seen.has(key) && !tables.isRecorded(cameraId, frameId);
-    seen.add(key);
-    return isFirst;
+  return ({ cameraId, frameId, resultId }) => {
+    const frame = `${cameraId}/${frameId}`;
+    const isKnown =
+      seen.has(frame) || seen.has(resultId) || tables.isRecorded(cameraId, frameId) || tables.hasResult(resultId);
+    seen.add(frame).add(resultId);
+    return !isKnown;
   };
 }
 

@@ -71,6 +71,18 @@ describe('recording', () => {
     expect(ledger.status().writable).toBe(true);
   });
 
+  it('rejects a second frame under the same result id and leaves the image of the first alone', async () => {
+    const { ledger, path } = await openLedger();
+    const first = await recordFrame(ledger, 'a');
+    const { resultId, receivedAt } = first;
+    for (const id of ['b', 'c']) {
+      const decision = decisionOf(id, imageOf(id), { resultId, receivedAt });
+      await expect(ledger.record(decision, imageOf(id), [])).rejects.toMatchObject({ code: 'internal' });
+    }
+    expect(readFileSync(join(path, 'images', first.imagePath ?? ''), 'utf8')).toBe('a');
+    expect(ledger.lastLedgerSeq()).toBe(1);
+  });
+
   it('rejects only the one call that cannot cross to the thread', async () => {
     const { ledger } = await openLedger();
     const odd = { ...decisionOf('odd'), tags: { a: (() => 1) as unknown as string } };
