@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { InputContract } from '../../src/engine/contract.ts';
+import { ModelOutputError, packBatch, readProbabilities } from '../../src/engine/tensor.ts';
+
+const input: InputContract = {
+  name: 'image',
+  dtype: 'uint8',
+  layout: 'NHWC',
+  width: 2,
+  height: 1,
+  colour: 'RGB',
+  resize: { fit: 'fill', kernel: 'linear' },
+};
+const first = Uint8Array.of(1, 2, 3, 4, 5, 6);
+const second = Uint8Array.of(7, 8, 9, 10, 11, 12);
+const output = { name: 'score', kind: 'probability' } as const;
+
+describe('packing a batch', () => {
+  it('hands a single uint8 NHWC image over as it lies', () => {
+    const { data, dims } = packBatch([first], 1, input);
+    expect(data).toBe(first);
+    expect(dims).toEqual([1, 1, 2, 3]);
+  });
+
+  it('pads with zeros up to the size of the graph', () => {
+    const { data, dims } = packBatch([first, second], 3, input);
+    expect([...data]).toEqual([...first, ...second, 0, 0, 0, 0, 0, 0]);
+    expect(dims).toEqual([3, 1, 2, 3]);
+  });
+
+  it('puts channels before pixels for NCHW', () => {
+    const { data, dims } = packBatch([first, second], 2, { ...input, layout: 'NCHW' });
+    expect([...data]).toEqual([1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12]);
+    expect(dims).toEqual([2, 3, 1, 2]);
+  });
+
+  it('normalises each channel with its own mean and deviation', () => {
+    const contract = { ...input, dtype: 'float32', scale: 0.5, mean: [0, 1, 2], std: [1, 2, 4] } as const;
+    const { data } = packBatch([first], 1, contract);
+    expect(data).toBeInstanceOf(Float32Array);
+    expect([...data]).toEqual([0.5, 0, -0.125, 2, 0.75, 0.25]);
+  });
+
+  it('takes grey images of one channel', () => {
+    const { data, dims } = packBatch([Uint8Array.of(5, 6)], 1, { ...input, colour: 'GREY', layout: 'NCHW' });
+    expect([...data]).toEqual([5, 6]);
+    expect(dims).toEqual([1, 1, 1, 2]);
+  });
+});
+
+describe('reading probabilities', () => {
+  it('leaves padding out', () => {
+    const read = readProbabilities(Float32Array.of(0.25, 0.5, 0.75), [3, 1], 3, 2, output);
+    expect([...read]).toEqual([0.25, 0.5]);
+  });
+
+  it('puts a logit through the sigmoid and picks the class of a softmax', () => {
+    expect([...readProbabilities(Float32Array.of(0), [1], 1, 1, { ...output, kind: 'logit' })]).toEqual([0.5]);
+    const pair = Float32Array.of(0.25, 0.75);
+    expect([...readProbabilities(pair, [1, 2], 1, 1, { ...output, kind: 'softmax' })]).toEqual([0.75]);
+    expect([...readProbabilities(pair, [1, 2], 1, 1, { ...output, kind: 'softmax', defect_index: 0 })]).toEqual([0.25]);
+  });
+
+  it('leaves a NaN a NaN', () => {
+    expect([...readProbabilities(Float32Array.of(Number.NaN), [1, 1], 1, 1, output)]).toEqual([Number.NaN]);
+  });
+
+  it.each([
+    ['another number of columns', Float32Array.of(1, 2), [1, 2]],
+    ['another batch', Float32Array.of(1, 2), [2, 1]],
+    ['another type', Float64Array.of(1), [1, 1]],
+    ['nothing', undefined, []],
+  ])('refuses %s', (_, data, dims) => {
+    expect(() => readProbabilities(data, dims, 1, 1, output)).toThrow(ModelOutputError);
+  });
+});
