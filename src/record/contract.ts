@@ -33,6 +33,8 @@ export type LedgerEvent =
       readonly ms: number;
     }
   | { readonly kind: 'images_removed'; readonly reason: RemovalReason; readonly images: number; readonly bytes: number }
+  /** Retention stops until the store is opened again. */
+  | { readonly kind: 'removal_failed'; readonly path: string; readonly detail: string }
   | { readonly kind: 'orphans_swept'; readonly files: number }
   /** More files without a row than a crash can leave: somebody should look before they are deleted. */
   | { readonly kind: 'orphans_left'; readonly files: number; readonly why: string }

@@ -195,7 +195,9 @@ export class Ledger {
         noticed: () => undefined,
         died: (detail) => {
           this.options.onEvent({ kind: 'thread_died', thread: 'reader', detail });
-          if (this.stopped === null) this.spawnReader();
+          setTimeout(() => {
+            if (this.stopped === null) this.spawnReader();
+          }, RESPAWN_MS).unref();
         },
       },
     );

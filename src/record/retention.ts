@@ -11,12 +11,16 @@ import type { ImageFiles } from './image-store.ts';
 import type { LedgerTables, StoredImage } from './ledger-tables.ts';
 
 const MAX_SLICE = 50;
+/** A crash leaves one slice; files that could not be taken away may be more. */
+const MAX_OPEN = 1000;
 const DAY_MS = 86_400_000;
 
 export class Retention {
   private readonly policy: RetentionPolicy;
   private readonly files: ImageFiles;
   private readonly onEvent: (event: LedgerEvent) => void;
+  /** A file that cannot be taken away: going on would note one image after the other as removed and free nothing. */
+  private isHalted = false;
 
   constructor(policy: RetentionPolicy, files: ImageFiles, onEvent: (event: LedgerEvent) => void) {
     this.policy = policy;
@@ -30,12 +34,13 @@ export class Retention {
    * @returns bytes taken; 0 where nothing was to be done
    */
   async slice(tables: LedgerTables, diskFreeBytes: number, now: number): Promise<number> {
+    if (this.isHalted) return 0;
     const { images, reason } = this.choose(tables, diskFreeBytes, now);
     if (images.length === 0) return 0;
     tables.recordRemovals(images, reason, now);
-    await this.unlink(tables, images);
-    const bytes = images.reduce((sum, image) => sum + image.bytes, 0);
-    this.onEvent({ kind: 'images_removed', reason, images: images.length, bytes });
+    const gone = await this.unlink(tables, images);
+    const bytes = gone.reduce((sum, image) => sum + image.bytes, 0);
+    if (gone.length > 0) this.onEvent({ kind: 'images_removed', reason, images: gone.length, bytes });
     return bytes;
   }
 
@@ -46,16 +51,25 @@ export class Retention {
 
   /** Finishes removals that a crash or a failing disk cut short. */
   async finish(tables: LedgerTables): Promise<void> {
-    for (;;) {
-      const images = tables.openRemovals(MAX_SLICE);
-      if (images.length === 0) return;
-      await this.unlink(tables, images);
-    }
+    this.isHalted = false;
+    const images = tables.openRemovals(MAX_OPEN);
+    if (images.length > 0) await this.unlink(tables, images);
   }
 
-  private async unlink(tables: LedgerTables, images: readonly StoredImage[]): Promise<void> {
-    await this.files.remove(images.map((image) => image.path));
-    tables.confirmUnlinked(images);
+  /** Those of `images` whose files are gone. */
+  private async unlink(tables: LedgerTables, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
+    const gone: StoredImage[] = [];
+    for (const image of images) {
+      try {
+        await this.files.remove([image.path]);
+        gone.push(image);
+      } catch (error) {
+        if (!this.isHalted) this.onEvent({ kind: 'removal_failed', path: image.path, detail: String(error) });
+        this.isHalted = true;
+      }
+    }
+    tables.confirmUnlinked(gone);
+    return gone;
   }
 
   private choose(

@@ -129,5 +129,9 @@ function closeQuietly(database: Database): void {
 }
 
 function sizeAt(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
 }

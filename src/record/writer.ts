@@ -13,7 +13,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Decision } from '../frame/verdict.ts';
 import type { LedgerEvent } from './contract.ts';
-import { MAX_WAL_BYTES, sqliteCode, StoreRefusedError } from './database.ts';
+import { MAX_WAL_BYTES, sqliteCode, StoreRefusedError, truncateWal } from './database.ts';
 import type { ImageFile, ImageFiles } from './image-store.ts';
 import { fileOf, filesWithoutRow, jobOf, replyOf, unavailable } from './jobs.ts';
 import type { JobEnd, LedgerTables } from './ledger-tables.ts';
@@ -92,7 +92,7 @@ export class Writer {
   /** Commits what is queued and closes the store. */
   async stop(): Promise<void> {
     while (this.work !== null) await this.work;
-    await this.guarded(async () => this.opened?.database.pragma('wal_checkpoint(TRUNCATE)') !== undefined);
+    await this.guarded(async () => this.opened !== null && truncateWal(this.opened.database));
     if (this.opened !== null) this.store.close(this.opened);
     this.opened = null;
     this.store.release();
@@ -167,10 +167,7 @@ export class Writer {
     await this.store.keepBallast();
     this.measure();
     const { wal } = this.state.bytes;
-    if (wal > MAX_WAL_BYTES) {
-      this.opened.database.pragma('wal_checkpoint(TRUNCATE)');
-      this.report({ kind: 'wal_truncated', bytes: wal });
-    }
+    if (wal > MAX_WAL_BYTES && truncateWal(this.opened.database)) this.report({ kind: 'wal_truncated', bytes: wal });
     this.ports.post([this.stateNotice()], []);
     return true;
   }
@@ -218,6 +215,7 @@ export class Writer {
       this.store.close(this.opened, paths);
     }
     this.opened = null;
+    this.measure();
     const notices: WriterNotice[] = [this.stateNotice()];
     if (this.downSince === null) {
       this.downSince = performance.now();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { ResultsReader } from '../../src/ingest/ports.ts';
 import { cam, decisionOf, frame, imageOf, ledgerAt, openLedger, recordFrame, storeFolder } from './support.ts';
 
 describe('recording', () => {
@@ -129,6 +130,13 @@ describe('recording', () => {
 });
 
 describe('reading', () => {
+  it('is what a source may read of the ledger', async () => {
+    const { ledger } = await openLedger();
+    const reader: ResultsReader = ledger;
+    expect(reader.lastLedgerSeq()).toBe(0);
+    expect(await reader.pageAfter(0, 10, {})).toEqual([]);
+  });
+
   it('pages forward by ledger place and backward by query, filtered', async () => {
     const { ledger } = await openLedger();
     const t = Date.now();

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../src/frame/verdict.ts';
@@ -72,6 +72,22 @@ describe('retention', () => {
     const store = await storeOf(Array<Verdict>(60).fill('PASS'), { maxBytes: 0 });
     expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(500);
     expect(store.left()).toHaveLength(10);
+  });
+
+  it('stops where a file cannot be taken away, instead of noting one image after the other as removed', async () => {
+    const store = await storeOf(['PASS', 'PASS', 'FAIL'], { minFreeBytes: 15 });
+    const [first] = store.tables.nextRemovals(Number.MAX_SAFE_INTEGER, 1);
+    const path = join(store.path, 'images', first?.path ?? '');
+    rmSync(path);
+    mkdirSync(path);
+    expect(await store.retention.slice(store.tables, 10, NOW)).toBe(0);
+    expect(await store.retention.slice(store.tables, 10, NOW)).toBe(0);
+    expect(store.events).toMatchObject([{ kind: 'removal_failed', path: first?.path }]);
+    rmdirSync(path);
+    await store.retention.finish(store.tables);
+    expect(store.tables.openRemovals(10)).toEqual([]);
+    expect(await store.retention.slice(store.tables, 10, NOW)).toBe(10);
+    expect(store.left()).toEqual(['f2']);
   });
 
   it('finishes at the next start what a crash between record and unlink left', async () => {
