@@ -3,7 +3,7 @@
  * deadline of the call is the sender's patience.
  */
 
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, connectivityState, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { describeError, ERROR_CODES, type ErrorCode } from '../errors.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import type { FrameDraft } from '../ingest/intake.ts';
@@ -43,15 +43,28 @@ export async function connectGrpcSender(options: GrpcSenderOptions): Promise<Fra
     'grpc.enable_retries': 0,
   });
   const connectMs = options.connectMs ?? CONNECT_MS;
-  await new Promise<void>((resolve, reject) => {
-    client.waitForReady(Date.now() + connectMs, (error) => {
-      if (error === undefined || error === null) resolve();
-      else reject(new Error(`nothing answers gRPC at ${address} within ${connectMs} ms: ${error.message}`));
-    });
-  });
+  if (!(await isReachable(client, connectMs))) {
+    client.close();
+    throw new Error(`nothing answers gRPC at ${address}${tlsCa === null ? '' : ' over TLS'}`);
+  }
   const metadata = new Metadata();
   if (token !== null) metadata.set('authorization', `Bearer ${token}`);
   return new GrpcSender(client, metadata, recipeId, options.answerMs ?? ANSWER_MS);
+}
+
+/** Whether a connection stands, as soon as that is known. */
+async function isReachable(client: Client, connectMs: number): Promise<boolean> {
+  const channel = client.getChannel();
+  const deadline = Date.now() + connectMs;
+  for (;;) {
+    const state = channel.getConnectivityState(true);
+    if (state === connectivityState.READY) return true;
+    if (state === connectivityState.TRANSIENT_FAILURE) return false;
+    const hasChanged = await new Promise<boolean>((resolve) => {
+      channel.watchConnectivityState(state, deadline, (error) => resolve(error === undefined || error === null));
+    });
+    if (!hasChanged) return false;
+  }
 }
 
 const inspectMethod = serviceOf(inspectionPackage, SERVICE_NAME)['Inspect'];

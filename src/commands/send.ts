@@ -57,9 +57,7 @@ export function registerSend(program: Command): void {
 
 /** @throws CommandError where nothing could be sent, or not every frame was answered */
 export async function send(paths: readonly string[], options: SendOptions): Promise<void> {
-  if (cameraIdFrom(options.camera) === null) {
-    throw new CommandError(EXIT.usage, `--camera must be at most 64 characters: ${ID_RULE}; got "${options.camera}"`);
-  }
+  checkOptions(options);
   const files = await filesOf(paths, options.frameIdPrefix);
   const sender = await connect(options);
   const stop = new AbortController();
@@ -74,6 +72,18 @@ export async function send(paths: readonly string[], options: SendOptions): Prom
   }
   process.stdout.write(options.json === true ? `${JSON.stringify({ summary })}\n` : describeSummary(summary));
   if (summary.answered < summary.frames) throw new CommandError(EXIT.failed, '');
+}
+
+function checkOptions({ grpc, mqtt, recipe, tlsCa, camera }: SendOptions): void {
+  if (cameraIdFrom(camera) === null) {
+    throw new CommandError(EXIT.usage, `--camera must be at most 64 characters: ${ID_RULE}; got "${camera}"`);
+  }
+  if ((grpc === undefined) === (mqtt === undefined)) {
+    throw new CommandError(EXIT.usage, 'expected either --grpc HOST:PORT or --mqtt URL');
+  }
+  if (mqtt !== undefined && (recipe !== undefined || tlsCa !== undefined)) {
+    throw new CommandError(EXIT.usage, '--recipe and --tls-ca go with --grpc');
+  }
 }
 
 async function sendAll(
@@ -132,12 +142,6 @@ async function filesOf(paths: readonly string[], prefix: string): Promise<readon
 
 async function connect(options: SendOptions): Promise<FrameSender> {
   const { grpc, mqtt, token, tlsCa, recipe, username, password } = options;
-  if ((grpc === undefined) === (mqtt === undefined)) {
-    throw new CommandError(EXIT.usage, 'expected either --grpc HOST:PORT or --mqtt URL');
-  }
-  if (mqtt !== undefined && (recipe !== undefined || tlsCa !== undefined)) {
-    throw new CommandError(EXIT.usage, '--recipe and --tls-ca go with --grpc');
-  }
   try {
     if (grpc !== undefined) {
       const ca = tlsCa === undefined ? null : await readFile(tlsCa);

@@ -73,11 +73,12 @@ function frameIdOf(file: string, depth: number, prefix: string): string {
 
 /** Names that stay alike after all (a character that had to be replaced) are numbered. */
 function numbered(ids: readonly string[]): readonly string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set<string>();
   return ids.map((id) => {
-    const times = (seen.get(id) ?? 0) + 1;
-    seen.set(id, times);
-    return times === 1 ? id : `${id.slice(0, MAX_FRAME_ID_LENGTH - 8)}-${times}`;
+    let free = id;
+    for (let n = 2; taken.has(free); n++) free = `${id.slice(0, MAX_FRAME_ID_LENGTH - 8)}-${n}`;
+    taken.add(free);
+    return free;
   });
 }
 

@@ -16,7 +16,7 @@ import { clientOf, collect, failureOf, image, inspect, type Message, responseOf,
 const frame = { camera_id: 'cam-1', frame_id: 'f-1', encoded: image() };
 
 describe('health', () => {
-  const { grpc } = loadPackageDefinition(loadSync(protoPath)) as any;
+  const { grpc }: Message = loadPackageDefinition(loadSync(protoPath));
 
   async function healthOf(port: number, service: string): Promise<string | number> {
     const client = new grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
@@ -53,10 +53,10 @@ describe('reflection', () => {
   it.each(['v1', 'v1alpha'])('lists the services over %s', async (version) => {
     const { port } = await startSource();
     const folder = path.resolve('node_modules/@grpc/reflection/build/proto');
-    const loaded = loadPackageDefinition(
+    const loaded: Message = loadPackageDefinition(
       loadSync(`grpc/reflection/${version}/reflection.proto`, { includeDirs: [folder] }),
-    ) as any;
-    const client = new loaded.grpc.reflection[version].ServerReflection(
+    );
+    const client = new loaded['grpc'].reflection[version].ServerReflection(
       `127.0.0.1:${port}`,
       credentials.createInsecure(),
     );

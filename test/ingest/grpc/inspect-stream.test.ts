@@ -40,9 +40,10 @@ describe('InspectStream', () => {
     stream.write(frame('good'));
     stream.end();
     expect((await ended).code).toBe(status.OK);
-    expect(named(messages).toSorted()).toEqual(
-      ['no/id:invalid_request', ':invalid_request', 'too-large:message_too_large', 'blurred', 'good'].toSorted(),
+    expect(new Set(named(messages))).toEqual(
+      new Set(['no/id:invalid_request', ':invalid_request', 'too-large:message_too_large', 'blurred', 'good']),
     );
+    expect(messages).toHaveLength(5);
     expect(messages.find(({ result }) => result?.frame_id === 'blurred')?.['result']).toMatchObject({
       verdict: 'UNINSPECTED',
       reason: 'bad_image',

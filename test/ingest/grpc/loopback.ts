@@ -9,6 +9,7 @@ import type { Authorize } from '../../../src/ingest/ports.ts';
 import { inspectionPackage, messageOf, rpcPackage } from '../../../src/ingest/wire/contract.ts';
 import { FakeInspector, FakeLedger } from '../../support/fake-ledger.ts';
 
+// oxlint-disable-next-line typescript/no-explicit-any -- the messages of a contract loaded at run time have no types
 export type Message = Record<string, any>;
 
 export interface InspectionClient extends Client {
@@ -49,7 +50,7 @@ export async function startSource(over: Partial<GrpcSourceOptions> = {}, authori
 }
 
 export function clientOf(port: number, channel = credentials.createInsecure(), options: object = {}): InspectionClient {
-  const { inspection } = loadPackageDefinition(inspectionPackage) as any;
+  const { inspection }: Message = loadPackageDefinition(inspectionPackage);
   const client: InspectionClient = new inspection.v1.InspectionService(`127.0.0.1:${port}`, channel, {
     'grpc.use_local_subchannel_pool': 1,
     ...options,
