@@ -176,6 +176,7 @@ export class EnginePool {
 
   /** Starts what is missing to the number of engines that the provider at work is given. */
   private grow(): void {
+    if (this.isStopping) return;
     const { processes } = this.options.layout[this.provider];
     while (this.slots.length < processes) this.fill(this.addSlot()).catch((error: unknown) => this.goDown(error));
   }

@@ -151,6 +151,17 @@ describe('stopping', () => {
   });
 });
 
+describe('stopping while starting', () => {
+  it('leaves no engine behind', async () => {
+    const made = await bench('mean-brightness', { layout: layoutOf(3) });
+    const starting = made.pool.start();
+    await made.pool.stop();
+    await starting;
+    expect(made.pool.status()).toMatchObject({ enginesReady: 0, down: 'stopped' });
+    expect(made.events.filter((event) => event.kind === 'engine_ready')).toEqual([]);
+  });
+});
+
 describe('CUDA that is not there', () => {
   const cudaMissing = 'provider library missing: for this test';
 
