@@ -1,0 +1,268 @@
+/**
+ * The broker for trials: aedes in this process, for Loupe's topics and nothing else.
+ *
+ *   camera ──PUBLISH──> authorizePublish ─> FrameHandler ─> committed ─> callback ─> PUBACK
+ *                                                                        (packet emptied: frames go to no subscriber)
+ *   reader <──result, state, status, replies── publish() <── Loupe
+ *
+ * Only Loupe publishes on any topic but `frame` and `request`. Nothing is kept for absent clients: a subscription of a
+ * session that outlives its connection is granted QoS 0, or the queue of a client that never returns would grow for ever.
+ */
+
+import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Aedes, type AedesOptions, type Client, type PublishPacket, type Subscription } from 'aedes';
+import type { Right } from '../ports.ts';
+import type { FrameHandler } from './frame-handler.ts';
+import type { Publish, PublishProperties } from './message.ts';
+import { MAX_TOPIC_LEVELS, type Topics } from './topics.ts';
+
+export interface EmbeddedBrokerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** PEM; null: plain text. */
+  readonly tls: { readonly key: Buffer; readonly cert: Buffer; readonly clientCa?: Buffer | null } | null;
+  readonly topics: Topics;
+  readonly maxMessageBytes: number;
+  readonly maxClients: number;
+  readonly onEvent?: (event: EmbeddedBrokerEvent) => void;
+}
+
+export interface EmbeddedBrokerPorts {
+  readonly frames: FrameHandler;
+  /** The rights of this user; null where user name or password is wrong. */
+  readonly login: (name: string | null, password: string | null) => readonly Right[] | null;
+}
+
+export type EmbeddedBrokerEvent =
+  | { readonly kind: 'broker_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
+  | { readonly kind: 'broker_stopped' }
+  | { readonly kind: 'broker_login_refused'; readonly clientId: string; readonly address: string }
+  /** More than `maxClients` connections: this one was closed at once. */
+  | { readonly kind: 'broker_full'; readonly maxClients: number }
+  /** A client broke the protocol or a rule, or its connection failed. */
+  | { readonly kind: 'broker_client_failed'; readonly clientId: string; readonly message: string };
+
+export interface PublishOptions {
+  readonly retain: boolean;
+  readonly qos: 0 | 1;
+  readonly correlationData?: Uint8Array | null;
+  readonly contentType?: string;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** One frozen reader holds up the results of all others for this long at most. */
+const DRAIN_TIMEOUT_MS = 5000;
+const MAX_HEADER_BYTES = 64 * 1024;
+const SESSION_EXPIRY_LIMIT_SECONDS = 3600;
+/** Where a taken frame goes: `$` topics match no wildcard, and nobody may subscribe to them. */
+const TAKEN_TOPIC = '$SYS/loupe/taken';
+const BAD_USER_NAME_OR_PASSWORD = 4;
+
+interface Session {
+  readonly rights: readonly Right[];
+  /** Aborted when the connection has ended. */
+  readonly connection: AbortController;
+}
+
+export class EmbeddedBroker {
+  private readonly options: EmbeddedBrokerOptions;
+  private readonly ports: EmbeddedBrokerPorts;
+  private readonly sessions = new WeakMap<Client, Session>();
+  private readonly sockets = new Set<Socket>();
+  private broker: Aedes | undefined;
+  private server: Server | undefined;
+  private starting: Promise<{ readonly port: number }> | undefined;
+  private ending: Promise<void> | undefined;
+
+  constructor(options: EmbeddedBrokerOptions, ports: EmbeddedBrokerPorts) {
+    this.options = options;
+    this.ports = ports;
+  }
+
+  get isConnected(): boolean {
+    return this.broker !== undefined && !this.broker.closed;
+  }
+
+  /** Opens the port. Rejects where it cannot be had. */
+  start(): Promise<{ readonly port: number }> {
+    this.starting ??= this.open();
+    return this.starting;
+  }
+
+  /** Closes every connection and the port. Frames not yet acknowledged stay with their senders. */
+  stop(): Promise<void> {
+    this.ending ??= this.close();
+    return this.ending;
+  }
+
+  /** Never away while it runs; here so that it fits where a client of a plant's broker fits. */
+  onConnected(_listener: () => void): () => void {
+    return () => undefined;
+  }
+
+  /** Hands a message to all subscribers. Rejects when the broker does not run. */
+  publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
+    const { broker } = this;
+    if (broker === undefined || broker.closed) return Promise.reject(new Error('the embedded broker does not run'));
+    const { correlationData = null, contentType } = options;
+    const properties = {
+      ...(correlationData === null ? {} : { correlationData: Buffer.from(correlationData) }),
+      ...(contentType === undefined ? {} : { contentType }),
+    };
+    const packet: PublishPacket = {
+      cmd: 'publish',
+      topic,
+      payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+      qos: options.qos,
+      retain: options.retain,
+      dup: false,
+      ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    };
+    return new Promise((resolve, reject) => {
+      broker.publish(packet, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  private async open(): Promise<{ readonly port: number }> {
+    const { host, port, tls, maxClients, onEvent } = this.options;
+    const broker = await Aedes.createBroker(this.brokerOptions());
+    const failed = (client: Client, error: Error) =>
+      onEvent?.({ kind: 'broker_client_failed', clientId: client?.id ?? '', message: error.message });
+    broker.on('clientError', failed);
+    broker.on('connectionError', failed);
+    broker.on('clientDisconnect', (client) => this.sessions.get(client)?.connection.abort());
+    const accept = (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+      socket.setNoDelay(true);
+      broker.handle(socket);
+    };
+    const server =
+      tls === null
+        ? createNetServer(accept)
+        : createTlsServer(
+            {
+              key: tls.key,
+              cert: tls.cert,
+              ...(tls.clientCa == null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+            },
+            accept,
+          );
+    server.maxConnections = maxClients;
+    server.on('drop', () => onEvent?.({ kind: 'broker_full', maxClients }));
+    server.on('tlsClientError', (error: Error) =>
+      onEvent?.({ kind: 'broker_client_failed', clientId: '', message: error.message }),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => resolve());
+    });
+    this.broker = broker;
+    this.server = server;
+    const bound = (server.address() as AddressInfo).port;
+    onEvent?.({ kind: 'broker_listening', host, port: bound, hasTls: tls !== null });
+    return { port: bound };
+  }
+
+  private async close(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    const { broker, server } = this;
+    if (broker === undefined || server === undefined) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+    this.options.onEvent?.({ kind: 'broker_stopped' });
+  }
+
+  private brokerOptions(): AedesOptions {
+    const { maxMessageBytes, maxClients } = this.options;
+    return {
+      maximumPacketSize: maxMessageBytes + MAX_HEADER_BYTES,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      maxTopicLevels: MAX_TOPIC_LEVELS,
+      sessionExpiryIntervalLimit: SESSION_EXPIRY_LIMIT_SECONDS,
+      pendingSessionsLimit: maxClients,
+      authenticate: (client, username, password, done) => {
+        const rights = this.ports.login(username ?? null, password?.toString('utf8') ?? null);
+        if (rights === null) {
+          this.reportLogin(client);
+          done(
+            Object.assign(new Error('wrong user name or password'), { returnCode: BAD_USER_NAME_OR_PASSWORD }),
+            false,
+          );
+          return;
+        }
+        this.sessions.set(client, { rights, connection: new AbortController() });
+        done(null, true);
+      },
+      authorizePublish: (client, packet, done) => this.take(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) => done(null, this.grant(client, subscription)),
+    };
+  }
+
+  private reportLogin(client: Client): void {
+    const address = 'remoteAddress' in client.conn ? (client.conn.remoteAddress ?? '') : '';
+    this.options.onEvent?.({ kind: 'broker_login_refused', clientId: client.id ?? '', address });
+  }
+
+  /**
+   * Calls `done` when the frame is committed: aedes writes the PUBACK after that. An error given to `done` becomes reason code
+   * 0x87 with this text on MQTT 5 and closes a 3.1.1 connection, so a bad frame on 3.1.1 is acknowledged: sent again, it would
+   * be as bad. What it broke stands on the error topic.
+   */
+  private take(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    const session = client === null ? undefined : this.sessions.get(client);
+    if (client === null || session === undefined || client.closed) {
+      done(new Error('a last will is not taken here'));
+      return;
+    }
+    const publish = publishOf(packet);
+    if (!this.options.topics.isIn(publish.topic)) {
+      done(new Error('only frames and requests are taken here'));
+      return;
+    }
+    if (!session.rights.includes('ingest')) {
+      done(new Error('this user may not send frames'));
+      return;
+    }
+    void this.ports.frames.handle(publish, session.connection.signal).then((handled) => {
+      // Neither an answer nor a drop of the connection: its end is what brought us here.
+      if (handled.kind === 'held') return;
+      emptyPacket(packet);
+      if (client.version === 5 && handled.kind === 'refused') done(new Error(handled.refusal.message));
+      else if (client.version === 5 && handled.kind === 'ignored') done(new Error('a frame must not be retained'));
+      else done();
+    });
+  }
+
+  private grant(client: Client, subscription: Subscription): Subscription | null {
+    const rights = this.sessions.get(client)?.rights ?? [];
+    const { topic } = subscription;
+    if (topic.startsWith('$')) return null;
+    const mayRead = rights.includes('read') || rights.includes('admin');
+    if (!mayRead && !(rights.includes('ingest') && this.options.topics.isReplyFilter(topic))) return null;
+    return client.clean ? subscription : { ...subscription, qos: 0 };
+  }
+}
+
+function publishOf(packet: PublishPacket): Publish {
+  const { payload } = packet;
+  return {
+    topic: packet.topic,
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    retain: packet.retain,
+    properties: (packet.properties as PublishProperties | undefined) ?? null,
+  };
+}
+
+/** The image has been taken: it reaches no subscriber, no retained store and no queue. */
+function emptyPacket(packet: PublishPacket): void {
+  packet.topic = TAKEN_TOPIC;
+  packet.payload = Buffer.alloc(0);
+  packet.retain = false;
+  delete packet.properties;
+}

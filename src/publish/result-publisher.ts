@@ -1,0 +1,246 @@
+/**
+ * From the outbox to the broker.
+ *
+ *   ledger commit ─> outbox ─> a window of messages, in order ─> broker ─PUBACK─> done ─> out of the outbox
+ *                       ^                    │
+ *                       └── from the first one that was not acknowledged, after a pause
+ *
+ * A message leaves the outbox when the broker has it, so nothing is lost by a dead broker or a killed process; one may come
+ * twice, and carries its resultId for that. Messages of one camera are never overtaken by later ones.
+ */
+
+import type { CameraId } from '../frame/frame.ts';
+import { resultJson } from '../frame/result-json.ts';
+import type { RecordedResult } from '../frame/verdict.ts';
+import { CameraStates } from './camera-state.ts';
+import { type Sink, SinkRefusal } from './sink.ts';
+
+export interface OutboxItem {
+  readonly id: number;
+  readonly cameraId: CameraId;
+  /** Null for the camera's own result topic. */
+  readonly topic: string | null;
+  readonly correlationData: Uint8Array | null;
+  readonly duplicate: boolean;
+  readonly result: RecordedResult;
+}
+
+export interface Outbox {
+  /** The oldest messages that are not done, in the order of their commit. */
+  next(limit: number): Promise<readonly OutboxItem[]>;
+  done(ids: readonly number[]): Promise<void>;
+  drop(before: { readonly olderThanMs: number }): Promise<number>;
+  onAdded(listener: () => void): () => void;
+}
+
+export interface ResultPublisherOptions {
+  readonly root: string;
+  /** Messages older than this are given up. */
+  readonly maxAgeMs: number;
+  /** Messages on their way at once. Default 32. */
+  readonly window?: number;
+  /** First pause after a failure; doubles up to ten seconds. Default 250 ms. */
+  readonly retryMs?: number;
+  /** Least time between two state messages of a camera. Default 1 s. */
+  readonly statePeriodMs?: number;
+  readonly version: string;
+  readonly onEvent?: (event: PublisherEvent) => void;
+}
+
+export interface PublisherPorts {
+  readonly outbox: Outbox;
+  readonly sink: Sink;
+  readonly isReady: () => boolean;
+  readonly clock: { now(): number };
+}
+
+export type PublisherEvent =
+  /** Messages that waited too long were dropped. */
+  | { readonly kind: 'results_given_up'; readonly count: number }
+  /** The broker will not have an answer on the topic that its sender asked for. It stands in the ledger, and on the camera's own topic. */
+  | { readonly kind: 'reply_refused'; readonly topic: string; readonly message: string }
+  | { readonly kind: 'publish_failed'; readonly message: string };
+
+const WINDOW = 32;
+const RETRY_MS = 250;
+const MAX_RETRY_MS = 10_000;
+const STATE_PERIOD_MS = 1000;
+const AGE_CHECK_MS = 60_000;
+
+export type NodeStatus = 'online' | 'stopped' | 'offline';
+
+/** The retained message on `{root}/status`; the one that says `offline` is the last will of the sink. */
+export function statusJson(status: NodeStatus, version: string, at: number | null): string {
+  return JSON.stringify({
+    schema: 'loupe.status/1',
+    status,
+    version,
+    at: at === null ? null : new Date(at).toISOString(),
+  });
+}
+
+export class ResultPublisher {
+  private readonly options: ResultPublisherOptions;
+  private readonly ports: PublisherPorts;
+  private readonly states: CameraStates;
+  private readonly unsubscribe: (() => void)[] = [];
+  private wake: () => void = () => undefined;
+  private isWoken = false;
+  private isStopping = false;
+  private hasSaidOnline = false;
+  private ageCheckedAt = Number.NEGATIVE_INFINITY;
+  private stateTimer: NodeJS.Timeout | undefined;
+  private loop: Promise<void> | undefined;
+
+  constructor(options: ResultPublisherOptions, ports: PublisherPorts) {
+    this.options = options;
+    this.ports = ports;
+    this.states = new CameraStates(ports.clock.now());
+  }
+
+  start(): void {
+    if (this.loop !== undefined) return;
+    const { outbox, sink } = this.ports;
+    this.unsubscribe.push(
+      outbox.onAdded(() => this.rouse()),
+      sink.onConnected(() => {
+        this.hasSaidOnline = false;
+        this.states.touchAll();
+        this.rouse();
+      }),
+    );
+    this.stateTimer = setInterval(() => void this.publishStates(), this.options.statePeriodMs ?? STATE_PERIOD_MS);
+    this.loop = this.run();
+  }
+
+  /** Sends what the outbox holds, as far as it goes within `graceMs`, then says `stopped`. The rest is sent at the next start. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.isStopping) return this.loop;
+    this.isStopping = true;
+    this.rouse();
+    for (const off of this.unsubscribe) off();
+    clearInterval(this.stateTimer);
+    await within(graceMs, this.loop ?? Promise.resolve());
+    await within(graceMs, this.publishStates(false));
+    await within(graceMs, this.publishStatus('stopped'));
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    for (;;) {
+      let isDone = false;
+      try {
+        isDone = await this.work();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        this.options.onEvent?.({
+          kind: 'publish_failed',
+          message: error instanceof Error ? error.message : String(error),
+        });
+      }
+      if (this.isStopping && (isDone || failures > 0)) return;
+      if (isDone) await this.rest(AGE_CHECK_MS);
+      else if (failures > 0) {
+        const { retryMs = RETRY_MS } = this.options;
+        const pauseMs = Math.min(MAX_RETRY_MS, retryMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+        await pause(pauseMs);
+      }
+    }
+  }
+
+  /** One window. True when there is nothing to do for now. */
+  private async work(): Promise<boolean> {
+    const { outbox, sink } = this.ports;
+    await this.dropAged();
+    if (!sink.isConnected) return true;
+    if (!this.hasSaidOnline && !this.isStopping) {
+      await this.publishStatus('online');
+      this.hasSaidOnline = true;
+    }
+    const items = await outbox.next(this.options.window ?? WINDOW);
+    if (items.length === 0) return true;
+    const sent = await Promise.allSettled(items.map((item) => this.publishItem(item)));
+    const firstFailed = sent.findIndex(({ status }) => status === 'rejected');
+    const acknowledged = firstFailed < 0 ? items : items.slice(0, firstFailed);
+    if (acknowledged.length > 0) await outbox.done(acknowledged.map(({ id }) => id));
+    for (const { result, topic } of acknowledged) if (topic === null) this.states.note(result);
+    const failed = sent[firstFailed];
+    if (failed?.status === 'rejected') throw failed.reason;
+    return false;
+  }
+
+  private async publishItem({ cameraId, topic, correlationData, result, duplicate }: OutboxItem): Promise<void> {
+    const payload = JSON.stringify(resultJson(result, duplicate));
+    const options = { retain: false, qos: 1, correlationData, contentType: 'application/json' } as const;
+    try {
+      await this.ports.sink.publish(topic ?? `${this.options.root}/${cameraId}/result`, payload, options);
+    } catch (error) {
+      // A topic that a sender chose must not stop the results of everybody else.
+      if (topic === null || !(error instanceof SinkRefusal)) throw error;
+      this.options.onEvent?.({ kind: 'reply_refused', topic, message: error.message });
+    }
+  }
+
+  private async dropAged(): Promise<void> {
+    const now = this.ports.clock.now();
+    if (now - this.ageCheckedAt < AGE_CHECK_MS) return;
+    this.ageCheckedAt = now;
+    const count = await this.ports.outbox.drop({ olderThanMs: this.options.maxAgeMs });
+    if (count > 0) this.options.onEvent?.({ kind: 'results_given_up', count });
+  }
+
+  /** Best effort: the next one says more than a lost one did. */
+  private async publishStates(isReady = this.ports.isReady()): Promise<void> {
+    const { sink } = this.ports;
+    if (!sink.isConnected || !this.states.hasDirty) return;
+    const options = { retain: true, qos: 1, contentType: 'application/json' } as const;
+    const sent = this.states
+      .takeDirty(isReady)
+      .map(({ cameraId, payload }) => sink.publish(`${this.options.root}/${cameraId}/state`, payload, options));
+    await Promise.allSettled(sent);
+  }
+
+  private async publishStatus(status: NodeStatus): Promise<void> {
+    const { sink, clock } = this.ports;
+    if (!sink.isConnected) return;
+    const { root, version } = this.options;
+    const payload = statusJson(status, version, clock.now());
+    await sink.publish(`${root}/status`, payload, { retain: true, qos: 1, contentType: 'application/json' });
+  }
+
+  private rouse(): void {
+    this.isWoken = true;
+    this.wake();
+  }
+
+  /** Until something happens, at most `ms`. */
+  private async rest(ms: number): Promise<void> {
+    if (!this.isWoken) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.isWoken = false;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Resolves when `work` has settled, after `ms` at the latest. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => undefined), limit]);
+  clearTimeout(timer);
+}
