@@ -63,14 +63,17 @@ export async function decode(
     const opened =
       image.kind === 'raw' ? openRaw(image, limits.maxPixels) : await openFile(image.bytes, limits.maxPixels);
     if (!opened.ok) return opened;
-    const { pipeline, width, height } = opened;
+    const { width, height } = opened;
     const area = roi === null ? null : roiPixels(roi, width, height);
     if (area !== null && !area.ok) return area;
-    if (area !== null) pipeline.extract(area.rectangle);
+    let { pipeline } = opened;
+    if (area !== null) {
+      if (image.kind === 'encoded') pipeline = await decodeWhole(pipeline, want);
+      pipeline.extract(area.rectangle);
+    }
     const { fit, kernel } = want;
     pipeline.resize({ width: want.width, height: want.height, fit, kernel, background: '#000' });
-    if (want.colour === 'GREY') pipeline.greyscale();
-    else pipeline.toColourspace('srgb');
+    toColour(pipeline, want);
     const { data, info } = await pipeline.timeout({ seconds: TIMEOUT_S }).raw().toBuffer({ resolveWithObject: true });
     return { ok: true, pixels: arrange(data, info.channels, want) };
   } catch (error) {
@@ -112,6 +115,20 @@ async function openFile(bytes: Uint8Array, maxPixels: number): Promise<Opened> {
   }
   if (hasAlpha) pipeline.flatten({ background: '#000' });
   return { ok: true, pipeline, width, height };
+}
+
+/** libvips stops reading below the area it needs: a file cut off there would be taken for whole, so all of it is read first. */
+async function decodeWhole(pipeline: Sharp, want: Wanted): Promise<Sharp> {
+  const { data, info } = await toColour(pipeline, want)
+    .timeout({ seconds: TIMEOUT_S })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  return sharp(data, { raw: { width, height, channels } });
+}
+
+function toColour(pipeline: Sharp, want: Wanted): Sharp {
+  return want.colour === 'GREY' ? pipeline.greyscale() : pipeline.toColourspace('srgb');
 }
 
 function roiPixels(

@@ -95,7 +95,12 @@ describe('decoding a file', () => {
       .toBuffer();
     for (const bytes of [png, tiff]) {
       expect((await sharp(bytes).metadata()).depth).toBe('ushort');
-      expect(pixelsOf(await decode(file(bytes), grey(2, 2), null, limits))).toEqual([0, 0x4d, 0x80, 0xff]);
+      const all = { x: 0, y: 0, width: 1, height: 1 };
+      for (const roi of [null, all]) {
+        expect(pixelsOf(await decode(file(bytes), grey(2, 2), roi, limits))).toEqual([0, 0x4d, 0x80, 0xff]);
+        const colour = pixelsOf(await decode(file(bytes), rgb(2, 2), roi, limits));
+        expect(colour.slice(3, 9)).toEqual([0x4d, 0x4d, 0x4d, 0x80, 0x80, 0x80]);
+      }
     }
   });
 
@@ -135,6 +140,15 @@ describe('decoding a file', () => {
         const cut = bytes.subarray(0, Math.floor((bytes.length * percent) / 100));
         expect(await decode(file(cut), rgb(16, 16), null, limits)).toMatchObject({ ok: false, reason: 'bad_image' });
       }
+    }
+  });
+
+  it('calls a truncated file a bad image even where the cut lies below the region of interest', async () => {
+    const source = sharp(noise(256, 256), { raw: { width: 256, height: 256, channels: 3 } });
+    for (const bytes of [await source.clone().jpeg().toBuffer(), await source.clone().png().toBuffer()]) {
+      const cut = bytes.subarray(0, Math.floor(bytes.length * 0.7));
+      const top = { x: 0, y: 0, width: 1, height: 0.3 };
+      expect(await decode(file(cut), rgb(16, 16), top, limits)).toMatchObject({ ok: false, reason: 'bad_image' });
     }
   });
 
