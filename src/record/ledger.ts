@@ -206,7 +206,11 @@ export class Ledger {
   private take(state: StoreState): void {
     const before = this.state;
     this.state = state;
-    if (state.writable && !before.writable) void this.outbox.removeSent();
+    if (state.writable && !before.writable) {
+      void this.outbox.removeSent();
+      // A commit that failed on its way back may stand all the same, with messages that nobody was told of.
+      if (state.outbox.items > 0) this.outbox.added();
+    }
     if (state.lastLedgerSeq > before.lastLedgerSeq)
       for (const listener of this.listeners) listener(state.lastLedgerSeq);
   }

@@ -138,9 +138,9 @@ export class Writer {
       this.unmeasuredBytes += sizeOf(files);
       // Fast cameras fill a small disk between two ticks.
       if (this.unmeasuredBytes > this.state.diskFreeBytes / 8) this.isTickDue = true;
-      const event = committed(ends, files, performance.now() - started);
+      const events = eventsOf(ends, files, performance.now() - started);
       const replies = calls.map((call, index) => replyOf(call, ends[index]));
-      this.ports.post([this.stateNotice(), { kind: 'event', event }], replies);
+      this.ports.post([this.stateNotice(), ...events.map((event) => ({ kind: 'event', event }) as const)], replies);
     } catch (error) {
       this.probeBytes = Math.min(MAX_PROBE_BYTES, MIN_PROBE_BYTES + sizeOf(files));
       this.fail(error, unsettled);
@@ -259,9 +259,13 @@ function firstOfGroup(tables: LedgerTables): (decision: Decision) => boolean {
   };
 }
 
-function committed(ends: readonly JobEnd[], files: readonly ImageFile[], ms: number): LedgerEvent {
+function eventsOf(ends: readonly JobEnd[], files: readonly ImageFile[], ms: number): readonly LedgerEvent[] {
   const rows = ends.filter((end) => end.kind === 'record' && end.outcome.kind === 'recorded').length;
-  return { kind: 'committed', rows, images: files.length, imageBytes: sizeOf(files), ms };
+  const items = ends.reduce((sum, end) => sum + (end.kind === 'outboxDrop' ? end.items : 0), 0);
+  return [
+    ...(rows === 0 ? [] : [{ kind: 'committed', rows, images: files.length, imageBytes: sizeOf(files), ms } as const]),
+    ...(items === 0 ? [] : [{ kind: 'outbox_dropped', items } as const]),
+  ];
 }
 
 function sizeOf(files: readonly ImageFile[]): number {

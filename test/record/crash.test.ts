@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { StoreReader } from '../../src/record/store-reader.ts';
 import { verifyStore } from '../../src/record/verify.ts';
-import { openLedger, recordFrame, storeFolder } from './support.ts';
+import { ledgerAt, openLedger, recordFrame, storeFolder } from './support.ts';
 
 const LEDGER = new URL('../../dist/record/ledger.js', import.meta.url).href;
 
@@ -32,11 +33,15 @@ const one = async (frameId) => {
 for (let group = 0; ; group++) await Promise.all(Array.from({ length: 8 }, (_, index) => one(prefix + '-' + group + '-' + index)));
 `;
 
-/** Lets a writing process run until it answered `after` frames, and kills it; gives the ids that it had answered. */
-async function writeAndKill(path: string, prefix: string, after: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD, path, prefix], {
+function startWriting(path: string, prefix: string) {
+  return spawn(process.execPath, ['--input-type=module', '-e', CHILD, path, prefix], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+}
+
+/** Lets a writing process run until it answered `after` frames, and kills it; gives the ids that it had answered. */
+async function writeAndKill(path: string, prefix: string, after: number): Promise<string[]> {
+  const child = startWriting(path, prefix);
   const answered: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     answered.push(line);
@@ -68,5 +73,27 @@ describe('kill -9 of the process that writes', () => {
       entry.isFile(),
     );
     expect(files).toHaveLength(report.images.checked);
+  });
+});
+
+describe('a store that another process writes', () => {
+  it('is refused to a second service, and verified and read all the same while frames come and images go', async () => {
+    const path = storeFolder();
+    const child = startWriting(path, 'busy');
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    });
+    await once(child.stdout, 'data');
+    await expect(ledgerAt(path).ledger.start()).rejects.toThrow(/in use by another process/);
+    child.stdout.resume();
+    for (let round = 0; round < 3; round++) {
+      expect(await verifyStore(path)).toMatchObject({ ok: true, findings: [], images: { orphans: 0 } });
+    }
+    const reader = new StoreReader(path);
+    const before = reader.lastLedgerSeq();
+    await expect.poll(() => reader.lastLedgerSeq()).toBeGreaterThan(before);
+    expect(reader.totals().reduce((sum, total) => sum + total.rows, 0)).toBeGreaterThan(before);
+    reader.close();
   });
 });

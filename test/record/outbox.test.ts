@@ -60,13 +60,14 @@ describe('the outbox', () => {
     expect(ledger.outbox.depth().items).toBe(1);
   });
 
-  it('drops what waited too long', async () => {
-    const { ledger } = await openLedger();
+  it('drops what waited too long and says so', async () => {
+    const { ledger, events } = await openLedger();
     const image = imageOf('a');
     await ledger.record(decisionOf('a', image, { cameraId: cam('c') }), image, [own, own]);
     expect(await ledger.outbox.drop({ olderThanMs: 60_000 })).toBe(0);
     expect(await ledger.outbox.drop({ olderThanMs: -60_000 })).toBe(2);
     expect(ledger.outbox.depth().items).toBe(0);
+    expect(events).toContainEqual({ kind: 'outbox_dropped', items: 2 });
   });
 
   it('remembers what was sent while the store cannot be written, and takes it out later', async () => {
