@@ -54,7 +54,7 @@ export class Reporting {
         const { provider, goldenMaxError, goldenCount, loadMs, batchMs } = event.ready;
         this.log.log('info', event.kind, {
           model,
-          pid: event.pid,
+          enginePid: event.pid,
           provider,
           goldenMaxError,
           goldenCount,

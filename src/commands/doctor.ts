@@ -3,7 +3,6 @@
 import type { Command } from 'commander';
 import type { Check } from './doctor/check.ts';
 import { checkClock, checkDisk, checkMemory, checkNode } from './doctor/machine.ts';
-import { checkCuda, checkModels } from './doctor/models.ts';
 import { checkBroker, checkListening } from './doctor/network.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
@@ -15,6 +14,8 @@ export function registerDoctor(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(async (options: ConfigOptions & { json?: boolean }) => {
       const config = await configFrom(options);
+      // Loaded when asked for: it takes the engines with it.
+      const { checkCuda, checkModels } = await import('./doctor/models.ts');
       const checks: Check[] = [
         checkNode(),
         checkMemory(),

@@ -17,6 +17,6 @@ export async function cudaProviderMissing(): Promise<string | null> {
     await access(library);
     return null;
   } catch {
-    return `provider library missing: ${PROVIDER_LIBRARY} is not installed (npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12)`;
+    return `provider library missing: ${PROVIDER_LIBRARY} is not installed (docs/operations.md, "With a GPU")`;
   }
 }

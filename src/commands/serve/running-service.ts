@@ -1,0 +1,98 @@
+/** The service as a command runs it: started or explained, announced, ended by a signal. */
+
+import { ConfigError } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { readSecrets } from '../../config/secrets.ts';
+import { ProviderUnavailableError } from '../../engine/pool.ts';
+import { LoupeError } from '../../errors.ts';
+import { ModelPackageError } from '../../model-repository/package.ts';
+import { createLog, type Log } from '../../observe/log.ts';
+import { type Addresses, Service } from '../../service.ts';
+import { VERSION } from '../../version.ts';
+import { CommandError, EXIT } from '../exit.ts';
+
+/**
+ * A service that has started.
+ * @throws CommandError with the exit status that says whose fault it is: 78 configuration or model, 69 environment
+ */
+export async function startService(config: Config): Promise<{ service: Service; addresses: Addresses; log: Log }> {
+  const log = createLog({ level: config.log.level, site: config.site });
+  let service: Service | undefined;
+  try {
+    service = await Service.create(config, await readSecrets(config), log);
+    const addresses = await service.start();
+    return { service, addresses, log };
+  } catch (error) {
+    await service?.stop();
+    throw explain(error);
+  }
+}
+
+/** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
+export async function untilTold(log: Log): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let isTold = false;
+    const told = (signal: NodeJS.Signals) => {
+      if (isTold) {
+        log.log('warn', 'ended_at_once', { signal });
+        process.exit(EXIT.failed);
+      }
+      isTold = true;
+      log.log('info', 'told_to_end', { signal });
+      resolve();
+    };
+    process.on('SIGINT', told);
+    process.on('SIGTERM', told);
+  });
+}
+
+function explain(error: unknown): unknown {
+  if (error instanceof ConfigError) return new CommandError(EXIT.config, error.message);
+  if (error instanceof ModelPackageError) return new CommandError(EXIT.config, error.message);
+  if (error instanceof ProviderUnavailableError) {
+    return new CommandError(EXIT.unavailable, `engine.provider is "cuda" and CUDA does not work: ${error.message}`);
+  }
+  if (error instanceof LoupeError) return new CommandError(EXIT.unavailable, error.message);
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return new CommandError(
+      EXIT.unavailable,
+      `${error.message}: another program listens there; is Loupe running already?`,
+    );
+  }
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('E')) {
+    return new CommandError(EXIT.unavailable, error.message);
+  }
+  return error;
+}
+
+export function readyLine(service: Service, addresses: Addresses): object {
+  return { ready: service.health().isReady, version: VERSION, pid: process.pid, ...addresses };
+}
+
+export function banner(config: Config, service: Service, addresses: Addresses): string {
+  const health = service.health();
+  const models = service.models
+    .health()
+    .map(({ model, provider, enginesReady }) => `${model} on ${provider ?? 'nothing'}, ${enginesReady} engines`);
+  const root = config.mqtt.root;
+  const reasons = [
+    ...health.notReady.map(({ part, detail }) => `  NOT READY (${part}): ${detail}`),
+    ...health.degraded.map(({ part, detail }) => `  degraded (${part}): ${detail}`),
+  ];
+  return `${[
+    `Loupe ${VERSION} ${health.isReady ? 'is ready' : 'is running, not ready'}.`,
+    `  gRPC   ${addresses.grpc}   inspection.v1.InspectionService, with reflection and health`,
+    ...(addresses.mqtt === null
+      ? []
+      : [`  MQTT   ${addresses.mqtt}   ${root}/{camera}/frame in, ${root}/{camera}/result out`]),
+    `  HTTP   ${addresses.http}   /readyz /metrics /api/v1/results`,
+    `  model  ${models.join('; ')}`,
+    `  data   ${config.store.path}`,
+    ...reasons,
+    'Try next, in another terminal:',
+    `  npx loupe send --grpc ${addresses.grpc} --camera cam-1 picture.jpg`,
+    `  npx loupe results --http ${addresses.http}`,
+    '  npm run demo           (four simulated cameras; stop this service first)',
+    '  npx loupe doctor',
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,205 @@
+/** How commands end: 0 only on success, and a sentence that says what to do. */
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptyFolder, loupe, ServiceProcess, testSettings } from '../support/service-process.ts';
+
+const sets = (settings: readonly string[]) => settings.flatMap((setting) => ['--set', setting]);
+
+let service: ServiceProcess;
+const store = emptyFolder();
+beforeAll(async () => {
+  service = await ServiceProcess.start(testSettings(store));
+});
+afterAll(() => service.end('SIGKILL'));
+
+describe('serve', () => {
+  it('refuses a bad configuration with 78 and every fault', async () => {
+    const { code, stderr, stdout } = await loupe(['serve', '--set', 'grpc.listen=nowhere', '--set', 'stoer.path=x']);
+    expect(code).toBe(78);
+    expect(stderr).toContain('2 faults');
+    expect(stderr).toContain('grpc.listen: expected HOST:PORT');
+    expect(stderr).toContain('stoer: unknown key');
+    expect(stdout).toBe('');
+  });
+
+  it('refuses to listen beyond this machine with 78, and says how to do it', async () => {
+    const { code, stderr } = await loupe(['serve', '--set', 'grpc.listen=0.0.0.0:0']);
+    expect(code).toBe(78);
+    expect(stderr).toContain('auth.tokens');
+    expect(stderr).toContain('grpc.tls');
+  });
+
+  it('takes settings from the environment, and reports their faults', async () => {
+    const { code, stderr } = await loupe(['serve'], { LOUPE_ENGINE__PROVIDER: 'quantum' });
+    expect(code).toBe(78);
+    expect(stderr).toContain('engine.provider');
+  });
+
+  it('refuses a model package that is not as it should be with 78', async () => {
+    const { code, stderr } = await loupe([
+      'serve',
+      ...sets([...testSettings(emptyFolder()), 'recipes.default.model=nothing']),
+    ]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('nothing');
+  });
+
+  it('refuses a store that another service uses, and an address that is taken, with 69', async () => {
+    const inUse = await loupe(['serve', ...sets(testSettings(store))]);
+    expect(inUse.code).toBe(69);
+    expect(inUse.stderr).toMatch(/in use|another/i);
+    const taken = await loupe([
+      'serve',
+      ...sets([...testSettings(emptyFolder()), `grpc.listen=${service.addresses.grpc}`]),
+    ]);
+    expect(taken.code).toBe(69);
+    expect(taken.stderr).toContain(service.addresses.grpc.split(':')[1]);
+  });
+
+  it('refuses to start without CUDA when CUDA is demanded', async () => {
+    const { code, stderr } = await loupe(['serve', ...sets([...testSettings(emptyFolder()), 'engine.provider=cuda'])]);
+    expect(code).toBe(69);
+    expect(stderr).toContain('CUDA');
+  });
+
+  it('falls back to the CPU with auto, and says so in readiness', async () => {
+    const auto = await ServiceProcess.start([...testSettings(emptyFolder()), 'engine.provider=auto']);
+    try {
+      const { status, text } = await auto.get('/readyz');
+      expect(status).toBe(200);
+      expect(JSON.parse(text)).toMatchObject({ status: 'degraded' });
+      expect(text).toContain('runs on cpu: ');
+      expect((await auto.samples()).get('inspection_execution_provider_degraded{model="mean-brightness"}')).toBe(1);
+    } finally {
+      await auto.end('SIGKILL');
+    }
+  });
+
+  it('runs, not ready, with a model that fails its golden images', async () => {
+    const wrong = await ServiceProcess.start(testSettings(emptyFolder(), 'golden-mismatch'));
+    try {
+      const { status, text } = await wrong.get('/readyz');
+      expect(status).toBe(503);
+      expect(text).toContain('golden');
+      const posted = await fetch(`${wrong.addresses.http}/api/v1/frames?camera_id=a&frame_id=1&max_wait_ms=200`, {
+        method: 'POST',
+        headers: { 'content-type': 'image/png' },
+        body: Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de', 'hex'),
+      });
+      expect(await posted.json()).toMatchObject({
+        verdict: 'UNINSPECTED',
+        reason: 'engine_unavailable',
+        disposition: 'reject',
+      });
+    } finally {
+      await wrong.end('SIGKILL');
+    }
+  });
+});
+
+describe('the commands', () => {
+  it('end with 2 on bad usage, and name what they expected', async () => {
+    for (const args of [
+      ['results'],
+      ['results', '--store', 'a', '--http', 'b'],
+      ['results', '--store', store, '--verdict', 'MAYBE'],
+      ['results', '--store', store, '--since', 'yesterday-ish'],
+      ['send', '--camera', 'a', 'x.jpg'],
+      ['send', '--grpc', service.addresses.grpc, '--camera', 'a', '/nowhere'],
+      ['nonsense'],
+      ['serve', '--nonsense'],
+    ]) {
+      const { code, stderr } = await loupe(args);
+      expect([args.join(' '), code]).toEqual([args.join(' '), 2]);
+      expect(stderr).not.toBe('');
+    }
+  });
+
+  it('end with 1 where there is no ledger, and with 0 and JSON where there is one', async () => {
+    expect((await loupe(['results', '--store', emptyFolder()])).code).toBe(1);
+    expect((await loupe(['verify', '--store', emptyFolder()])).code).toBe(1);
+    expect((await loupe(['results', '--http', 'http://127.0.0.1:1'])).code).toBe(1);
+    const verified = await loupe(['verify', '--store', store, '--json']);
+    expect(verified.code).toBe(0);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true });
+  });
+
+  it('every command has help', async () => {
+    const { stdout } = await loupe(['--help']);
+    const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)]
+      .map(([, name = '']) => name)
+      .filter((name) => name !== 'help');
+    expect(names.sort()).toEqual([
+      'config',
+      'dataset',
+      'demo',
+      'doctor',
+      'golden',
+      'results',
+      'send',
+      'serve',
+      'verify',
+    ]);
+    for (const name of names) expect((await loupe([name, '--help'])).code).toBe(0);
+  });
+
+  it('results prints the same rows from disk and over HTTP, in every format', async () => {
+    const folder = emptyFolder();
+    writeFileSync(path.join(folder, 'broken.jpg'), 'no image');
+    const sent = await loupe(['send', '--grpc', service.addresses.grpc, '--camera', 'cam-9', '--json', folder]);
+    expect(sent.code).toBe(0);
+    expect(JSON.parse(sent.stdout.split('\n')[0] ?? '')).toMatchObject({
+      camera: 'cam-9',
+      frame_id: 'broken.jpg',
+      verdict: 'UNINSPECTED',
+      reason: 'unsupported_format',
+      probability: null,
+      duplicate: false,
+    });
+    const disk = await loupe(['results', '--store', store, '--format', 'jsonl', '--camera', 'cam-9']);
+    const http = await loupe(['results', '--http', service.addresses.http, '--json', '--camera', 'cam-9']);
+    expect(disk.stdout).toBe(http.stdout);
+    expect(JSON.parse(disk.stdout)).toMatchObject({
+      camera: 'cam-9',
+      frame_id: 'broken.jpg',
+      verdict: 'UNINSPECTED',
+      reason: 'unsupported_format',
+      probability: null,
+      model: null,
+      provider: null,
+      received_at: expect.stringMatching(/^20\d\d-/) as string,
+    });
+    const csv = await loupe(['results', '--store', store, '--format', 'csv', '--verdict', 'UNINSPECTED']);
+    expect(csv.stdout.split('\n')[0]).toContain('camera,frame_id,verdict,reason,probability');
+    const table = await loupe(['results', '--store', store, '--since', '1h']);
+    expect(table.stdout).toContain('broken.jpg');
+  });
+
+  it('doctor says what works, as JSON too', async () => {
+    const { code, stdout } = await loupe([
+      'doctor',
+      '--json',
+      ...sets([...testSettings(emptyFolder()), 'store.retention.min_free_bytes=0']),
+    ]);
+    const report = JSON.parse(stdout) as { ok: boolean; checks: { name: string; status: string }[] };
+    expect(report.checks.map((check) => check.name)).toEqual([
+      'node',
+      'machine',
+      'clock',
+      'disk',
+      'grpc.listen',
+      'http.listen',
+      'mqtt.embedded.listen',
+      'broker',
+      'cuda',
+      'model mean-brightness/1',
+    ]);
+    expect(report.checks.filter((check) => check.status === 'fail')).toEqual([]);
+    expect(code).toBe(0);
+    const broken = await loupe(['doctor', ...sets(testSettings(emptyFolder(), 'golden-mismatch'))]);
+    expect(broken.code).toBe(1);
+    expect(broken.stdout).toContain('FAIL  model golden-mismatch/1');
+  });
+});
