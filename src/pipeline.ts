@@ -206,7 +206,7 @@ export class Pipeline implements Inspector {
       case 'recorded':
         return { kind: 'answered', result: recorded.result, duplicate: false };
       case 'duplicate':
-        return { kind: 'answered', result: recorded.result, duplicate: true };
+        return this.again(frame, recorded.result, options);
       case 'conflict':
         return conflict(frame);
       case 'unavailable':

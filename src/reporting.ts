@@ -4,6 +4,7 @@ import type { PoolEvent } from './engine/pool.ts';
 import type { Log } from './observe/log.ts';
 import { createThrottledLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
+import type { MqttEvent } from './mqtt-road.ts';
 import type { LedgerEvent } from './record/contract.ts';
 import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
 
@@ -37,6 +38,7 @@ export class Reporting {
         this.log.log('warn', kind, fields);
         return;
       case 'orphans_left':
+      case 'removal_failed':
       case 'thread_died':
         this.log.log('error', kind, fields);
         return;
@@ -86,6 +88,30 @@ export class Reporting {
   grpc(event: GrpcEvent): void {
     const { kind, ...fields } = event;
     this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
+  }
+
+  mqtt(event: MqttEvent): void {
+    const { kind, ...fields } = event;
+    switch (event.kind) {
+      case 'broker_listening':
+      case 'broker_stopped':
+      case 'plant_connected':
+      case 'sink_connected':
+        this.log.log('info', kind, fields);
+        return;
+      case 'plant_connection_idle':
+      case 'results_given_up':
+        this.log.log('warn', kind, fields);
+        return;
+      case 'broker_login_refused':
+      case 'broker_full':
+      case 'broker_client_failed':
+      case 'plant_disconnected':
+      case 'sink_disconnected':
+      case 'reply_refused':
+      case 'publish_failed':
+        this.throttled.log('warn', kind, fields);
+    }
   }
 
   frameFailed(cameraId: string, frameId: string, error: unknown): void {

@@ -176,10 +176,11 @@ export class Service {
           secrets,
           tokens,
           inspector: this.pipeline,
-          ledger: this.ledger,
-          metrics: this.metrics,
-          log,
+          outbox: this.ledger.outbox,
           isReady: () => this.health().isReady,
+          countRefused,
+          onRetained: () => this.metrics.retainedFrameIgnored(),
+          onEvent: (event) => reporting.mqtt(event),
         })
       : null;
     const httpListen = listenOf(config.http.listen);

@@ -1,0 +1,173 @@
+/**
+ * MQTT, wired: frames in from a broker, results out to it.
+ *
+ *   embedded:  EmbeddedBroker is where frames come from and where results go
+ *   plant:     PlantClient (frames in) and MqttSink (results out) are clients of the plant's broker
+ */
+
+import { listenFrom } from './config/fields.ts';
+import type { Config } from './config/schema.ts';
+import type { Secrets } from './config/secrets.ts';
+import { SYSTEM_CLOCK } from './ingest/intake.ts';
+import { EmbeddedBroker, type EmbeddedBrokerEvent } from './ingest/mqtt/embedded-broker.ts';
+import { FrameHandler } from './ingest/mqtt/frame-handler.ts';
+import { PlantClient, type PlantClientEvent } from './ingest/mqtt/plant-client.ts';
+import { Topics } from './ingest/mqtt/topics.ts';
+import type { CountRefused, Inspector } from './ingest/ports.ts';
+import { MqttSink, type MqttSinkEvent } from './publish/mqtt-sink.ts';
+import { type Outbox, type PublisherEvent, ResultPublisher, statusJson } from './publish/result-publisher.ts';
+import type { Tokens } from './tokens.ts';
+import { VERSION } from './version.ts';
+
+export type MqttEvent = EmbeddedBrokerEvent | PlantClientEvent | MqttSinkEvent | PublisherEvent;
+
+export interface MqttRoadParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly tokens: Tokens;
+  readonly inspector: Inspector;
+  readonly outbox: Outbox;
+  readonly isReady: () => boolean;
+  readonly countRefused: CountRefused;
+  readonly onRetained: () => void;
+  readonly onEvent: (event: MqttEvent) => void;
+}
+
+/** A broker as the road needs it: somewhere to publish, and something that brings frames. */
+interface Broker {
+  readonly sink: EmbeddedBroker | MqttSink;
+  readonly whyDisconnected: string | null;
+  /** Opens the way out. Resolves to its address, for a person. */
+  open(): Promise<string>;
+  /** Opens the way in, once results can leave. */
+  takeFrames(): void;
+  close(): Promise<void>;
+}
+
+const HOUR_MS = 3_600_000;
+
+export class MqttRoad {
+  private readonly frames: FrameHandler;
+  private readonly broker: Broker;
+  private readonly publisher: ResultPublisher;
+
+  constructor(parts: MqttRoadParts) {
+    const { config, onEvent } = parts;
+    const topics = new Topics(config.mqtt.root);
+    const maxMessageBytes = config.limits.message_bytes;
+    this.frames = new FrameHandler(
+      { topics, maxMessageBytes },
+      {
+        inspector: parts.inspector,
+        countRefused: parts.countRefused,
+        onRetained: parts.onRetained,
+        clock: SYSTEM_CLOCK,
+        // Best effort: the sender's frame left nothing behind, so there is nothing to send this from later.
+        reply: ({ topic, payload, correlationData }) =>
+          void this.broker.sink
+            .publish(topic, payload, { qos: 1, retain: false, correlationData, contentType: 'application/json' })
+            .catch((error: unknown) => onEvent({ kind: 'publish_failed', message: String(error) })),
+      },
+    );
+    this.broker =
+      config.mqtt.url === null
+        ? embedded(parts, topics, this.frames)
+        : plant(parts, topics, this.frames, config.mqtt.url);
+    this.publisher = new ResultPublisher(
+      {
+        root: config.mqtt.root,
+        maxAgeMs: config.mqtt.outbox_max_age_hours * HOUR_MS,
+        version: VERSION,
+        onEvent,
+      },
+      { outbox: parts.outbox, sink: this.broker.sink, isReady: parts.isReady, clock: SYSTEM_CLOCK },
+    );
+  }
+
+  get isConnected(): boolean {
+    return this.broker.sink.isConnected;
+  }
+
+  get whyDisconnected(): string | null {
+    return this.broker.whyDisconnected;
+  }
+
+  /**
+   * Opens the broker, or starts reaching for the plant's, which may be away.
+   * @returns its address
+   * @throws when the embedded broker cannot listen
+   */
+  async start(): Promise<string> {
+    const address = await this.broker.open();
+    this.publisher.start();
+    this.broker.takeFrames();
+    return address;
+  }
+
+  /** Takes no new frame; resolves when those under way are answered. */
+  async stopTaking(): Promise<void> {
+    await this.frames.stop();
+  }
+
+  /** Sends what the outbox holds, as far as it goes within `graceMs`, says goodbye and closes. */
+  async stop(graceMs: number): Promise<void> {
+    await this.publisher.stop(graceMs);
+    await this.broker.close();
+  }
+}
+
+function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): Broker {
+  const { config, secrets, tokens, onEvent } = parts;
+  const { listen, max_clients: maxClients } = config.mqtt.embedded;
+  const { host, port } = listenFrom(listen) ?? { host: '127.0.0.1', port: 0 };
+  const maxMessageBytes = config.limits.message_bytes;
+  const broker = new EmbeddedBroker(
+    { host, port, tls: secrets.embeddedTls, topics, maxMessageBytes, maxClients, onEvent },
+    { frames, login: (name, password) => tokens.login(name, password) },
+  );
+  const scheme = secrets.embeddedTls === null ? 'mqtt' : 'mqtts';
+  return {
+    sink: broker,
+    get whyDisconnected() {
+      return broker.isConnected ? null : 'the embedded broker does not run';
+    },
+    open: async () => {
+      const bound = await broker.start();
+      return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    },
+    takeFrames: () => undefined,
+    close: () => broker.stop(),
+  };
+}
+
+function plant(parts: MqttRoadParts, topics: Topics, frames: FrameHandler, url: string): Broker {
+  const { config, secrets, onEvent } = parts;
+  const { client_id: clientId, username, connections } = config.mqtt;
+  const { password, ca, cert, key } = secrets.broker;
+  const access = { url, username, password, tls: { ca, cert, key }, onEvent };
+  const sink = new MqttSink({
+    ...access,
+    clientId: `${clientId}-out`,
+    will: { topic: topics.status, payload: statusJson('offline', VERSION, null) },
+  });
+  const maxMessageBytes = config.limits.message_bytes;
+  const source = new PlantClient(
+    { ...access, clientId: `${clientId}-in`, topics, connections, maxMessageBytes },
+    frames,
+  );
+  return {
+    sink,
+    get whyDisconnected() {
+      return sink.whyDisconnected;
+    },
+    open: async () => {
+      sink.start();
+      return url;
+    },
+    takeFrames: () => source.start(),
+    close: async () => {
+      await source.stop();
+      await sink.stop();
+    },
+  };
+}
