@@ -8,5 +8,5 @@ data=${DATA:-$(mktemp -d)}
 python=${PYTHON:-/usr/bin/python3}
 
 node bin/loupe.js dataset --out "$data" --count "${COUNT:-8400}" --seed 0
-"$python" models/training/train.py "$data" "$package" --epochs "${EPOCHS:-10}"
+"$python" models/training/train.py "$data" "$package" --epochs "${EPOCHS:-20}"
 node bin/loupe.js golden "$package"

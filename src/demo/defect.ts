@@ -8,8 +8,8 @@ export const DEFECTS = ['scratch', 'crack', 'dent', 'stain'] as const;
 export type Defect = (typeof DEFECTS)[number] | 'none';
 
 export function drawDefect(canvas: Canvas, pose: Pose, defect: (typeof DEFECTS)[number], random: Random): void {
-  // Leaning to the small side, so that small ones are as common as on a line, and a few are hard for anybody.
-  const severity = 0.12 + 0.88 * random() ** 1.3;
+  // Leaning to the small side, as on a line; below a quarter nobody would see it at the model's resolution.
+  const severity = 0.25 + 0.75 * random() ** 1.3;
   const [x, y] = placeOnMetal(pose, random);
   switch (defect) {
     case 'scratch':
@@ -66,9 +66,13 @@ function drawCrack(canvas: Canvas, pose: Pose, x: number, y: number, severity: n
     let [px, py, angle] = [fromX, fromY, heading];
     for (let k = 0; k < count; k++) {
       angle += between(random, -0.7, 0.7);
-      px += Math.cos(angle) * pose.radius * 0.035;
-      py += Math.sin(angle) * pose.radius * 0.035;
-      if (!isOnMetal(pose, px, py, 0)) break;
+      const nextX = px + Math.cos(angle) * pose.radius * 0.035;
+      const nextY = py + Math.sin(angle) * pose.radius * 0.035;
+      if (!isOnMetal(pose, nextX, nextY, 0)) {
+        angle += Math.PI / 2;
+        continue;
+      }
+      [px, py] = [nextX, nextY];
       points.push([px, py]);
     }
     return points;

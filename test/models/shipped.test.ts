@@ -1,0 +1,45 @@
+import { stat } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeJpeg } from '../../src/demo/jpeg.ts';
+import { nextPart } from '../../src/demo/part-stream.ts';
+import { listModels, loadModelPackage } from '../../src/model-repository/package.ts';
+import { type Bench, benchOf, SHIPPED_MODELS } from '../support/pool.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await benchOf('plate-demo', {}, SHIPPED_MODELS);
+  await bench.pool.start();
+});
+afterAll(() => bench.pool.stop());
+
+describe('the shipped model', () => {
+  it('is listed, whole and small', async () => {
+    const models = await listModels(SHIPPED_MODELS);
+    expect(models.map((model) => model.name)).toContain('plate-demo');
+    const { manifest, engineModel } = await loadModelPackage(SHIPPED_MODELS, 'plate-demo', '1');
+    expect(manifest.golden.length).toBeGreaterThanOrEqual(6);
+    expect((await stat(engineModel.file)).size).toBeLessThan(4_000_000);
+    expect(manifest.metrics['auroc']?.low).toBeGreaterThan(0.85);
+  });
+
+  it('proves itself in a real engine: its golden scores match', () => {
+    expect(bench.pool.status()).toMatchObject({ enginesReady: 1, provider: 'cpu', down: null });
+    expect(bench.pool.status().goldenMaxError).toBeLessThan(0.005);
+  });
+
+  it('tells drawn parts that it never saw: defects score higher than good parts', async () => {
+    const scores = { good: [] as number[], defective: [] as number[] };
+    await Promise.all(
+      Array.from({ length: 80 }, async (_, index) => {
+        const { defect, pixels, size } = nextPart(index, 0.5);
+        const bytes = await encodeJpeg(pixels, size);
+        const result = await bench.submit({ kind: 'encoded', bytes });
+        if (result.kind !== 'scored') throw new Error(result.detail);
+        scores[defect === 'none' ? 'good' : 'defective'].push(result.probability);
+      }),
+    );
+    let wins = 0;
+    for (const bad of scores.defective) for (const good of scores.good) wins += bad > good ? 1 : bad === good ? 0.5 : 0;
+    expect(wins / (scores.good.length * scores.defective.length)).toBeGreaterThan(0.8);
+  });
+});
