@@ -25,6 +25,7 @@ export interface MqttSenderOptions {
 
 const TIMEOUT_MS = 30_000;
 const CONNECT_MS = 5000;
+const EXPLANATION_MS = 500;
 
 /** Rejects where no broker answers, or it refuses. Later losses of the connection heal by themselves. */
 export async function connectMqttSender(options: MqttSenderOptions): Promise<FrameSender> {
@@ -119,7 +120,10 @@ class MqttSender implements FrameSender {
         Buffer.from(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.byteLength),
         { qos: 1, ...(isV5 ? { properties } : {}) },
         (error) => {
-          if (error) settle(failed(codeOf(error), error));
+          if (!error) return;
+          const code = codeOf(error);
+          // The broker's refusal may overtake Loupe's own message, which says what was wrong.
+          setTimeout(() => settle(failed(code, error)), code === 'permission_denied' ? EXPLANATION_MS : 0);
         },
       );
     });
