@@ -1,0 +1,178 @@
+/** Against a real Mosquitto. */
+
+import { connectAsync } from 'mqtt';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SYSTEM_CLOCK } from '../../../src/ingest/intake.ts';
+import { FrameHandler } from '../../../src/ingest/mqtt/frame-handler.ts';
+import { PlantClient, type PlantClientEvent } from '../../../src/ingest/mqtt/plant-client.ts';
+import { Topics } from '../../../src/ingest/mqtt/topics.ts';
+import { answered, deferred, FakeInspector } from '../../support/inspectors.ts';
+import { hasMosquitto, Mosquitto } from '../../support/mosquitto.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
+
+const image = Buffer.from('image');
+const soon = { timeout: 8000, interval: 20 };
+
+describe.skipIf(!hasMosquitto)('PlantClient', () => {
+  let mosquitto: Mosquitto;
+  let proxy: TcpProxy;
+  let inspector: FakeInspector;
+  let frames: FrameHandler;
+  let client: PlantClient;
+  let events: PlantClientEvent[];
+  let retained: number;
+
+  beforeEach(async () => {
+    mosquitto = await Mosquitto.create();
+    await mosquitto.start();
+    proxy = new TcpProxy(mosquitto.port);
+    await proxy.start();
+    inspector = new FakeInspector();
+    events = [];
+    retained = 0;
+    make(1);
+  });
+
+  afterEach(async () => {
+    await Promise.all([frames.stop(), client.stop()]);
+    await proxy.stop();
+    await mosquitto.remove();
+  });
+
+  function make(connections: number): void {
+    const topics = new Topics('loupe');
+    frames = new FrameHandler(
+      { topics, maxMessageBytes: 100_000, retryMs: 20 },
+      {
+        inspector,
+        countRefused: () => undefined,
+        reply: () => undefined,
+        onRetained: () => {
+          retained += 1;
+        },
+        clock: SYSTEM_CLOCK,
+      },
+    );
+    client = new PlantClient(
+      {
+        url: `mqtt://127.0.0.1:${proxy.port}`,
+        clientId: 'loupe',
+        username: null,
+        password: null,
+        tls: { ca: null, cert: null, key: null },
+        topics,
+        connections,
+        maxMessageBytes: 100_000,
+        reconnectMs: 20,
+        onEvent: (event) => events.push(event),
+      },
+      frames,
+    );
+  }
+
+  const connectedTimes = () => events.filter(({ kind }) => kind === 'plant_connected').length;
+
+  async function send(...frameIds: string[]): Promise<void> {
+    const camera = await connectAsync(mosquitto.url, {}, false);
+    for (const id of frameIds) await camera.publishAsync(`loupe/cam-1/frame/${id}`, image, { qos: 1 });
+    await camera.endAsync();
+  }
+
+  it('takes frames one after the other, each acknowledged after its commit', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await send('f1', 'f2', 'f3');
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1', 'f2', 'f3']), soon);
+  });
+
+  it('is sent a frame again whose connection ended before the acknowledgement; a late commit acknowledges no other', async () => {
+    const commits = [deferred<void>(), deferred<void>()];
+    inspector.answer = async (frame) => {
+      await commits[inspector.frames.length - 1]?.promise;
+      return answered(frame);
+    };
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await send('f1');
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1']), soon);
+    proxy.cut();
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1', 'f1']), soon);
+    // The first connection's frame commits now, while the second connection holds the same packet id.
+    commits[0]?.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    proxy.cut();
+    commits[1]?.resolve();
+    // Had it acknowledged on the new connection, nothing would come a third time.
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1', 'f1', 'f1']), soon);
+    await send('f2');
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1', 'f1', 'f1', 'f2']), soon);
+  });
+
+  it('keeps a frame at the broker while the store is away', async () => {
+    let isStoreBack = false;
+    inspector.answer = (frame) =>
+      isStoreBack ? answered(frame) : { kind: 'refused', code: 'store_unavailable', message: 'full' };
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await send('f1', 'f2');
+    await vi.waitFor(() => expect(inspector.frames.length).toBeGreaterThan(2), soon);
+    expect(new Set(inspector.frameIds)).toEqual(new Set(['f1']));
+    isStoreBack = true;
+    await vi.waitFor(() => expect(inspector.frameIds.at(-1)).toBe('f2'), soon);
+  });
+
+  it('finds the frames that came while it was away', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await Promise.all([frames.stop(), client.stop()]);
+    await send('f1', 'f2');
+    make(1);
+    client.start();
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1', 'f2']), soon);
+  });
+
+  it('comes back to a broker that was restarted', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await mosquitto.stop('SIGKILL');
+    await vi.waitFor(() => expect(client.isConnected).toBe(false), soon);
+    await mosquitto.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await send('f1');
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1']), soon);
+  });
+
+  it('starts with the broker away', async () => {
+    await mosquitto.stop();
+    client.start();
+    await vi.waitFor(() => expect(events.length).toBeGreaterThan(2), soon);
+    await mosquitto.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+  });
+
+  it('shares the frames between its connections: one that waits does not hold up the others, none comes twice', async () => {
+    make(3);
+    const first = deferred<void>();
+    inspector.answer = async (frame) => {
+      if (inspector.frames.length === 1) await first.promise;
+      return answered(frame);
+    };
+    client.start();
+    await vi.waitFor(() => expect(connectedTimes()).toBe(3), soon);
+    await send('f1', 'f2', 'f3', 'f4', 'f5', 'f6');
+    await vi.waitFor(() => expect(inspector.frames.length).toBeGreaterThanOrEqual(4), soon);
+    first.resolve();
+    await vi.waitFor(() => expect(inspector.frameIds.toSorted()).toEqual(['f1', 'f2', 'f3', 'f4', 'f5', 'f6']), soon);
+  });
+
+  it('never inspects a retained frame', async () => {
+    const camera = await connectAsync(mosquitto.url, {}, false);
+    await camera.publishAsync('loupe/cam-1/frame/old', image, { qos: 1, retain: true });
+    await camera.endAsync();
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    await send('new');
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['new']), soon);
+    expect(retained).toBe(0);
+  });
+});

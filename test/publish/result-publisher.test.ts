@@ -1,0 +1,268 @@
+import { connectAsync, type MqttClient } from 'mqtt';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MqttSink } from '../../src/publish/mqtt-sink.ts';
+import {
+  type Outbox,
+  type OutboxItem,
+  type PublisherEvent,
+  ResultPublisher,
+  statusJson,
+} from '../../src/publish/result-publisher.ts';
+import { type Sink, SinkRefusal } from '../../src/publish/sink.ts';
+import { recordedOf } from '../support/frames.ts';
+import { hasMosquitto, Mosquitto } from '../support/mosquitto.ts';
+
+const soon = { timeout: 8000, interval: 10 };
+
+/** Rows in memory, as the ledger holds them. */
+class MemoryOutbox implements Outbox {
+  items: OutboxItem[] = [];
+  private readonly listeners = new Set<() => void>();
+  private lastId = 0;
+
+  add(count: number, over: Partial<OutboxItem> = {}): void {
+    for (let n = 0; n < count; n += 1) {
+      this.lastId += 1;
+      const result = { ...recordedOf({ frameId: `f${this.lastId}` }), ledgerSeq: this.lastId };
+      this.items.push({
+        id: this.lastId,
+        cameraId: result.cameraId,
+        topic: null,
+        correlationData: null,
+        duplicate: false,
+        result,
+        ...over,
+      });
+    }
+    for (const listener of this.listeners) listener();
+  }
+
+  async next(limit: number): Promise<readonly OutboxItem[]> {
+    return this.items.slice(0, limit);
+  }
+
+  async done(ids: readonly number[]): Promise<void> {
+    this.items = this.items.filter(({ id }) => !ids.includes(id));
+  }
+
+  async drop(): Promise<number> {
+    return 0;
+  }
+
+  onAdded(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+}
+
+class MemorySink implements Sink {
+  isConnected = true;
+  readonly sent: { topic: string; json: Record<string, unknown> }[] = [];
+  fail: (topic: string, frameId: unknown) => Error | null = () => null;
+
+  onConnected(): () => void {
+    return () => undefined;
+  }
+
+  async publish(topic: string, payload: string | Buffer): Promise<void> {
+    const json = JSON.parse(payload.toString()) as Record<string, unknown>;
+    const error = this.fail(topic, json['frameId']);
+    if (error !== null) throw error;
+    this.sent.push({ topic, json });
+  }
+
+  get frameIds(): unknown[] {
+    return this.sent.filter(({ topic }) => topic.endsWith('/result')).map(({ json }) => json['frameId']);
+  }
+}
+
+const outbox = () => new MemoryOutbox();
+const started: ResultPublisher[] = [];
+
+function publisherOf(
+  box: Outbox,
+  sink: Sink,
+  onEvent: (event: PublisherEvent) => void = () => undefined,
+): ResultPublisher {
+  const publisher = new ResultPublisher(
+    { root: 'loupe', maxAgeMs: 1000, version: '0', retryMs: 5, window: 4, statePeriodMs: 20, onEvent },
+    { outbox: box, sink, isReady: () => true, clock: { now: () => Date.now() } },
+  );
+  started.push(publisher);
+  publisher.start();
+  return publisher;
+}
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((publisher) => publisher.stop(500)));
+});
+
+describe('ResultPublisher', () => {
+  it('sends what waits and what is added, in order, and empties the outbox', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    box.add(6);
+    publisherOf(box, sink);
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    box.add(1);
+    await vi.waitFor(() => expect(sink.frameIds).toEqual(['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7']), soon);
+    expect(sink.sent[0]).toMatchObject({ topic: 'loupe/status', json: { status: 'online' } });
+    expect(sink.sent[1]).toMatchObject({ topic: 'loupe/cam-1/result', json: { schema: 'inspection.result/1' } });
+  });
+
+  it('begins again at the first message that was not acknowledged', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    let failures = 0;
+    sink.fail = (_topic, frameId) => (frameId === 'f3' && failures++ < 2 ? new Error('closed') : null);
+    box.add(4);
+    publisherOf(box, sink);
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    expect(sink.frameIds).toEqual(['f1', 'f2', 'f4', 'f4', 'f3', 'f4']);
+  });
+
+  it('gives a reply up that the broker will not have, and keeps the results of everybody else going', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    const events: PublisherEvent[] = [];
+    sink.fail = (topic) => (topic === 'forbidden' ? new SinkRefusal('not authorized') : null);
+    box.add(1, { topic: 'forbidden' });
+    box.add(1);
+    publisherOf(box, sink, (event) => events.push(event));
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    expect(events).toMatchObject([{ kind: 'reply_refused', topic: 'forbidden' }]);
+    expect(sink.frameIds).toEqual(['f2']);
+  });
+
+  it('keeps a result that the broker refuses on its own topic', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    const events: PublisherEvent[] = [];
+    sink.fail = (topic) => (topic.endsWith('/result') ? new SinkRefusal('not authorized') : null);
+    box.add(1);
+    publisherOf(box, sink, (event) => events.push(event));
+    await vi.waitFor(() => expect(events.length).toBeGreaterThan(2), soon);
+    expect(box.items).toHaveLength(1);
+  });
+
+  it('reports what was dropped by age', async () => {
+    const box = outbox();
+    box.drop = async () => 3;
+    const events: PublisherEvent[] = [];
+    publisherOf(box, new MemorySink(), (event) => events.push(event));
+    await vi.waitFor(() => expect(events).toEqual([{ kind: 'results_given_up', count: 3 }]), soon);
+  });
+
+  it('publishes the state of a camera with its totals', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    box.add(3);
+    publisherOf(box, sink);
+    await vi.waitFor(
+      () =>
+        expect(sink.sent.at(-1)).toMatchObject({
+          topic: 'loupe/cam-1/state',
+          json: { lastFrameId: 'f3', ready: true, totals: { PASS: 3, FAIL: 0 } },
+        }),
+      soon,
+    );
+  });
+
+  it('says stopped at the end', async () => {
+    const sink = new MemorySink();
+    await publisherOf(outbox(), sink).stop(500);
+    expect(sink.sent.at(-1)).toMatchObject({ topic: 'loupe/status', json: { status: 'stopped' } });
+  });
+});
+
+describe.skipIf(!hasMosquitto)('ResultPublisher and MqttSink at a real broker', () => {
+  let mosquitto: Mosquitto;
+  let sink: MqttSink;
+  let reader: MqttClient | undefined;
+
+  beforeEach(async () => {
+    mosquitto = await Mosquitto.create();
+    await mosquitto.start();
+    sink = new MqttSink({
+      url: mosquitto.url,
+      clientId: 'loupe-out',
+      username: null,
+      password: null,
+      tls: { ca: null, cert: null, key: null },
+      will: { topic: 'loupe/status', payload: statusJson('offline', '0', null) },
+      reconnectMs: 20,
+    });
+  });
+
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((publisher) => publisher.stop(500)));
+    await sink.stop();
+    await reader?.endAsync(true);
+    await mosquitto.remove();
+  });
+
+  async function listen(filter: string): Promise<{ topic: string; json: Record<string, unknown> }[]> {
+    const heard: { topic: string; json: Record<string, unknown> }[] = [];
+    reader = await connectAsync(mosquitto.url, { clientId: 'reader', clean: false, reconnectPeriod: 20 });
+    reader.on('error', () => undefined);
+    reader.on('message', (topic, payload) =>
+      heard.push({ topic, json: JSON.parse(payload.toString()) as Record<string, unknown> }),
+    );
+    await reader.subscribeAsync(filter, { qos: 1 });
+    return heard;
+  }
+
+  it('loses nothing when the broker is killed in the middle', async () => {
+    const box = outbox();
+    const heard = await listen('loupe/+/result');
+    sink.start();
+    publisherOf(box, sink);
+    box.add(300);
+    await vi.waitFor(() => expect(heard.length).toBeGreaterThan(20), soon);
+    await mosquitto.stop('SIGKILL');
+    await vi.waitFor(() => expect(sink.isConnected).toBe(false), soon);
+    box.add(20);
+    await mosquitto.start();
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    await vi.waitFor(() => expect(heard.at(-1)?.json['frameId']).toBe('f320'), soon);
+    const seqs = heard.map(({ json }) => Number(json['ledgerSeq']));
+    const firsts = seqs.filter((seq, index) => seqs.indexOf(seq) === index);
+    expect(firsts).toEqual(firsts.toSorted((a, b) => a - b));
+  });
+
+  it('waits for a broker that is away at the start', async () => {
+    await mosquitto.stop();
+    const box = outbox();
+    box.add(3);
+    sink.start();
+    publisherOf(box, sink);
+    await vi.waitFor(() => expect(sink.whyDisconnected).toMatch(/ECONNREFUSED/), soon);
+    expect(box.items).toHaveLength(3);
+    await mosquitto.start();
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+  });
+
+  it('leaves its last will with the broker, and takes it along when it stops in order', async () => {
+    const heard = await listen('loupe/status');
+    sink.start();
+    const publisher = publisherOf(outbox(), sink);
+    await vi.waitFor(() => expect(heard.map(({ json }) => json['status'])).toEqual(['online']), soon);
+    // Somebody else connects under the same name: the broker cuts this one off, as a dead line would.
+    const thief = await connectAsync(mosquitto.url, { clientId: 'loupe-out', reconnectPeriod: 0 }, false);
+    await vi.waitFor(
+      () => expect(heard.map(({ json }) => json['status'])).toEqual(['online', 'offline', 'online']),
+      soon,
+    );
+    await thief.endAsync(true);
+    await publisher.stop(1000);
+    await sink.stop();
+    await vi.waitFor(() => expect(heard.at(-1)?.json['status']).toBe('stopped'), soon);
+  });
+
+  it('rejects a message whose acknowledgement can no longer come', async () => {
+    sink.start();
+    await vi.waitFor(() => expect(sink.isConnected).toBe(true), soon);
+    const unacknowledged = Array.from({ length: 100 }, () =>
+      sink.publish('t', Buffer.alloc(50_000), { qos: 1, retain: false }),
+    );
+    const settled = Promise.allSettled(unacknowledged);
+    await mosquitto.stop('SIGKILL');
+    expect((await settled).some(({ status }) => status === 'rejected')).toBe(true);
+    await expect(sink.publish('t', 'x', { qos: 1, retain: false })).rejects.toThrow();
+  });
+});

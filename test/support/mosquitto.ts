@@ -1,0 +1,89 @@
+/** A real Mosquitto for one test file, with its persistence in a folder of its own. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo, connect } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+const BINARY = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find((file) =>
+  existsSync(file),
+);
+
+export const hasMosquitto = BINARY !== undefined;
+if (!hasMosquitto) {
+  const message = 'NO MOSQUITTO on this machine: the tests against a real broker are skipped (apt install mosquitto)';
+  if (process.env['CI'] === 'true') throw new Error(message);
+  console.warn(message);
+}
+
+export class Mosquitto {
+  readonly port: number;
+  private readonly folder: string;
+  private child: ChildProcess | undefined;
+
+  private constructor(port: number) {
+    this.port = port;
+    this.folder = mkdtempSync(path.join(os.tmpdir(), 'loupe-mosquitto-'));
+    const lines = [
+      `listener ${port} 127.0.0.1`,
+      'allow_anonymous true',
+      'persistence true',
+      `persistence_location ${this.folder}/`,
+      // Saved after every change: a killed broker still knows its sessions.
+      'autosave_on_changes true',
+      'autosave_interval 1',
+      ...(process.getuid?.() === 0 ? ['user root'] : []),
+    ];
+    writeFileSync(this.configFile, `${lines.join('\n')}\n`);
+  }
+
+  static async create(): Promise<Mosquitto> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return new Mosquitto(port);
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    this.child = spawn(BINARY ?? '', ['-c', this.configFile], { stdio: 'ignore' });
+    for (let tries = 0; !(await isOpen(this.port)); tries += 1) {
+      if (tries > 200) throw new Error(`mosquitto does not listen on ${this.port}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const { child } = this;
+    if (child === undefined) return;
+    this.child = undefined;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get configFile(): string {
+    return path.join(this.folder, 'mosquitto.conf');
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
