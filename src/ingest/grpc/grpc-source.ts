@@ -5,7 +5,6 @@
  */
 
 import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
 import { inspectionPackage, SERVICE_NAME } from '../wire/contract.ts';
@@ -14,6 +13,7 @@ import { type Handlers, inspectionService, type InspectStreamCall, tokenOf } fro
 import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
 import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
 import { InspectStream } from './inspect-stream.ts';
+import { reflectionOf } from './reflection.ts';
 import { statusOf } from './status.ts';
 import { getResult, inspectOne } from './unary-calls.ts';
 import { watchResults } from './watch-results.ts';
@@ -92,7 +92,7 @@ export class GrpcSource {
     server.addService(inspectionService(), this.handlers());
     this.health.addToServer(server);
     const healthPackage = loadSync(healthProtoPath);
-    new ReflectionService({ ...inspectionPackage, ...healthPackage }).addToServer(server);
+    reflectionOf({ ...inspectionPackage, ...healthPackage }).addToServer(server);
     const bound = await bind(server, host, port, credentialsOf(tls));
     this.open = open;
     this.options.onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });

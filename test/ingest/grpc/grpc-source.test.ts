@@ -11,6 +11,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../src/frame/verdict.ts';
 import { GrpcSource } from '../../../src/ingest/grpc/grpc-source.ts';
 import { CALL_WINDOW_BYTES, CONNECTION_WINDOW_BYTES } from '../../../src/ingest/grpc/http2-server.ts';
+import { messageOf } from '../../../src/ingest/wire/contract.ts';
 import { clientOf, collect, failureOf, image, inspect, type Message, responseOf, startSource } from './loopback.ts';
 
 const frame = { camera_id: 'cam-1', frame_id: 'f-1', encoded: image() };
@@ -49,6 +50,8 @@ describe('health', () => {
   });
 });
 
+const fileDescriptor = messageOf(loadSync('google/protobuf/descriptor.proto'), 'google.protobuf.FileDescriptorProto');
+
 describe('reflection', () => {
   it.each(['v1', 'v1alpha'])('lists the services over %s', async (version) => {
     const { port } = await startSource();
@@ -68,8 +71,16 @@ describe('reflection', () => {
     await vi.waitFor(() => expect(messages).toHaveLength(2));
     const names = messages[0]?.['listServicesResponse'].service.map(({ name }: Message) => name);
     expect(names).toEqual(expect.arrayContaining(['inspection.v1.InspectionService', 'grpc.health.v1.Health']));
-    // The file itself and google/protobuf/timestamp.proto, which it needs.
-    expect(messages[1]?.['fileDescriptorResponse'].fileDescriptorProto).toHaveLength(2);
+    const files: Message[] = messages[1]?.['fileDescriptorResponse'].fileDescriptorProto.map((bytes: Buffer) =>
+      fileDescriptor.decode(bytes),
+    );
+    // What strict clients (grpcurl, all of Go) look for: the file needed is named and comes along, map entries have
+    // the name the language gives them.
+    expect(files.map((file) => file['name'])).toContain(files[0]?.['dependency'][0]);
+    const request = files[0]?.['messageType'].find((message: Message) => message['name'] === 'InspectRequest');
+    expect(request.nestedType[0]).toMatchObject({ name: 'TagsEntry', options: { mapEntry: true } });
+    expect(request.field.find((field: Message) => field['name'] === 'tags')).toMatchObject({ typeName: 'TagsEntry' });
+    expect(request.field[0]).toMatchObject({ name: 'camera_id', jsonName: 'cameraId' });
     stream.end();
   });
 });
