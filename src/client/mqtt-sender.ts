@@ -109,23 +109,30 @@ class MqttSender implements FrameSender {
         clearTimeout(timer);
         this.forget(key, settle);
         resolve(outcome);
+        // Given up: a frame that the broker cuts the connection for would be sent again after every reconnect.
+        const isGivenUp = outcome.kind === 'error' && outcome.code === 'no_answer';
+        if (isGivenUp && messageId !== undefined) this.client.removeOutgoingMessage(messageId);
       };
       const timer = setTimeout(
         () => settle({ kind: 'error', code: 'no_answer', message: `no answer within ${timeoutMs} ms` }),
         timeoutMs,
       );
+      let messageId: number | undefined;
       this.waiting.set(key, [...(this.waiting.get(key) ?? []), settle]);
       this.client.publish(
         `${root}/${cameraId}/frame/${frameId}`,
         Buffer.from(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.byteLength),
         { qos: 1, ...(isV5 ? { properties } : {}) },
         (error) => {
+          // Free from here on: the next frame may travel under this id.
+          messageId = undefined;
           if (!error) return;
           const code = codeOf(error);
           // The broker's refusal may overtake Loupe's own message, which says what was wrong.
           setTimeout(() => settle(failed(code, error)), code === 'permission_denied' ? EXPLANATION_MS : 0);
         },
       );
+      messageId = this.client.getLastMessageId();
     });
   }
 

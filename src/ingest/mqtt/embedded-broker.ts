@@ -54,6 +54,7 @@ export interface PublishOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** One frozen reader holds up the results of all others for this long at most. */
 const DRAIN_TIMEOUT_MS = 5000;
+const CLOSE_MS = 1000;
 const MAX_HEADER_BYTES = 64 * 1024;
 const SESSION_EXPIRY_LIMIT_SECONDS = 3600;
 /** Where a taken frame goes: `$` topics match no wildcard, and nobody may subscribe to them. */
@@ -171,8 +172,14 @@ export class EmbeddedBroker {
     const { broker, server } = this;
     if (broker === undefined || server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const destroyAll = () => {
+      for (const socket of this.sockets) socket.destroy();
+    };
+    // A client that does not read holds up the goodbye to it, and with that the end.
+    const forced = setTimeout(destroyAll, CLOSE_MS);
     await new Promise<void>((resolve) => broker.close(() => resolve()));
-    for (const socket of this.sockets) socket.destroy();
+    clearTimeout(forced);
+    destroyAll();
     await closed;
     this.options.onEvent?.({ kind: 'broker_stopped' });
   }

@@ -26,6 +26,8 @@ export interface PlantClientOptions {
   readonly tls: { readonly ca: Buffer | null; readonly cert: Buffer | null; readonly key: Buffer | null };
   readonly topics: Topics;
   readonly connections: number;
+  /** Name under which the frames are shared; the same on several machines spreads them over these. Default: the clientId. */
+  readonly shareGroup?: string;
   readonly maxMessageBytes: number;
   /** Default 30 s. A frame held longer than one and a half times this costs the connection, and comes again. */
   readonly keepaliveSeconds?: number;
@@ -178,10 +180,10 @@ export class PlantClient {
 
   /** Null where this connection has nothing to do. */
   private filtersFor(n: number, connack: IConnackPacket): readonly string[] | null {
-    const { topics, connections, clientId } = this.options;
-    const isShared =
-      connections > 1 && this.protocolVersion === 5 && connack.properties?.sharedSubscriptionAvailable !== false;
-    if (isShared) return topics.inFilters.map((filter) => `$share/${clientId}/${filter}`);
+    const { topics, connections, clientId, shareGroup } = this.options;
+    const wantsShare = connections > 1 || shareGroup !== undefined;
+    const canShare = this.protocolVersion === 5 && connack.properties?.sharedSubscriptionAvailable !== false;
+    if (wantsShare && canShare) return topics.inFilters.map((filter) => `$share/${shareGroup ?? clientId}/${filter}`);
     return n === 0 ? topics.inFilters : null;
   }
 

@@ -222,6 +222,31 @@ describe('the sender', () => {
     await sender.close();
   });
 
+  it('gives a frame up that the broker cuts it off for, and sends the next', async () => {
+    const sender = await connectMqttSender({
+      url,
+      root: 'loupe',
+      username: 'all',
+      password: 'secret',
+      protocolVersion: 4,
+      timeoutMs: 1500,
+    });
+    inspector.answer = (frame) => {
+      const answer = JSON.stringify({ cameraId: 'cam-1', frameId: frame.frameId, resultId: 'r', verdict: 'PASS' });
+      void broker.publish('loupe/cam-1/result', answer, { qos: 1, retain: false });
+      return answered(frame);
+    };
+    const frame = { cameraId: 'cam-1', contentType: null, capturedAt: null, sequence: null, isSimulated: false };
+    const large = await sender.send({ ...frame, frameId: 'large', bytes: Buffer.alloc(400_000) });
+    expect(large).toMatchObject({ kind: 'error', code: 'no_answer' });
+    await vi.waitFor(
+      async () =>
+        expect(await sender.send({ ...frame, frameId: 'f1', bytes: image })).toMatchObject({ kind: 'answered' }),
+      { timeout: 10_000 },
+    );
+    await sender.close();
+  });
+
   it('says so when no broker answers', async () => {
     await expect(connectMqttSender({ url: 'mqtt://127.0.0.1:1', root: 'loupe' })).rejects.toThrow(/no broker answers/);
   });
