@@ -43,6 +43,8 @@ export type GrpcEvent =
 const OWN_SERVICES = ['', SERVICE_NAME] as const;
 const MAX_FRAMES_PER_STREAM = 32;
 const BUDGET_MESSAGES = 8;
+/** How long the last answers have to leave the machine. */
+const LINGER_MS = 500;
 
 export class GrpcSource {
   private readonly options: GrpcSourceOptions;
@@ -51,6 +53,8 @@ export class GrpcSource {
   private readonly health = new HealthImplementation();
   private readonly known = new Set<string>(OWN_SERVICES);
   private readonly streams = new Set<InspectStream>();
+  /** Calls that are not answered yet. */
+  private readonly underWay = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private open: OpenServer | undefined;
   private starting: Promise<{ readonly port: number }> | undefined;
@@ -105,7 +109,11 @@ export class GrpcSource {
     for (const stream of this.streams) stream.stop();
     await this.starting?.catch(() => undefined);
     if (this.open === undefined) return;
-    const { wasForced } = await shutDown(this.open, graceMs);
+    const endsAt = performance.now() + graceMs;
+    const isAnswered = await settleWithin(this.underWay, graceMs);
+    // What is still open now waits for nothing of ours: a health watcher, a peer that is gone.
+    await shutDown(this.open, Math.min(LINGER_MS, Math.max(0, endsAt - performance.now())));
+    const wasForced = !isAnswered;
     this.open = undefined;
     this.options.onEvent?.({ kind: 'grpc_stopped', wasForced });
   }
@@ -138,9 +146,12 @@ export class GrpcSource {
       return;
     }
     const maxFrames = this.options.maxFramesPerStream ?? MAX_FRAMES_PER_STREAM;
-    const stream: InspectStream = new InspectStream(this.desk, call, maxFrames, this.budget, () =>
-      this.streams.delete(stream),
-    );
+    let finish = (): void => undefined;
+    this.track(new Promise<void>((resolve) => (finish = resolve)));
+    const stream: InspectStream = new InspectStream(this.desk, call, maxFrames, this.budget, () => {
+      this.streams.delete(stream);
+      finish();
+    });
     this.streams.add(stream);
     stream.start();
   }
@@ -151,9 +162,26 @@ export class GrpcSource {
   }
 
   private guard(method: string, work: Promise<void>, answer: (error: ReturnType<typeof statusOf>) => void): void {
-    work.catch((error: unknown) => {
+    const answered = work.catch((error: unknown) => {
       this.options.onEvent?.({ kind: 'grpc_call_failed', method, error });
       answer(statusOf('internal', `${method} failed`));
     });
+    this.track(answered);
   }
+
+  private track(work: Promise<void>): void {
+    this.underWay.add(work);
+    void work.finally(() => this.underWay.delete(work));
+  }
+}
+
+/** Whether all of `works` ended within `graceMs`. */
+async function settleWithin(works: Iterable<Promise<void>>, graceMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), graceMs);
+  });
+  const done = await Promise.race([Promise.all(works).then(() => true), late]);
+  clearTimeout(timer);
+  return done;
 }

@@ -93,19 +93,19 @@ export function bind(server: Server, host: string, port: number, credentials: Se
 }
 
 /**
- * Waits for open calls to end, for `graceMs` at most, then cuts them. Resolves to whether it had to. grpc-js 1.14 without
+ * Waits for open calls to end, for `graceMs` at most, then cuts them. grpc-js 1.14 without
  * channelz forgets which sessions it has, and its `forceShutdown` ends none of them: they are ended here.
  */
-export function shutDown({ server, sessions }: OpenServer, graceMs: number): Promise<{ readonly wasForced: boolean }> {
+export function shutDown({ server, sessions }: OpenServer, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
       for (const session of sessions) session.destroy();
-      resolve({ wasForced: true });
+      resolve();
     }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
-      resolve({ wasForced: false });
+      resolve();
     });
   });
 }

@@ -166,6 +166,19 @@ describe('start and stop', () => {
     expect(events.at(-1)).toEqual({ kind: 'grpc_stopped', wasForced: false });
   });
 
+  it('does not wait for a health watcher, who would never leave', async () => {
+    const { port, source, events } = await startSource();
+    const { grpc }: Message = loadPackageDefinition(loadSync(protoPath));
+    const client = new grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
+    onTestFinished(() => client.close());
+    const { messages } = collect(client.watch({ service: '' }));
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    const startedAt = performance.now();
+    await source.stop(15_000);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(events.at(-1)).toEqual({ kind: 'grpc_stopped', wasForced: false });
+  });
+
   it('cuts what is not answered within its grace', async () => {
     const { source, client, inspector, events } = await startSource();
     inspector.decide = () => new Promise(() => undefined);
