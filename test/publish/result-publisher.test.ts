@@ -254,6 +254,18 @@ describe.skipIf(!hasMosquitto)('ResultPublisher and MqttSink at a real broker', 
     await vi.waitFor(() => expect(heard.at(-1)?.json['status']).toBe('stopped'), soon);
   });
 
+  it('stops within its grace beside a broker that answers nothing', async () => {
+    const box = outbox();
+    sink.start();
+    const publisher = publisherOf(box, sink);
+    await vi.waitFor(() => expect(sink.isConnected).toBe(true), soon);
+    mosquitto.freeze();
+    box.add(3);
+    await publisher.stop(100);
+    await sink.stop();
+    expect(box.items).toHaveLength(3);
+  });
+
   it('rejects a message whose acknowledgement can no longer come', async () => {
     sink.start();
     await vi.waitFor(() => expect(sink.isConnected).toBe(true), soon);

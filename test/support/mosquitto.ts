@@ -67,6 +67,11 @@ export class Mosquitto {
     await gone;
   }
 
+  /** Holds its connections open and answers nothing. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
   async remove(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });

@@ -216,7 +216,8 @@ async function subscribe(client: MqttClient, filters: readonly string[]): Promis
 
 /** Lets written acknowledgements out, then closes; by force where the other end does not listen. */
 async function endGently(client: MqttClient): Promise<void> {
-  const forced = setTimeout(() => client.end(true), END_MS);
+  // A second end(), forced or not, is ignored while the first one waits for the other side.
+  const forced = setTimeout(() => client.stream.destroy(), END_MS);
   await client.endAsync(false).catch(() => undefined);
   clearTimeout(forced);
 }

@@ -142,6 +142,14 @@ describe.skipIf(!hasMosquitto)('PlantClient', () => {
     await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1']), soon);
   });
 
+  it('stops beside a broker that answers nothing', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    mosquitto.freeze();
+    await client.stop();
+    expect(client.isConnected).toBe(false);
+  });
+
   it('starts with the broker away', async () => {
     await mosquitto.stop();
     client.start();
