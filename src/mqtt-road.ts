@@ -30,6 +30,8 @@ export interface MqttRoadParts {
   readonly isReady: () => boolean;
   readonly countRefused: CountRefused;
   readonly onRetained: () => void;
+  /** Results that the broker has acknowledged. */
+  readonly onPublished: (count: number) => void;
   readonly onEvent: (event: MqttEvent) => void;
 }
 
@@ -80,7 +82,7 @@ export class MqttRoad {
         version: VERSION,
         onEvent,
       },
-      { outbox: parts.outbox, sink: this.broker.sink, isReady: parts.isReady, clock: SYSTEM_CLOCK },
+      { outbox: counted(parts.outbox, parts.onPublished), sink: this.broker.sink, isReady: parts.isReady, clock: SYSTEM_CLOCK },
     );
   }
 
@@ -114,6 +116,18 @@ export class MqttRoad {
     await this.publisher.stop(graceMs);
     await this.broker.close();
   }
+}
+
+function counted(outbox: Outbox, onPublished: (count: number) => void): Outbox {
+  return {
+    next: (limit) => outbox.next(limit),
+    done: async (ids) => {
+      onPublished(ids.length);
+      await outbox.done(ids);
+    },
+    drop: (before) => outbox.drop(before),
+    onAdded: (listener) => outbox.onAdded(listener),
+  };
 }
 
 function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): Broker {

@@ -179,6 +179,7 @@ export class Service {
           outbox: this.ledger.outbox,
           isReady: () => this.health().isReady,
           countRefused,
+          onPublished: (count) => this.metrics.resultsPublished(count),
           onRetained: () => this.metrics.retainedFrameIgnored(),
           onEvent: (event) => reporting.mqtt(event),
         })

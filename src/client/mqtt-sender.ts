@@ -94,15 +94,17 @@ class MqttSender implements FrameSender {
     }
     this.sent += 1;
     const key = isV5 ? String(this.sent) : `${cameraId}/${frameId}`;
+    const userProperties = {
+      ...(capturedAt === null ? {} : { 'captured-at': new Date(capturedAt).toISOString() }),
+      ...(sequence === null ? {} : { sequence: String(sequence) }),
+      ...(isSimulated ? { simulated: 'true' } : {}),
+    };
     const properties = {
       ...(contentType === null ? {} : { contentType }),
       responseTopic: `${root}/reply/${id}`,
       correlationData: Buffer.from(key),
-      userProperties: {
-        ...(capturedAt === null ? {} : { 'captured-at': new Date(capturedAt).toISOString() }),
-        ...(sequence === null ? {} : { sequence: String(sequence) }),
-        ...(isSimulated ? { simulated: 'true' } : {}),
-      },
+      // mqtt-packet 9 writes a wrong length for an empty set, and the broker waits for the rest for ever.
+      ...(Object.keys(userProperties).length === 0 ? {} : { userProperties }),
     };
     return new Promise<SendOutcome>((resolve) => {
       const settle = (outcome: SendOutcome) => {
