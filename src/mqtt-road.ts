@@ -5,6 +5,7 @@
  *   plant:     PlantClient (frames in) and MqttSink (results out) are clients of the plant's broker
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { listenFrom } from './config/fields.ts';
 import type { Config } from './config/schema.ts';
 import type { Secrets } from './config/secrets.ts';
@@ -82,7 +83,12 @@ export class MqttRoad {
         version: VERSION,
         onEvent,
       },
-      { outbox: counted(parts.outbox, parts.onPublished), sink: this.broker.sink, isReady: parts.isReady, clock: SYSTEM_CLOCK },
+      {
+        outbox: counted(parts.outbox, parts.onPublished),
+        sink: this.broker.sink,
+        isReady: parts.isReady,
+        clock: SYSTEM_CLOCK,
+      },
     );
   }
 
@@ -106,9 +112,14 @@ export class MqttRoad {
     return address;
   }
 
-  /** Takes no new frame; resolves when those under way are answered. */
-  async stopTaking(): Promise<void> {
-    await this.frames.stop();
+  /** Takes no new frame; resolves when those under way are answered, after `timeoutMs` at the latest. */
+  async stopTaking(timeoutMs: number): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([
+      this.frames.stop(),
+      sleep(timeoutMs, undefined, { signal: limit.signal }).catch(() => undefined),
+    ]);
+    limit.abort();
   }
 
   /** Sends what the outbox holds, as far as it goes within `graceMs`, says goodbye and closes. */

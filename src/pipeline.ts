@@ -298,12 +298,21 @@ export class Pipeline implements Inspector {
       inferMs: result.kind === 'scored' ? result.inferMs : null,
       totalMs: clock.mono() - frame.receivedAtMono,
     };
-    const { cameraId, frameId, sequence, capturedAt, receivedAt, transport, tags, isSimulated, imageSha256 } = frame;
-    const { partId, jobId, productId, measId } = frame;
     return {
       resultId: this.parts.newResultId(),
-      ...{ cameraId, frameId, sequence, partId, jobId, productId, measId },
-      ...{ capturedAt, receivedAt, decidedAt: clock.now(), transport, tags, isSimulated },
+      cameraId: frame.cameraId,
+      frameId: frame.frameId,
+      sequence: frame.sequence,
+      partId: frame.partId,
+      jobId: frame.jobId,
+      productId: frame.productId,
+      measId: frame.measId,
+      capturedAt: frame.capturedAt,
+      receivedAt: frame.receivedAt,
+      decidedAt: clock.now(),
+      transport: frame.transport,
+      tags: frame.tags,
+      isSimulated: frame.isSimulated,
       verdict: judgement.verdict,
       reason: judgement.reason,
       reasonDetail: judgement.verdict === 'UNINSPECTED' ? judgement.detail : null,
@@ -314,7 +323,7 @@ export class Pipeline implements Inspector {
       model,
       provider: result.kind === 'scored' ? result.provider : null,
       times,
-      imageSha256,
+      imageSha256: frame.imageSha256,
       imageBytes: frame.image.bytes.byteLength,
       imageMediaType: mediaType,
     };

@@ -253,7 +253,7 @@ export class Service {
     const endsAt = performance.now() + this.config.shutdown_ms;
     const leftMs = () => Math.max(0, endsAt - performance.now());
     const drained = this.pipeline.drain(leftMs());
-    await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(), drained]);
+    await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(leftMs()), drained]);
     await this.mqtt?.stop(Math.min(2000, leftMs()));
     await this.http.stop();
     await this.models.stop();

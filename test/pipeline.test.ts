@@ -250,7 +250,7 @@ describe('the pipeline', () => {
     const { pipeline, ledger, taken } = line({ score: null });
     const outcomes = ['a', 'b', 'c'].map((frameId) => pipeline.inspect(frameOf({ frameId })));
     await expect.poll(() => taken.length).toBe(3);
-    for (const task of [...taken].reverse()) task.settle(scored(0.1));
+    for (const task of taken.toReversed()) task.settle(scored(0.1));
     await Promise.all(outcomes);
     expect(ledger.rows.map((row) => row.frameId)).toEqual(['a', 'b', 'c']);
   });

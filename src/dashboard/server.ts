@@ -53,14 +53,14 @@ export class HttpServer {
     this.server =
       tls === null
         ? Fastify({ ...common, serverFactory: (handler) => createHttp(handler) })
-        : (Fastify({
+        : Fastify({
             ...common,
             https: {
               cert: tls.cert,
               key: tls.key,
               ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
             },
-          }) as unknown as FastifyInstance);
+          });
     this.addGuards();
     addOpsRoutes(this.server, options.ports);
     addResultRoutes(this.server, options.ports);

@@ -14,7 +14,7 @@ export interface CameraOptions {
   readonly line: number;
   /** Starts every frame id, so that no two runs share one. */
   readonly run: string;
-  onAnswer(cameraId: string, defect: Defect, outcome: SendOutcome): void;
+  readonly onAnswer: (cameraId: string, defect: Defect, outcome: SendOutcome) => void;
 }
 
 /** More unanswered frames than this, and the camera skips a trigger, as a real one does with its buffer full. */

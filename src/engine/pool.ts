@@ -125,14 +125,15 @@ export class EnginePool {
   }
 
   /**
-   * Starts every engine and resolves when the first is proven. A model that cannot be proven leaves the pool down, with its
-   * reason in `status()`, and is tried again.
+   * Starts every engine and resolves when each is proven or has failed a first time. A model that cannot be proven leaves the
+   * pool down, with its reason in `status()`, and is tried again.
    * @throws ProviderUnavailableError when `cuda` was demanded and does not work here
    */
   async start(): Promise<void> {
     if (this.provider === 'cuda' && this.options.cudaMissing !== null) this.refuseCuda(this.options.cudaMissing);
+    // One first: whether CUDA works is found out once, not by every engine.
     await this.fill(this.addSlot());
-    this.grow();
+    await this.grow();
   }
 
   /** Work may be waiting: hands out as much as the engines have room for. */
@@ -175,10 +176,14 @@ export class EnginePool {
   }
 
   /** Starts what is missing to the number of engines that the provider at work is given. */
-  private grow(): void {
+  private async grow(): Promise<void> {
     if (this.isStopping) return;
     const { processes } = this.options.layout[this.provider];
-    while (this.slots.length < processes) this.fill(this.addSlot()).catch((error: unknown) => this.goDown(error));
+    const added: Promise<void>[] = [];
+    while (this.slots.length < processes) {
+      added.push(this.fill(this.addSlot()).catch((error: unknown) => this.goDown(error)));
+    }
+    await Promise.all(added);
   }
 
   private addSlot(): Slot {
@@ -200,7 +205,7 @@ export class EnginePool {
       if (provider === 'cuda') {
         if (this.provider === 'cuda') this.refuseCuda(`${error.stage}: ${error.message}`);
         await this.fill(slot);
-        this.grow();
+        await this.grow();
         return;
       }
       this.later(slot);

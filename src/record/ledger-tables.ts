@@ -103,13 +103,21 @@ export class LedgerTables {
     this.statements.setMeta.run('probed_at', String(now));
   }
 
-  /** The next images that retention would take, at most `limit`, of one verdict. */
+  /**
+   * The next images that retention would take, at most `limit`, of one verdict. A FAIL stays, however old, while any PASS is
+   * kept: it is the evidence.
+   */
   nextRemovals(receivedBefore: number, limit: number): readonly StoredImage[] {
     for (const verdict of REMOVAL_ORDER) {
+      if (verdict === 'FAIL' && this.keepsPass()) return [];
       const found = this.statements.removable.all(removalRank(verdict), receivedBefore, limit);
       if (found.length > 0) return found;
     }
     return [];
+  }
+
+  private keepsPass(): boolean {
+    return this.statements.removable.get(removalRank('PASS'), Number.MAX_SAFE_INTEGER, 1) !== undefined;
   }
 
   /** Records that the files of `images` go. They are unlinked after this, and confirmed with `confirmUnlinked`. */

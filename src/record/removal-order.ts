@@ -1,6 +1,6 @@
 /**
  * The order in which retention gives images up: every PASS before any UNINSPECTED, then REVIEW, FAIL last; within a
- * verdict the oldest first. So no FAIL goes while a PASS is left to give.
+ * verdict the oldest first. So no FAIL goes, not even by age, while a PASS is kept.
  */
 
 import type { Verdict } from '../frame/verdict.ts';

@@ -62,10 +62,13 @@ describe('retention', () => {
     expect(store.events).toEqual([{ kind: 'images_removed', reason: 'bytes', images: 2, bytes: 20 }]);
   });
 
-  it('takes images past their age, whatever their verdict, and none younger', async () => {
-    const store = await storeOf(['FAIL', 'PASS', 'PASS', 'FAIL'], { maxAgeDays: 1.5 / 24 });
+  it('takes images past their age and none younger, and a FAIL only where no PASS is kept', async () => {
+    const store = await storeOf(['FAIL', 'PASS', 'REVIEW', 'PASS', 'FAIL'], { maxAgeDays: 1.5 / 24 });
     while ((await store.retention.slice(store.tables, PLENTY, NOW)) > 0);
-    expect(store.left()).toEqual(['f2', 'f3']);
+    expect(store.left()).toEqual(['f0', 'f3', 'f4']);
+    const withoutPass = await storeOf(['FAIL', 'REVIEW', 'REVIEW', 'FAIL'], { maxAgeDays: 1.5 / 24 });
+    while ((await withoutPass.retention.slice(withoutPass.tables, PLENTY, NOW)) > 0);
+    expect(withoutPass.left()).toEqual(['f2', 'f3']);
   });
 
   it('takes at most 50 in one slice', async () => {

@@ -9,7 +9,6 @@ export function frameOf(
 ): Frame {
   const bytes = over.image?.bytes ?? new TextEncoder().encode('image');
   return {
-    frameId: 'f1' as FrameId,
     sequence: null,
     capturedAt: null,
     recipeId: null,
@@ -28,7 +27,7 @@ export function frameOf(
     receivedAtMono: performance.now(),
     ...over,
     cameraId: (over.cameraId ?? 'cam-1') as CameraId,
-    ...(over.frameId === undefined ? {} : { frameId: over.frameId as FrameId }),
+    frameId: (over.frameId ?? 'f1') as FrameId,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { readSecrets } from '../../config/secrets.ts';
 import { ProviderUnavailableError } from '../../engine/pool.ts';
 import { LoupeError } from '../../errors.ts';
+import { GrpcListenError } from '../../ingest/grpc/http2-server.ts';
 import { ModelPackageError } from '../../model-repository/package.ts';
 import { createLog, type Log } from '../../observe/log.ts';
 import { type Addresses, Service } from '../../service.ts';
@@ -52,6 +53,7 @@ function explain(error: unknown): unknown {
   if (error instanceof ProviderUnavailableError) {
     return new CommandError(EXIT.unavailable, `engine.provider is "cuda" and CUDA does not work: ${error.message}`);
   }
+  if (error instanceof GrpcListenError) return new CommandError(EXIT.unavailable, error.message);
   if (error instanceof LoupeError) return new CommandError(EXIT.unavailable, error.message);
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return new CommandError(

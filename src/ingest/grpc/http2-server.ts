@@ -81,13 +81,18 @@ export function credentialsOf(tls: GrpcTls | null): ServerCredentials {
   return ServerCredentials.createSsl(tls.clientCa, [pair], tls.clientCa !== null);
 }
 
+/** The address cannot be had: taken, or not this machine's. */
+export class GrpcListenError extends Error {
+  override readonly name = 'GrpcListenError';
+}
+
 /** @returns the port it listens on; rejects with the reason where it cannot */
 export function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound);
-      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else reject(new GrpcListenError(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
     });
   });
 }
