@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { CameraId } from '../../src/frame/frame.ts';
 import type { Outcome } from '../../src/frame/verdict.ts';
@@ -111,5 +112,18 @@ describe('the metrics', () => {
     const after = seriesOf(await metrics.render()).length;
     expect(after - full).toBeLessThanOrEqual(2);
     expect(after).toBeLessThanOrEqual(1000);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+
+  it('names every metric with its type, and no other', async () => {
+    const text = await metricsOf().render();
+    const exported = [...text.matchAll(/^# TYPE (inspection_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`);
+    const documented = [...page.matchAll(/^\| `(inspection_\w+)` \| (\w+) \|/gm)].map(
+      ([, name, type]) => `${name} ${type}`,
+    );
+    expect(documented.sort()).toEqual(exported.sort());
   });
 });
