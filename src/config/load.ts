@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { type Config, configSchema } from './schema.ts';
+import { checkWhole } from './whole.ts';
 
 export interface ConfigFault {
   /** Dotted path of the key; empty for the whole file. */
@@ -26,6 +27,7 @@ export class ConfigError extends Error {
 export const EXIT_CONFIG = 78;
 export const DEFAULT_FILE = 'loupe.yaml';
 const PREFIX = 'LOUPE_';
+const wholeSchema = configSchema.superRefine(checkWhole);
 
 export interface ConfigSources {
   /** File that must exist; null takes `loupe.yaml` where there is one. */
@@ -48,7 +50,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     if (equals < 1) faults.push({ path: set, message: 'expected path.to.key=value' });
     else place(tree, set.slice(0, equals).split('.'), set.slice(equals + 1), set, faults);
   }
-  const parsed = configSchema.safeParse(tree);
+  const parsed = wholeSchema.safeParse(tree);
   if (!parsed.success) faults.push(...parsed.error.issues.flatMap(faultsOf));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   return deepFreeze(parsed.data);

@@ -5,7 +5,6 @@
 
 import { z } from 'zod';
 import { bytes, cameraId, filePath, fraction, listen, milliseconds, name, tls } from './fields.ts';
-import { checkWhole } from './whole.ts';
 
 const MB = 1024 * 1024;
 
@@ -216,34 +215,32 @@ const limits = z
   })
   .prefault({});
 
-export const configSchema = z
-  .strictObject({
-    site: name.default('site').describe('Name of this station, in logs, metrics and messages.'),
-    cameras: z.array(camera).max(1000).default([]).describe('The cameras of the line.'),
-    unlisted_cameras: unlisted.describe('What happens to frames of other cameras.'),
-    recipes: z
-      .record(name, recipe)
-      .prefault({ default: { model: 'plate-demo' } })
-      .describe('Model, region and cuts of a product, by name.'),
-    models: z.strictObject({ path: filePath.default('models').describe('Folder of the model packages.') }).prefault({}),
-    engine,
-    grpc,
-    http,
-    mqtt,
-    auth: z
-      .strictObject({ tokens: z.array(token).max(100).default([]).describe('Who may do what; empty: everyone.') })
-      .prefault({}),
-    store,
-    limits,
-    log: z
-      .strictObject({
-        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
-      })
-      .prefault({}),
-    shutdown_ms: milliseconds(1000, 600_000)
-      .default(20_000)
-      .describe('Milliseconds to answer what is in flight before the service ends.'),
-  })
-  .superRefine(checkWhole);
+export const configSchema = z.strictObject({
+  site: name.default('site').describe('Name of this station, in logs, metrics and messages.'),
+  cameras: z.array(camera).max(1000).default([]).describe('The cameras of the line.'),
+  unlisted_cameras: unlisted.describe('What happens to frames of other cameras.'),
+  recipes: z
+    .record(name, recipe)
+    .prefault({ default: { model: 'plate-demo' } })
+    .describe('Model, region and cuts of a product, by name.'),
+  models: z.strictObject({ path: filePath.default('models').describe('Folder of the model packages.') }).prefault({}),
+  engine,
+  grpc,
+  http,
+  mqtt,
+  auth: z
+    .strictObject({ tokens: z.array(token).max(100).default([]).describe('Who may do what; empty: everyone.') })
+    .prefault({}),
+  store,
+  limits,
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is logged.'),
+    })
+    .prefault({}),
+  shutdown_ms: milliseconds(1000, 600_000)
+    .default(20_000)
+    .describe('Milliseconds to answer what is in flight before the service ends.'),
+});
 
 export type Config = z.output<typeof configSchema>;

@@ -4,7 +4,8 @@ import type { UninspectedReason } from '../errors.ts';
 import type { Image, RawImage } from '../frame/frame.ts';
 import { IMAGE_TYPES } from '../frame/image-type.ts';
 import { bytesPerRow } from '../frame/pixel-format.ts';
-import { type Dimensions, readHeader } from './image-header/dimensions.ts';
+import { readHeader } from './image-header/dimensions.ts';
+import type { Dimensions } from './image-header/header-reader.ts';
 
 export interface ImageLimits {
   readonly maxBytes: number;

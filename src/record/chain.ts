@@ -1,7 +1,7 @@
 /** The hash chain over the rows of `results`: a row that is changed, taken out or put in breaks every hash after it. */
 
 import { createHash } from 'node:crypto';
-import type { HashedColumn, Row } from './rows.ts';
+import type { HashedColumn, Row } from './row.ts';
 
 /** What the first row is chained to. */
 export const GENESIS_HASH = '0'.repeat(64);

@@ -5,7 +5,8 @@ import { GENESIS_HASH } from './chain.ts';
 import type { RecordOutcome, RemovalReason } from './contract.ts';
 import { isFaultOfOneRow, type Database } from './database.ts';
 import type { RecordRequest } from './protocol.ts';
-import { resultOf, rowOf, type Row } from './rows.ts';
+import type { Row } from './row.ts';
+import { resultOf, rowOf } from './rows.ts';
 import { REMOVAL_ORDER, removalRank } from './removal-order.ts';
 import { INSERT_RESULT, SELECT_RESULT } from './sql.ts';
 

@@ -4,7 +4,8 @@ import type { CameraId, FrameId } from '../frame/frame.ts';
 import type { RecordedResult, Verdict } from '../frame/verdict.ts';
 import type { OutboxItem, ResultsFilter, ResultsQuery, Total } from './contract.ts';
 import type { Database } from './database.ts';
-import { resultOf, type Row } from './rows.ts';
+import type { Row } from './row.ts';
+import { resultOf } from './rows.ts';
 import { RESULT_COLUMNS, SELECT_RESULT } from './sql.ts';
 
 export const MAX_QUERY_ROWS = 1000;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { CHAIN_VERSION, chainHash, GENESIS_HASH } from './chain.ts';
 import { sqliteCode, type Database } from './database.ts';
 import { Findings, type Finding, type VerifyReport } from './findings.ts';
-import type { Row } from './rows.ts';
+import type { Row } from './row.ts';
 import { SELECT_RESULT } from './sql.ts';
 import { StoreReader } from './store-reader.ts';
 import { checkImage, findOrphans, type ImageToCheck } from './verify-images.ts';

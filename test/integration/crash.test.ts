@@ -8,18 +8,9 @@ import type { SendOutcome } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { StoreReader } from '../../src/record/store-reader.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, ServiceProcess, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
 
-const running: ServiceProcess[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((service) => service.end('SIGKILL')));
-});
-
-async function start(settings: readonly string[]) {
-  const service = await ServiceProcess.start(settings);
-  running.push(service);
-  return service;
-}
+const start = servicesOf(afterEach);
 
 /** A camera that sends frames one after another on several lanes until told to stop, and notes every answer it got. */
 async function sendUntil(address: string, camera: string, from: number, stop: AbortSignal, lanes = 6) {
@@ -107,7 +98,7 @@ describe('kill -9', () => {
       await expect.poll(async () => total(await service.samples(), 'inspection_engines_ready'), PATIENT).toBe(2);
       for (const pid of enginesOf(service)) process.kill(pid, 'SIGKILL');
       await expect
-        .poll(async () => total(await service.samples(), 'inspection_engine_losses_total'))
+        .poll(async () => total(await service.samples(), 'inspection_engine_losses_total'), PATIENT)
         .toBe(2 * (round + 1));
     }
     stop.abort();
@@ -133,7 +124,7 @@ describe('kill -9', () => {
     const engines = enginesOf(service);
     expect(engines.length).toBe(2);
     await service.end('SIGKILL');
-    await expect.poll(() => engines.filter(isAlive)).toEqual([]);
+    await expect.poll(() => engines.filter(isAlive), PATIENT).toEqual([]);
   });
 });
 

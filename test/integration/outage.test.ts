@@ -8,19 +8,10 @@ import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import type { OutgoingFrame } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, ServiceProcess, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
 
 const PATIENT = { timeout: 15_000 };
-const running: ServiceProcess[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((service) => service.end('SIGKILL')));
-});
-
-async function start(settings: readonly string[]) {
-  const service = await ServiceProcess.start(settings);
-  running.push(service);
-  return service;
-}
+const start = servicesOf(afterEach);
 
 async function frame(frameId: string, cameraId = 'cam-1'): Promise<OutgoingFrame> {
   const bytes = await greyPng(200);
@@ -81,8 +72,9 @@ describe('MQTT', () => {
       results.add((JSON.parse(String(payload)) as { frameId: string }).frameId);
     });
 
+    let service: ServiceProcess | undefined;
     for (let life = 0; life < 3; life++) {
-      const service = await start(settings);
+      service = await start(settings);
       await expect.poll(() => reader.connected, PATIENT).toBe(true);
       const camera = await mqtt.connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0 });
       camera.on('error', () => undefined);
@@ -102,7 +94,6 @@ describe('MQTT', () => {
       camera.end(true);
     }
     // What was recorded and not yet published when the process died comes out of the outbox of the next one.
-    const service = running.at(-1);
     await expect
       .poll(async () => total((await service?.samples()) ?? new Map(), 'inspection_outbox_depth'), PATIENT)
       .toBe(0);

@@ -133,3 +133,14 @@ export function total(samples: ReadonlyMap<string, number>, name: string, label 
   for (const [key, value] of samples) if (key.split('{')[0] === name && key.includes(label)) sum += value;
   return sum;
 }
+
+/** Starts services for one test file; those still running after a test are killed. */
+export function servicesOf(afterEach: (hook: () => Promise<unknown>) => void) {
+  const running: ServiceProcess[] = [];
+  afterEach(() => Promise.all(running.splice(0).map((service) => service.end('SIGKILL'))));
+  return async (settings: readonly string[]): Promise<ServiceProcess> => {
+    const service = await ServiceProcess.start(settings);
+    running.push(service);
+    return service;
+  };
+}

@@ -1,18 +1,11 @@
 /** Width and height from an image's header, before anything is decoded. Pure, and safe on any bytes. */
 
 import { imageTypeOf, type ImageType } from '../../frame/image-type.ts';
+import type { Dimensions, HeaderReader } from './header-reader.ts';
 import { jpegDimensions } from './jpeg.ts';
 import { pngDimensions } from './png.ts';
 import { tiffDimensions } from './tiff.ts';
 import { webpDimensions } from './webp.ts';
-
-export interface Dimensions {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Null where the header is cut off, contradicts itself or names no pixels. Never throws. */
-export type HeaderReader = (bytes: DataView) => Dimensions | null;
 
 const READERS: Readonly<Record<ImageType, HeaderReader>> = {
   'image/jpeg': jpegDimensions,

@@ -1,6 +1,6 @@
 /** JPEG (ITU-T T.81 annex B): walks the markers to the frame header. */
 
-import type { HeaderReader } from './dimensions.ts';
+import type { HeaderReader } from './header-reader.ts';
 
 /** SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC). */
 const isFrameHeader = (marker: number) =>

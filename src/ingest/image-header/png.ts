@@ -1,6 +1,6 @@
 /** PNG (W3C PNG 11.2.2): IHDR is the first chunk. */
 
-import type { HeaderReader } from './dimensions.ts';
+import type { HeaderReader } from './header-reader.ts';
 
 const IHDR = 0x49484452;
 

@@ -1,6 +1,6 @@
 /** TIFF 6.0: ImageWidth (256) and ImageLength (257) of the first directory. BigTIFF is not taken. */
 
-import type { HeaderReader } from './dimensions.ts';
+import type { HeaderReader } from './header-reader.ts';
 
 const WIDTH = 256;
 const LENGTH = 257;

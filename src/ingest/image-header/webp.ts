@@ -1,6 +1,6 @@
 /** WebP (RFC 9649): lossy, lossless or extended, told by the first chunk. */
 
-import type { HeaderReader } from './dimensions.ts';
+import type { HeaderReader } from './header-reader.ts';
 
 const VP8_LOSSY = 0x56503820;
 const VP8_LOSSLESS = 0x5650384c;
