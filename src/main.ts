@@ -27,6 +27,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerDoctor(program);
   registerConfig(program);
   registerDataset(program);
+  // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
+  process.stdout.on('error', () => undefined);
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -157,8 +157,23 @@ async function print(pages: AsyncGenerator<ResultJson[]>, format: ResultsOptions
         ? stringify(lines, { header: isFirst, columns: COLUMNS, cast: { boolean: String }, escape_formulas: true })
         : lines.map((line) => `${JSON.stringify(line)}\n`).join('');
     isFirst = false;
-    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    if (!(await written(text))) return;
   }
+}
+
+/** False where nobody reads any longer. */
+async function written(text: string): Promise<boolean> {
+  const { stdout } = process;
+  if (!stdout.destroyed && !stdout.write(text)) {
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        stdout.off('drain', settle).off('close', settle);
+        resolve();
+      };
+      stdout.once('drain', settle).once('close', settle);
+    });
+  }
+  return !stdout.destroyed;
 }
 
 function lineOf(result: ResultJson): Line {

@@ -10,6 +10,9 @@ export interface Log {
 }
 
 export function createLog(options: { readonly level: Level; readonly site: string }): Log {
+  const destination = pino.destination({ fd: 2, sync: true });
+  // Whoever read the log is gone: the line goes on without it.
+  destination.on('error', () => undefined);
   const logger = pino(
     {
       level: options.level,
@@ -19,7 +22,7 @@ export function createLog(options: { readonly level: Level; readonly site: strin
       errorKey: 'error',
       messageKey: 'event',
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
   return {
     log: (level, event, fields = {}) => logger[level](fields, event),

@@ -1,9 +1,11 @@
 /** How commands end: 0 only on success, and a sentence that says what to do. */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { emptyFolder, loupe, ServiceProcess, testSettings } from '../support/service-process.ts';
+import { emptyFolder, LOUPE, loupe, ServiceProcess, testSettings } from '../support/service-process.ts';
 
 const sets = (settings: readonly string[]) => settings.flatMap((setting) => ['--set', setting]);
 
@@ -175,6 +177,20 @@ describe('the commands', () => {
     expect(csv.stdout.split('\n')[0]).toContain('camera,frame_id,verdict,reason,probability');
     const table = await loupe(['results', '--store', store, '--since', '1h']);
     expect(table.stdout).toContain('broken.jpg');
+  });
+
+  it('results ends quietly when its reader has seen enough', async () => {
+    const child = spawn('sh', [
+      '-c',
+      `"$0" "$1" results --store "$2" --json --limit 100000 | true; echo done`,
+      process.execPath,
+      LOUPE,
+      store,
+    ]);
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += String(chunk)));
+    await once(child, 'close');
+    expect(stderr).toBe('');
   });
 
   it('doctor says what works, as JSON too', async () => {
