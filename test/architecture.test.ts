@@ -6,7 +6,17 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = new URL('../src/', import.meta.url).pathname;
 
-const STAGES = ['ingest', 'engine', 'model-repository', 'decide', 'record', 'publish', 'observe', 'dashboard'];
+const STAGES = [
+  'ingest',
+  'engine',
+  'model-repository',
+  'decide',
+  'record',
+  'publish',
+  'observe',
+  'training',
+  'dashboard',
+];
 /** What a stage may import beside itself and libraries. */
 const SHARED = ['frame', 'errors.ts', 'built-entry.ts'];
 

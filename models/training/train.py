@@ -3,7 +3,7 @@
 
     train.py DATASET_FOLDER PACKAGE_FOLDER [--epochs N] [--threads N] [--seed N]
 
-DATASET_FOLDER is what `loupe dataset` wrote: pixels that came through the serving path's own decode and resize, so that
+DATASET_FOLDER is what `loupe dataset draw` wrote: pixels that came through the serving path's own decode and resize, so that
 nothing is preprocessed twice, in two ways. Needs PyTorch >= 1.13 and numpy, nothing else.
 """
 

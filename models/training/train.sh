@@ -7,6 +7,6 @@ package=${PACKAGE:-models/plate-demo/1}
 data=${DATA:-$(mktemp -d)}
 python=${PYTHON:-/usr/bin/python3}
 
-node bin/loupe.js dataset --out "$data" --count "${COUNT:-8400}" --seed 0
+node bin/loupe.js dataset draw --out "$data" --count "${COUNT:-8400}" --seed 0
 "$python" models/training/train.py "$data" "$package" --epochs "${EPOCHS:-20}"
 node bin/loupe.js golden "$package"

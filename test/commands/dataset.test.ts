@@ -1,17 +1,21 @@
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
-import { TINY_MODELS } from '../support/pool.ts';
+import { greyImage, TINY_MODELS } from '../support/pool.ts';
 
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'loupe-dataset-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+async function flatPng(level: number): Promise<Uint8Array> {
+  return (await greyImage(level)).bytes;
+}
 
 async function run(...args: string[]): Promise<void> {
   const program = new Command('loupe').exitOverride().configureOutput({ writeErr: () => undefined });
@@ -21,7 +25,8 @@ async function run(...args: string[]): Promise<void> {
 
 describe('loupe dataset', () => {
   it('writes pixels, masks and labels of the same parts, again the same', async () => {
-    for (const out of ['a', 'b']) await run('dataset', '--out', path.join(folder, out), '--count', '6', '--seed', '3');
+    for (const out of ['a', 'b'])
+      await run('dataset', 'draw', '--out', path.join(folder, out), '--count', '6', '--seed', '3');
     const read = (out: string, name: string) => readFile(path.join(folder, out, name));
     expect(await read('a', 'pixels.bin')).toHaveLength(6 * 128 * 128 * 3);
     expect((await read('a', 'pixels.bin')).equals(await read('b', 'pixels.bin'))).toBe(true);
@@ -36,7 +41,53 @@ describe('loupe dataset', () => {
   });
 
   it('refuses a count that is none', async () => {
-    await expect(run('dataset', '--out', folder, '--count', 'many')).rejects.toThrow(/whole number/);
+    await expect(run('dataset', 'draw', '--out', folder, '--count', 'many')).rejects.toThrow(/whole number/);
+  });
+});
+
+describe('loupe dataset pack', () => {
+  it('packs a labelled folder through the decode of serving, masks and groups with it', async () => {
+    const data = path.join(folder, 'data');
+    for (const name of ['ok', 'ng', 'mask']) await mkdir(path.join(data, name), { recursive: true });
+    for (const [name, level] of Object.entries({ 'ok/a.png': 51, 'ng/b.png': 204 })) {
+      await writeFile(path.join(data, name), await flatPng(level));
+    }
+    await writeFile(path.join(data, 'mask/b.png'), await flatPng(255));
+    await writeFile(
+      path.join(data, 'manifest.csv'),
+      'image,label,class,group,mask\nok/a.png,OK,plain,p1,\nng/b.png,NG,dent,p2,mask/b.png\n',
+    );
+    const out = path.join(folder, 'out');
+    await run('dataset', 'pack', '--data', data, '--out', out, '--width', '32', '--height', '16', '--colour', 'GREY');
+    const pixels = await readFile(path.join(out, 'pixels.bin'));
+    expect(pixels).toHaveLength(2 * 32 * 16);
+    expect([pixels[0], pixels[32 * 16]]).toEqual([51, 204]);
+    const masks = await readFile(path.join(out, 'masks.bin'));
+    expect([masks[0], masks[256]]).toEqual([0, 255]);
+    expect(await readFile(path.join(out, 'labels.csv'), 'utf8')).toContain('1,ng/b.png,NG,dent,p2,1');
+    expect(JSON.parse(await readFile(path.join(out, 'dataset.json'), 'utf8'))).toMatchObject({
+      schema: 'loupe.dataset/1',
+      count: 2,
+      width: 32,
+      height: 16,
+      colour: 'GREY',
+      ng: 1,
+      groups: 2,
+    });
+  });
+
+  it('names the image that cannot be decoded', async () => {
+    for (const name of ['ok', 'ng']) await mkdir(path.join(folder, name));
+    await writeFile(path.join(folder, 'ok/broken.jpg'), 'no image');
+    await expect(run('dataset', 'pack', '--data', folder, '--out', path.join(folder, 'out'))).rejects.toThrow(
+      /ok\/broken.jpg: unsupported_format/,
+    );
+  });
+
+  it('refuses a folder without labels', async () => {
+    await expect(run('dataset', 'pack', '--data', folder, '--out', path.join(folder, 'out'))).rejects.toThrow(
+      /expected manifest.csv, or folders ok\/ and ng\//,
+    );
   });
 });
 

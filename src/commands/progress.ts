@@ -1,0 +1,34 @@
+/** A progress bar on stderr, where a person watches. */
+
+import cliProgress from 'cli-progress';
+
+export interface Progress {
+  start(total: number): void;
+  update(done: number): void;
+  /** Idempotent. */
+  stop(): void;
+}
+
+/** @param unit what is counted, in the plural */
+export function showProgress(unit: string, isWanted: boolean): Progress {
+  const bar = new cliProgress.SingleBar({
+    format: `${unit} {bar} {value}/{total}, {eta_formatted} left`,
+    noTTYOutput: false,
+    stream: process.stderr,
+  });
+  const isShown = isWanted && process.stderr.isTTY;
+  let isStarted = false;
+  return {
+    start(total) {
+      if (isShown) bar.start(total, 0);
+      isStarted = isShown;
+    },
+    update(done) {
+      if (isStarted) bar.update(done);
+    },
+    stop() {
+      if (isStarted) bar.stop();
+      isStarted = false;
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** A labelled folder: `ok/` and `ng/` with images, and if there is one, `manifest.csv` (`image,label,class,group[,mask]`). */
+
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { z } from 'zod';
+
+export interface LabelledImage {
+  /** Path below the folder, with "/". */
+  readonly file: string;
+  readonly isDefective: boolean;
+  /** The kind of defect, or of good part. */
+  readonly kind: string;
+  /** Images of one group show the same physical part: they are never split. */
+  readonly group: string;
+  /** Path of the defect's mask below the folder (bright where it is), or null. */
+  readonly mask: string | null;
+}
+
+export interface LabelledFolder {
+  readonly root: string;
+  readonly images: readonly LabelledImage[];
+  /** False where every image was taken for a part of its own, because nothing says otherwise. */
+  readonly hasGroups: boolean;
+}
+
+/** A labelled folder that is none: every fault found, in one message. */
+export class LabelledFolderError extends Error {
+  override readonly name = 'LabelledFolderError';
+}
+
+const MAX_FAULTS = 10;
+const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
+
+const row = z.object({
+  image: z.string().min(1),
+  label: z.enum(['OK', 'NG']),
+  class: z.string().optional(),
+  group: z.string().optional(),
+  mask: z.string().optional(),
+});
+
+/**
+ * Reads which images there are; the images themselves are not opened.
+ * @throws LabelledFolderError with what was expected
+ */
+export async function readLabelledFolder(root: string): Promise<LabelledFolder> {
+  const manifest = await readFile(path.join(root, 'manifest.csv'), 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw new LabelledFolderError(`${root}: manifest.csv cannot be read`, { cause: error });
+  });
+  const folder = manifest === null ? await fromSubfolders(root) : fromManifest(root, manifest);
+  if (folder.images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
+  return folder;
+}
+
+function fromManifest(root: string, text: string): LabelledFolder {
+  let records: unknown[];
+  try {
+    records = parse(text, { columns: true, bom: true, skip_empty_lines: true, trim: true });
+  } catch (error) {
+    throw new LabelledFolderError(`${root}/manifest.csv: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  const faults: string[] = [];
+  const images: LabelledImage[] = [];
+  const seen = new Set<string>();
+  let hasGroups = true;
+  for (const [i, record] of records.entries()) {
+    const parsed = row.safeParse(record);
+    const line = `line ${i + 2}`;
+    if (!parsed.success) {
+      faults.push(
+        `${line}: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
+      );
+      continue;
+    }
+    const { image, label, class: kind = '', group = '', mask = '' } = parsed.data;
+    if (leadsOut(image) || leadsOut(mask))
+      faults.push(`${line}: expected paths below the folder, got "${image}" "${mask}"`);
+    if (seen.has(image)) faults.push(`${line}: "${image}" is named twice`);
+    seen.add(image);
+    hasGroups &&= group !== '';
+    images.push({
+      file: image,
+      isDefective: label === 'NG',
+      kind: kind === '' ? label.toLowerCase() : kind,
+      group: group === '' ? image : group,
+      mask: mask === '' ? null : mask,
+    });
+  }
+  if (faults.length > 0) {
+    const more = faults.length > MAX_FAULTS ? `\n  - … and ${faults.length - MAX_FAULTS} more` : '';
+    const shown = faults.slice(0, MAX_FAULTS).map((fault) => `\n  - ${fault}`);
+    throw new LabelledFolderError(`${root}/manifest.csv:${shown.join('')}${more}`);
+  }
+  return { root, images, hasGroups };
+}
+
+/** `ok/**` and `ng/**`; a subfolder of `ng/` names the kind of defect. */
+async function fromSubfolders(root: string): Promise<LabelledFolder> {
+  const images: LabelledImage[] = [];
+  for (const label of ['ok', 'ng']) {
+    const names = await readdir(path.join(root, label), { recursive: true }).catch((error: unknown) => {
+      throw new LabelledFolderError(`${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/`, {
+        cause: error,
+      });
+    });
+    for (const name of names.map((each) => each.split(path.sep).join('/')).sort()) {
+      if (!IMAGE_NAME.test(name)) continue;
+      const file = `${label}/${name}`;
+      const kind = name.includes('/') ? (name.split('/')[0] ?? label) : label;
+      images.push({ file, isDefective: label === 'ng', kind, group: file, mask: null });
+    }
+  }
+  return { root, images, hasGroups: false };
+}
+
+function leadsOut(file: string): boolean {
+  return path.isAbsolute(file) || path.normalize(file).split(path.sep).includes('..');
+}

@@ -1,0 +1,65 @@
+/** A labelled folder to packed pixels, through whatever decodes for serving. */
+
+import { type LabelledFolder, LabelledFolderError } from './labelled-folder.ts';
+import { type PackedDataset, PackWriter } from './pack-writer.ts';
+
+/** Cells of masks.bin along each edge. */
+export const MASK_CELLS = 16;
+
+export interface PixelSource {
+  /** uint8 HWC of one file of the folder. @throws when it cannot be decoded */
+  pixels(file: string): Promise<Uint8Array>;
+  /** uint8 [height, width] of a mask, in the size of the pixels. @throws when it cannot be decoded */
+  mask(file: string): Promise<Uint8Array>;
+}
+
+export interface PixelShape {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Packs every image; one that cannot be decoded ends it, with its name, and leaves no dataset.json.
+ * @param shape of the pixels that `source` gives
+ * @param meta what dataset.json says of the pixels: at least `width`, `height`, `colour`, `fit`, `kernel`
+ */
+export async function packFolder<M extends PixelShape>(
+  folder: LabelledFolder,
+  out: string,
+  source: PixelSource,
+  meta: M,
+  onImage: (done: number) => void,
+): Promise<PackedDataset & M & { readonly maskCells: number; readonly ng: number; readonly groups: number }> {
+  const writer = new PackWriter(out);
+  await writer.start();
+  for (const [i, image] of folder.images.entries()) {
+    try {
+      const mask = image.mask === null ? null : await source.mask(image.mask);
+      const cells = mask === null ? new Uint8Array(MASK_CELLS * MASK_CELLS) : cellsOf(mask, meta);
+      const label = [image.file, image.isDefective ? 'NG' : 'OK', image.kind, image.group, mask === null ? 0 : 1];
+      await writer.add(await source.pixels(image.file), cells, label);
+    } catch (error) {
+      throw new LabelledFolderError(`${image.file}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+    onImage(i + 1);
+  }
+  return writer.finish(['image', 'label', 'class', 'group', 'has_mask'], {
+    ...meta,
+    maskCells: MASK_CELLS,
+    ng: folder.images.filter((image) => image.isDefective).length,
+    groups: new Set(folder.images.map((image) => image.group)).size,
+  });
+}
+
+/** The brightest pixel of each cell: a defect smaller than a cell still marks it. */
+export function cellsOf(mask: Uint8Array, { width, height }: PixelShape): Uint8Array {
+  const cells = new Uint8Array(MASK_CELLS * MASK_CELLS);
+  for (let i = 0; i < mask.length; i++) {
+    const row = Math.floor((Math.floor(i / width) * MASK_CELLS) / height);
+    const cell = row * MASK_CELLS + Math.floor(((i % width) * MASK_CELLS) / width);
+    cells[cell] = Math.max(cells[cell] ?? 0, mask[i] ?? 0);
+  }
+  return cells;
+}

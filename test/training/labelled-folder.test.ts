@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
+
+let root = '';
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'loupe-labelled-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const put = async (name: string, text = '') => {
+  await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+  await writeFile(path.join(root, name), text);
+};
+
+describe('a labelled folder', () => {
+  it('is read from its manifest: label, class, group and mask', async () => {
+    await put('manifest.csv', 'image,label,class,group,mask\nok/a.png,OK,plain,p1,\nng/b.png,NG,dent,p2,mask/b.png\n');
+    const { images, hasGroups } = await readLabelledFolder(root);
+    expect(hasGroups).toBe(true);
+    expect(images).toEqual([
+      { file: 'ok/a.png', isDefective: false, kind: 'plain', group: 'p1', mask: null },
+      { file: 'ng/b.png', isDefective: true, kind: 'dent', group: 'p2', mask: 'mask/b.png' },
+    ]);
+  });
+
+  it('needs no manifest: every image is then a part of its own, and a folder in ng/ names the defect', async () => {
+    for (const name of ['ok/a.jpg', 'ng/crack/b.png', 'ng/c.tiff', 'ok/notes.txt']) await put(name);
+    const { images, hasGroups } = await readLabelledFolder(root);
+    expect(hasGroups).toBe(false);
+    expect(images.map(({ file, kind, group }) => [file, kind, group])).toEqual([
+      ['ok/a.jpg', 'ok', 'ok/a.jpg'],
+      ['ng/c.tiff', 'ng', 'ng/c.tiff'],
+      ['ng/crack/b.png', 'crack', 'ng/crack/b.png'],
+    ]);
+  });
+
+  it('tells every fault of a manifest with its line', async () => {
+    await put('manifest.csv', 'image,label\nok/a.png,GOOD\n../b.png,NG\nok/c.png,OK\nok/c.png,OK\n');
+    const reading = readLabelledFolder(root);
+    await expect(reading).rejects.toThrow(/line 2: label/);
+    await expect(reading).rejects.toThrow(/line 3: expected paths below the folder/);
+    await expect(reading).rejects.toThrow(/line 5: "ok\/c.png" is named twice/);
+  });
+
+  it('refuses a manifest that is no table, and a folder without images', async () => {
+    await put('manifest.csv', 'image,label\n"ok/a.png,OK\n');
+    await expect(readLabelledFolder(root)).rejects.toThrow(/manifest.csv/);
+    await put('manifest.csv', 'image,label\n');
+    await expect(readLabelledFolder(root)).rejects.toThrow(/found none/);
+  });
+});
