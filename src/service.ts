@@ -9,6 +9,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { isLoopback, type Listen, listenFrom } from './config/fields.ts';
 import type { Config } from './config/schema.ts';
 import type { Secrets } from './config/secrets.ts';
+import { LineView } from './dashboard/line-view.ts';
+import { LiveFeed } from './dashboard/live-feed.ts';
 import { HttpServer } from './dashboard/server.ts';
 import { cudaProviderMissing } from './engine/cuda.ts';
 import type { CameraId, Frame } from './frame/frame.ts';
@@ -26,6 +28,7 @@ import { MqttRoad } from './mqtt-road.ts';
 import { assess, type Health } from './observe/health.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
+import { RecentEvents } from './observe/recent-events.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
@@ -54,6 +57,8 @@ export class Service {
   private readonly pipeline: Pipeline;
   private readonly grpc: GrpcSource;
   private readonly http: HttpServer;
+  private readonly feed: LiveFeed;
+  private readonly recent: RecentEvents;
   private readonly mqtt: MqttRoad | null;
   private addresses: Addresses | null = null;
   private healthTimer: NodeJS.Timeout | undefined;
@@ -78,7 +83,8 @@ export class Service {
     cudaMissing: string | null,
   ) {
     this.config = config;
-    this.log = log;
+    this.recent = new RecentEvents(log, () => Date.now());
+    this.log = this.recent;
     const listed = listedCameras(config);
     this.metrics = new Metrics(
       {
@@ -101,7 +107,7 @@ export class Service {
         isReady: () => this.health().isReady,
       },
     );
-    const reporting = new Reporting(log, this.metrics);
+    const reporting = new Reporting(this.log, this.metrics);
     const tokens = new Tokens(secrets.credentials);
 
     this.ledger = new Ledger({
@@ -184,6 +190,12 @@ export class Service {
           onEvent: (event) => reporting.mqtt(event),
         })
       : null;
+    this.feed = new LiveFeed({
+      ledger: this.ledger,
+      view: new LineView(listed),
+      service: () => this.health(),
+      now: () => Date.now(),
+    });
     const httpListen = listenOf(config.http.listen);
     this.http = new HttpServer({
       ...httpListen,
@@ -192,13 +204,18 @@ export class Service {
       isLoopback: isLoopback(httpListen.host),
       authorize: (token, right) => tokens.authorize(token, right),
       ports: {
+        version: VERSION,
         health: () => this.health(),
         status: () => this.status(),
         metrics: { contentType: this.metrics.contentType, render: () => this.metrics.render() },
         results: this.ledger,
+        reviews: this.ledger,
+        nameOf: (token) => tokens.nameOf(token),
+        now: () => Date.now(),
         imageFile: (result) => this.imageFile(result),
       },
       more: [(server) => addFrameUpload(server, { inspector: this.pipeline, countRefused, clock: SYSTEM_CLOCK })],
+      feed: this.feed,
       onError: (error) => reporting.httpFailed(error),
     });
   }
@@ -211,6 +228,7 @@ export class Service {
   async start(): Promise<Addresses> {
     const { port: httpPort } = await this.http.start();
     await this.ledger.start();
+    await this.feed.start();
     await this.models.start();
     const mqtt = (await this.mqtt?.start()) ?? null;
     const { port: grpcPort } = await this.grpc.start();
@@ -255,6 +273,7 @@ export class Service {
     const drained = this.pipeline.drain(leftMs());
     await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(leftMs()), drained]);
     await this.mqtt?.stop(Math.min(2000, leftMs()));
+    this.feed.stop();
     await this.http.stop();
     await this.models.stop();
     await this.ledger.stop();
@@ -285,6 +304,7 @@ export class Service {
       queue: this.admission.depth,
       store: this.ledger.status(),
       outbox: this.mqtt === null ? null : outboxDepth(this.ledger),
+      recentEvents: this.recent.list(),
     };
   }
 

@@ -9,7 +9,7 @@ const tokens = new Tokens([
 describe('tokens', () => {
   it('lets everyone do everything where none is configured', () => {
     expect(new Tokens([]).authorize(null, 'admin')).toBeNull();
-    expect(new Tokens([]).login(null, null)).toEqual(['ingest', 'read', 'admin']);
+    expect(new Tokens([]).login(null, null)).toEqual(['ingest', 'read', 'review', 'admin']);
   });
 
   it('gives each bearer its own rights', () => {

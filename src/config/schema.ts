@@ -67,10 +67,10 @@ const token = z
     token: z.string().min(16).nullable().default(null).describe('The secret itself, at least 16 characters.'),
     token_file: filePath.nullable().default(null).describe('File that holds the secret; better than `token`.'),
     rights: z
-      .array(z.enum(['ingest', 'read', 'admin']))
+      .array(z.enum(['ingest', 'read', 'review', 'admin']))
       .min(1)
       .default(['ingest', 'read'])
-      .describe('What it may do: send frames, read results and metrics, change things.'),
+      .describe('What it may do: send frames, read results and metrics, judge pictures, change things.'),
   })
   .refine((t) => (t.token === null) !== (t.token_file === null), { error: 'expected either token or token_file' });
 

@@ -13,7 +13,7 @@ export interface TlsFiles {
 export interface Credential {
   readonly name: string;
   readonly token: string;
-  readonly rights: readonly ('ingest' | 'read' | 'admin')[];
+  readonly rights: readonly ('ingest' | 'read' | 'review' | 'admin')[];
 }
 
 export interface Secrets {

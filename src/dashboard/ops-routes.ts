@@ -1,6 +1,8 @@
 /** What probes, Prometheus and on-call people ask. */
 
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Api } from './api.ts';
 
 export interface HealthView {
   readonly isReady: boolean;
@@ -9,13 +11,14 @@ export interface HealthView {
 }
 
 export interface OpsPorts {
+  readonly version: string;
   health(): HealthView;
   /** Everything a person asks first: addresses, models, queue, store, outbox. */
   status(): unknown;
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
 }
 
-export function addOpsRoutes(server: FastifyInstance, ports: OpsPorts): void {
+export function addOpsRoutes(server: FastifyInstance, api: Api, ports: OpsPorts): void {
   server.get('/healthz', { config: { right: 'open' } }, () => ({ status: 'alive' }));
   server.get('/readyz', { config: { right: 'open' } }, (_request, reply) => {
     const health = ports.health();
@@ -28,5 +31,20 @@ export function addOpsRoutes(server: FastifyInstance, ports: OpsPorts): void {
   server.get('/metrics', { config: { right: 'read' } }, async (_request, reply) =>
     reply.type(ports.metrics.contentType).send(await ports.metrics.render()),
   );
-  server.get('/api/v1/status', { config: { right: 'read' } }, () => ports.status());
+  api.add({
+    method: 'GET',
+    path: '/api/v1/status',
+    right: 'read',
+    summary: 'Addresses, models, engines, queue, store, outbox, recent errors',
+    answer: z.looseObject({ schema: z.literal('loupe.service-status/1'), isReady: z.boolean() }),
+    handle: () => ports.status(),
+  });
+  api.add({
+    method: 'GET',
+    path: '/api/v1/openapi.json',
+    right: 'open',
+    summary: 'This document',
+    answer: z.looseObject({ openapi: z.literal('3.1.0') }),
+    handle: () => api.document(ports.version),
+  });
 }

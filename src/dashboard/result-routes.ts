@@ -1,18 +1,34 @@
-/** The ledger over HTTP. */
+/** The ledger over HTTP: search, one result and its proof, its picture, exports. */
 
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyReply } from 'fastify';
 import { LoupeError } from '../errors.ts';
-import { type CameraId, type FrameId } from '../frame/frame.ts';
-import { cameraIdFrom, frameIdFrom } from '../frame/identifiers.ts';
+import type { CameraId, FrameId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
-import { type RecordedResult, type Verdict, VERDICTS } from '../frame/verdict.ts';
+import type { RecordedResult, Verdict } from '../frame/verdict.ts';
+import type { Api } from './api.ts';
+import { exportStream, type ExportFormat } from './export.ts';
+import {
+  byId,
+  exportSchema,
+  proofSchema,
+  resultSchema,
+  resultsPageSchema,
+  type SearchFilter,
+  searchSchema,
+} from './schemas.ts';
 
-export interface ResultsQuery {
+export interface ResultsSearch {
   readonly cameraId?: CameraId;
   readonly verdict?: Verdict;
+  readonly partId?: string;
+  readonly jobId?: string;
+  readonly model?: string;
+  readonly minProbability?: number;
+  readonly maxProbability?: number;
   /** Milliseconds since 1970. */
   readonly since?: number;
   readonly until?: number;
@@ -21,101 +37,174 @@ export interface ResultsQuery {
   readonly limit: number;
 }
 
+export interface ResultsPage {
+  readonly rows: readonly RecordedResult[];
+  readonly next: number | null;
+}
+
+export interface ResultsPort {
+  /** Newest first. */
+  search(query: ResultsSearch): Promise<ResultsPage>;
+  get(resultId: string): Promise<RecordedResult | null>;
+  find(cameraId: CameraId, frameId: FrameId): Promise<RecordedResult | null>;
+  chainLink(resultId: string): Promise<{
+    readonly previousHash: string;
+    readonly recordedHash: string;
+    readonly computedHash: string;
+  } | null>;
+}
+
 export interface ResultRoutesPorts {
-  readonly results: {
-    /** Newest first. */
-    query(query: ResultsQuery): Promise<readonly RecordedResult[]>;
-    get(resultId: string): Promise<RecordedResult | null>;
-    find(cameraId: CameraId, frameId: FrameId): Promise<RecordedResult | null>;
-  };
+  readonly results: ResultsPort;
   /** Path on disk of a stored image, or null where none is kept. */
   imageFile(result: RecordedResult): string | null;
 }
 
-const time = z
-  .string()
-  .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'expected a time such as 2026-11-24T06:00:00Z' })
-  .transform((text) => Date.parse(text));
+const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
+  csv: 'text/csv; charset=utf-8',
+  jsonl: 'application/x-ndjson',
+};
 
-const querySchema = z.strictObject({
-  camera: z
-    .string()
-    .transform((text, context) => cameraIdFrom(text) ?? refuse(context, 'expected a camera id'))
-    .optional(),
-  frame: z
-    .string()
-    .transform((text, context) => frameIdFrom(text) ?? refuse(context, 'expected a frame id'))
-    .optional(),
-  verdict: z.enum(VERDICTS).optional(),
-  since: time.optional(),
-  until: time.optional(),
-  before: z.coerce.number().int().min(1).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-});
-
-export function addResultRoutes(server: FastifyInstance, ports: ResultRoutesPorts): void {
-  const read = { config: { right: 'read' as const } };
-  server.get('/api/v1/results', read, async (request) => {
-    const parsed = querySchema.safeParse(request.query);
-    if (!parsed.success) {
-      const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-      throw new LoupeError('invalid_request', faults.join('; '));
-    }
-    const { camera, frame, verdict, since, until, before, limit } = parsed.data;
-    if (frame !== undefined) {
-      if (camera === undefined) throw new LoupeError('invalid_request', 'frame: expected camera beside it');
-      const found = await ports.results.find(camera, frame);
-      return { results: found === null ? [] : [resultJson(found, false)], next: null };
-    }
-    const rows = await ports.results.query({
-      limit,
-      ...(camera === undefined ? {} : { cameraId: camera }),
-      ...(verdict === undefined ? {} : { verdict }),
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
-      ...(before === undefined ? {} : { before }),
-    });
-    const last = rows.at(-1);
-    return {
-      results: rows.map((row) => resultJson(row, false)),
-      /** `before` of the next page; null on the last. */
-      next: rows.length === limit && last !== undefined ? last.ledgerSeq : null,
-    };
+export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
+  const { results } = ports;
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results',
+    right: 'read',
+    summary: 'Search the ledger, newest first',
+    query: searchSchema,
+    answer: resultsPageSchema,
+    handle: async ({ query: { frame, before, limit, ...filter } }) => {
+      if (frame !== undefined) {
+        if (filter.camera === undefined) throw new LoupeError('invalid_request', 'frame: expected camera beside it');
+        const row = await results.find(filter.camera, frame);
+        return { results: row === null ? [] : [resultJson(row, false)], next: null };
+      }
+      const paging = before === undefined ? { limit } : { limit, before };
+      const page = await results.search({ ...searchOf(filter), ...paging });
+      return { results: page.rows.map((row) => resultJson(row, false)), next: page.next };
+    },
   });
 
-  server.get<{ Params: { id: string } }>('/api/v1/results/:id', read, async (request) =>
-    resultJson(await found(ports, request.params.id), false),
-  );
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results/export',
+    right: 'read',
+    summary: 'The same search as one file, streamed',
+    query: exportSchema,
+    answer: { mediaType: 'text/csv' },
+    handle: async ({ query: { format, limit, ...filter } }, reply) => {
+      const search = searchOf(filter);
+      const stream = exportStream(format, limit, (paging) => results.search({ ...search, ...paging }));
+      const name = `loupe-results-${new Date().toISOString().slice(0, 10)}.${format}`;
+      return reply
+        .type(MEDIA_TYPES[format])
+        .header('content-disposition', `attachment; filename="${name}"`)
+        .send(stream);
+    },
+  });
 
-  server.get<{ Params: { id: string } }>('/api/v1/results/:id/image', read, async (request, reply) => {
-    const result = await found(ports, request.params.id);
-    const file = ports.imageFile(result);
-    const size =
-      file === null
-        ? null
-        : await stat(file).then(
-            (found) => found.size,
-            () => null,
-          );
-    if (file === null || size === null) {
-      throw new LoupeError('result_not_found', `no image is kept of result ${result.resultId}`);
-    }
-    const isPicture = result.imageMediaType.startsWith('image/');
-    return reply
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results/{id}',
+    right: 'read',
+    summary: 'One result',
+    params: byId,
+    answer: resultSchema,
+    handle: async ({ params }) => resultJson(await found(ports, params.id), false),
+  });
+
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results/{id}/proof',
+    right: 'read',
+    summary: 'Hashes of one result, computed again from its row and its picture',
+    params: byId,
+    answer: proofSchema,
+    handle: async ({ params }) => {
+      const result = await found(ports, params.id);
+      const link = await results.chainLink(result.resultId);
+      if (link === null) throw notFound(params.id);
+      const file = ports.imageFile(result);
+      const computed = file === null ? null : await sha256Of(file);
+      return {
+        chain: { ...link, holds: link.recordedHash === link.computedHash },
+        image: {
+          isKept: computed !== null,
+          recordedSha256: result.imageSha256,
+          computedSha256: computed,
+          holds: computed === null ? null : computed === result.imageSha256,
+        },
+      };
+    },
+  });
+
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results/{id}/image',
+    right: 'read',
+    summary: 'The picture as it was received',
+    params: byId,
+    answer: { mediaType: 'image/*' },
+    handle: async ({ params }, reply) => sendImage(await found(ports, params.id), ports, reply),
+  });
+}
+
+async function sendImage(result: RecordedResult, ports: ResultRoutesPorts, reply: FastifyReply): Promise<FastifyReply> {
+  const file = ports.imageFile(result);
+  const size =
+    file === null
+      ? null
+      : await stat(file).then(
+          (found) => found.size,
+          () => null,
+        );
+  if (file === null || size === null) {
+    throw new LoupeError('result_not_found', `no image is kept of result ${result.resultId}`);
+  }
+  const isPicture = result.imageMediaType.startsWith('image/');
+  return (
+    reply
+      // A result's picture never changes: the next ones can be fetched ahead.
+      .header('cache-control', 'private, max-age=86400, immutable')
       .type(isPicture ? result.imageMediaType : 'application/octet-stream')
       .header('content-length', size)
       .header('content-disposition', `${isPicture ? 'inline' : 'attachment'}; filename="${file.split('/').at(-1)}"`)
-      .send(createReadStream(file));
-  });
+      .send(createReadStream(file))
+  );
+}
+
+/** Null where the file is not there. */
+async function sha256Of(file: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(file), hash);
+    return hash.digest('hex');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 async function found(ports: ResultRoutesPorts, id: string): Promise<RecordedResult> {
   const result = await ports.results.get(id);
-  if (result === null) throw new LoupeError('result_not_found', `no result "${id.slice(0, 64)}"`);
+  if (result === null) throw notFound(id);
   return result;
 }
 
-function refuse(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
+const notFound = (id: string) => new LoupeError('result_not_found', `no result "${id.slice(0, 64)}"`);
+
+function searchOf(filter: SearchFilter): Omit<ResultsSearch, 'limit'> {
+  const { camera, part, job, model, verdict, since, until, min_probability: min, max_probability: max } = filter;
+  return {
+    ...(camera === undefined ? {} : { cameraId: camera }),
+    ...(part === undefined ? {} : { partId: part }),
+    ...(job === undefined ? {} : { jobId: job }),
+    ...(model === undefined ? {} : { model }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(min === undefined ? {} : { minProbability: min }),
+    ...(max === undefined ? {} : { maxProbability: max }),
+  };
 }

@@ -2,12 +2,16 @@
 
 import { createServer as createHttp } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
+import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
+import { Api, type problemSchema } from './api.ts';
 import { addIndexPage } from './index-page.ts';
+import { addLineRoutes } from './line-routes.ts';
+import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
-
-export type Right = 'ingest' | 'read' | 'admin';
+import { addReviewRoutes, bearerOf, type ReviewPorts } from './review-routes.ts';
+import type { Right, RouteRight } from './right.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -18,7 +22,8 @@ export interface HttpServerOptions {
   readonly isLoopback: boolean;
   /** Null when the bearer of `token` may do it, else why not. */
   authorize(token: string | null, right: Right): 'unauthenticated' | 'permission_denied' | null;
-  readonly ports: OpsPorts & ResultRoutesPorts;
+  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts;
+  readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
   onError(error: unknown): void;
@@ -26,19 +31,21 @@ export interface HttpServerOptions {
 
 const SECURITY_HEADERS = {
   'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'cache-control': 'no-store',
 };
 
+const PROBLEM = 'application/problem+json; charset=utf-8';
+
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a request needs; `open` routes answer everyone. */
-    right?: Right | 'open';
+    right?: RouteRight;
   }
 }
 
@@ -62,8 +69,11 @@ export class HttpServer {
             },
           });
     this.addGuards();
-    addOpsRoutes(this.server, options.ports);
-    addResultRoutes(this.server, options.ports);
+    const api = new Api(this.server);
+    addOpsRoutes(this.server, api, options.ports);
+    addResultRoutes(api, options.ports);
+    addReviewRoutes(api, options.ports);
+    addLineRoutes(api, options.feed);
     addIndexPage(this.server);
     for (const add of options.more) add(this.server);
   }
@@ -80,6 +90,9 @@ export class HttpServer {
   }
 
   private addGuards(): void {
+    this.server.addHook('onRequest', async (_request, reply) => {
+      reply.headers(SECURITY_HEADERS);
+    });
     this.server.addHook('onRequest', async (request) => {
       if (this.options.isLoopback && !LOOPBACK_HOST.test(request.headers.host ?? '')) {
         throw new LoupeError(
@@ -87,26 +100,25 @@ export class HttpServer {
           'expected a Host header of this machine (localhost, 127.0.0.1, [::1])',
         );
       }
+      if (request.method !== 'GET' && request.headers['sec-fetch-site'] === 'cross-site') {
+        throw new LoupeError('permission_denied', 'a page of another site asked for this');
+      }
       const right = request.routeOptions.config.right ?? 'admin';
       if (right === 'open') return;
-      const header = request.headers.authorization;
-      const token = header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length) : null;
-      const refused = this.options.authorize(token, right);
+      const refused = this.options.authorize(bearerOf(request), right);
       if (refused === null) return;
       throw new LoupeError(refused, `this needs the right "${right}"; send Authorization: Bearer <token>`);
-    });
-    this.server.addHook('onSend', async (_request, reply) => {
-      reply.headers(SECURITY_HEADERS);
     });
     this.server.setNotFoundHandler({}, (request, reply) =>
       reply
         .code(404)
-        .send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`)),
+        .type(PROBLEM)
+        .send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`, 404)),
     );
     this.server.setErrorHandler((error, _request, reply) => {
       const known = knownError(error);
       if (known.code === 'internal') this.options.onError(error);
-      return reply.code(describeError(known.code).http).send(errorBody(known.code, known.message));
+      return reply.code(describeError(known.code).http).type(PROBLEM).send(errorBody(known.code, known.message));
     });
   }
 }
@@ -123,7 +135,21 @@ function knownError(error: unknown): LoupeError {
   return asLoupeError(error);
 }
 
-export function errorBody(code: LoupeError['code'], message: string) {
+/** RFC 9457, with the members that other roads' errors have too. */
+function errorBody(
+  code: LoupeError['code'],
+  message: string,
+  status = describeError(code).http,
+): z.output<typeof problemSchema> {
   const { retry } = describeError(code);
-  return { schema: 'inspection.error/1', code, message, retry };
+  return {
+    schema: 'inspection.error/1',
+    type: `urn:loupe:error:${code}`,
+    title: code.replaceAll('_', ' '),
+    status,
+    detail: message,
+    code,
+    message,
+    retry,
+  };
 }

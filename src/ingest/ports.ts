@@ -33,7 +33,7 @@ export interface ResultsReader {
   onCommit(listener: (lastLedgerSeq: number) => void): () => void;
 }
 
-export const RIGHTS = ['ingest', 'read', 'admin'] as const;
+export const RIGHTS = ['ingest', 'read', 'review', 'admin'] as const;
 export type Right = (typeof RIGHTS)[number];
 
 /** Null when the bearer of `token` may do it, else why not. Without configured tokens everyone may. */

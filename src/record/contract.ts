@@ -68,6 +68,13 @@ export interface ResultsFilter {
 }
 
 export interface ResultsQuery extends ResultsFilter {
+  readonly partId?: string;
+  readonly jobId?: string;
+  /** Name of the model that scored it. */
+  readonly model?: string;
+  /** Defect probability in [minProbability, maxProbability]. */
+  readonly minProbability?: number;
+  readonly maxProbability?: number;
   /** received_at in [since, until), milliseconds since 1970. */
   readonly since?: number;
   readonly until?: number;
@@ -75,6 +82,34 @@ export interface ResultsQuery extends ResultsFilter {
   readonly before?: number;
   /** 1..1000 */
   readonly limit: number;
+}
+
+/** Rows of a search, and where it goes on. */
+export interface ResultsPage {
+  readonly rows: readonly RecordedResult[];
+  /** `before` of the next page; null when there is none. A page may hold fewer rows than asked for, and still go on. */
+  readonly next: number | null;
+}
+
+export const REVIEW_LABELS = ['ok', 'ng', 'unsure', 'withdrawn'] as const;
+export type ReviewLabel = (typeof REVIEW_LABELS)[number];
+
+/** What a person said about one result. `withdrawn` takes back what was said before. */
+export interface Review {
+  readonly resultId: string;
+  readonly label: ReviewLabel;
+  readonly defectClass: string | null;
+  readonly comment: string | null;
+  readonly reviewer: string;
+  /** Milliseconds since 1970. */
+  readonly reviewedAt: number;
+}
+
+/** One row's link in the chain, computed again from the row as it stands. */
+export interface ChainLink {
+  readonly previousHash: string;
+  readonly recordedHash: string;
+  readonly computedHash: string;
 }
 
 export interface Total {

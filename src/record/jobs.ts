@@ -19,6 +19,8 @@ export function jobOf(call: Call, now: number, isNew: (decision: Decision) => bo
     }
     case 'enqueue':
       return { kind: 'enqueue', ...(call.args as Args<'enqueue'>) };
+    case 'review':
+      return { kind: 'review', review: call.args as Args<'review'> };
     case 'outboxDone':
       return { kind: 'outboxDone', ids: call.args as Args<'outboxDone'> };
     case 'outboxDrop':
@@ -47,6 +49,8 @@ export function replyOf({ id }: Call, end: JobEnd | undefined): Reply {
       return { id, value: end.outcome };
     case 'enqueue':
       return { id, value: end.isKnown };
+    case 'review':
+      return { id, value: end.isKnown };
     case 'outboxDone':
       return { id, value: true };
     case 'outboxDrop':
@@ -64,6 +68,7 @@ export function unavailable({ id, name }: Call, detail: string): Reply {
     case 'record':
       return { id, value: { kind: 'unavailable', detail } };
     case 'enqueue':
+    case 'review':
     case 'outboxDone':
       return { id, value: false };
     case 'outboxDrop':

@@ -2,7 +2,7 @@
 
 import type { Decision, Delivery } from '../frame/verdict.ts';
 import { GENESIS_HASH } from './chain.ts';
-import type { RecordOutcome, RemovalReason } from './contract.ts';
+import type { RecordOutcome, RemovalReason, Review } from './contract.ts';
 import { isFaultOfOneRow, type Database } from './database.ts';
 import type { RecordRequest } from './protocol.ts';
 import type { Row } from './row.ts';
@@ -13,12 +13,14 @@ import { INSERT_RESULT, SELECT_RESULT } from './sql.ts';
 export type Job =
   | { readonly kind: 'record'; readonly request: RecordRequest; readonly imagePath: string | null }
   | { readonly kind: 'enqueue'; readonly resultId: string; readonly deliveries: readonly Delivery[] }
+  | { readonly kind: 'review'; readonly review: Review }
   | { readonly kind: 'outboxDone'; readonly ids: readonly number[] }
   | { readonly kind: 'outboxDrop'; readonly createdBefore: number };
 
 export type JobEnd =
   | { readonly kind: 'record'; readonly outcome: RecordOutcome }
   | { readonly kind: 'enqueue'; readonly isKnown: boolean }
+  | { readonly kind: 'review'; readonly isKnown: boolean }
   | { readonly kind: 'outboxDone' }
   | { readonly kind: 'outboxDrop'; readonly items: number }
   /** This job alone could not be written: a bug in what it holds. */
@@ -174,6 +176,13 @@ export class LedgerTables {
         if (ledgerSeq !== undefined) this.enqueue(ledgerSeq, job.deliveries, true, now);
         return { kind: 'enqueue', isKnown: ledgerSeq !== undefined };
       }
+      case 'review': {
+        const { resultId, label, defectClass, comment, reviewer, reviewedAt } = job.review;
+        const ledgerSeq = this.statements.seqOf.get(resultId);
+        if (ledgerSeq !== undefined)
+          this.statements.addReview.run(ledgerSeq, label, defectClass, comment, reviewer, reviewedAt);
+        return { kind: 'review', isKnown: ledgerSeq !== undefined };
+      }
       case 'outboxDone':
         for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
         return { kind: 'outboxDone' };
@@ -251,6 +260,9 @@ function prepare(database: Database) {
     confirmRemoval: database.prepare<[number]>('UPDATE image_removals SET is_unlinked = 1 WHERE ledger_seq = ?'),
     addDelivery: database.prepare<[number, string | null, Uint8Array | null, number, number]>(
       'INSERT INTO outbox (ledger_seq, topic, correlation_data, is_duplicate, created_at) VALUES (?, ?, ?, ?, ?)',
+    ),
+    addReview: database.prepare<[number, string, string | null, string | null, string, number]>(
+      `INSERT INTO reviews (ledger_seq, label, defect_class, comment, reviewer, reviewed_at) VALUES (?, ?, ?, ?, ?, ?)`,
     ),
     outboxItems: one('SELECT count(*) FROM outbox'),
     outboxOldest: one('SELECT created_at FROM outbox ORDER BY id LIMIT 1'),

@@ -2,19 +2,33 @@
  * The ledger, seen from the main thread. Nothing here touches the disk.
  *
  *   record(), outbox.done() ──> writer thread ──> ledger.db, images/     one group, one transaction
- *   get(), query(), outbox.next() ──> reader thread ──> ledger.db        own read-only connection
+ *   get(), find(), outbox.next() ──> reader thread ──> ledger.db         own read-only connection
+ *   query(), search(), … ──> browser thread ──> ledger.db                another: people's searches never hold a frame up
  */
 
 import { LoupeError } from '../errors.ts';
 import type { CameraId, FrameId, Image } from '../frame/frame.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
-import type { LedgerOptions, LedgerStatus, RecordOutcome, ResultsFilter, ResultsQuery, Total } from './contract.ts';
+import type {
+  ChainLink,
+  LedgerOptions,
+  LedgerStatus,
+  RecordOutcome,
+  ResultsFilter,
+  ResultsPage,
+  ResultsQuery,
+  Review,
+  Total,
+} from './contract.ts';
 import { keepsImage } from './image-path.ts';
 import { Outbox } from './outbox.ts';
 import type { ReaderCalls, StoreState, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { Thread, ThreadGoneError } from './thread.ts';
 
 const RESPAWN_MS = 1000;
+
+/** Calls that a frame or its answer waits for; everything else is people's. */
+const FRAME_PATH: ReadonlySet<keyof ReaderCalls> = new Set(['get', 'find', 'pageAfter', 'outboxNext']);
 
 const CLOSED: StoreState = {
   writable: false,
@@ -35,6 +49,7 @@ export class Ledger {
   private state: StoreState = CLOSED;
   private writer: WriterThread | null = null;
   private reader: ReaderThread | null = null;
+  private browser: ReaderThread | null = null;
   private respawn: NodeJS.Timeout | undefined;
   private started: Promise<void> | null = null;
   private stopped: Promise<void> | null = null;
@@ -115,6 +130,31 @@ export class Ledger {
     return this.read('query', query);
   }
 
+  /** Newest first; answers quickly whatever is asked for, if need be with a page that is not full. */
+  search(query: ResultsQuery): Promise<ResultsPage> {
+    return this.read('search', query);
+  }
+
+  /** FAIL and REVIEW rows that nobody has reviewed, newest first. */
+  unreviewed(before: number | null, limit: number): Promise<ResultsPage> {
+    return this.read('unreviewed', { before, limit });
+  }
+
+  /** Everything that was said about one result, oldest first. */
+  reviewsOf(resultId: string): Promise<readonly Review[]> {
+    return this.read('reviewsOf', resultId);
+  }
+
+  /** Null where there is no such result. */
+  chainLink(resultId: string): Promise<ChainLink | null> {
+    return this.read('chainLink', resultId);
+  }
+
+  /** Adds what a person said. False where the result is not known or the store cannot be written. */
+  review(review: Review): Promise<boolean> {
+    return this.write('review', review, false);
+  }
+
   /** Rows per camera and verdict since the ledger began. */
   totals(): Promise<readonly Total[]> {
     return this.read('totals', null);
@@ -136,13 +176,14 @@ export class Ledger {
 
   private async open(): Promise<void> {
     await this.spawnWriter();
-    this.spawnReader();
+    this.reader = this.spawnReader((thread) => (this.reader = thread));
+    this.browser = this.spawnReader((thread) => (this.browser = thread));
   }
 
   private async close(): Promise<void> {
     clearTimeout(this.respawn);
     await this.started?.catch(() => undefined);
-    await this.reader?.close();
+    await Promise.all([this.reader?.close(), this.browser?.close()]);
     await this.writer?.close();
     this.state = { ...this.state, writable: false, reason: 'the ledger is stopped' };
   }
@@ -187,8 +228,9 @@ export class Ledger {
     }, RESPAWN_MS);
   }
 
-  private spawnReader(): void {
-    this.reader = new Thread(
+  /** @param replace takes the thread that follows one that died */
+  private spawnReader(replace: (thread: ReaderThread) => void): ReaderThread {
+    return new Thread(
       'reader-thread',
       { path: this.options.path },
       {
@@ -196,7 +238,7 @@ export class Ledger {
         died: (detail) => {
           this.options.onEvent({ kind: 'thread_died', thread: 'reader', detail });
           setTimeout(() => {
-            if (this.stopped === null) this.spawnReader();
+            if (this.stopped === null) replace(this.spawnReader(replace));
           }, RESPAWN_MS).unref();
         },
       },
@@ -243,10 +285,10 @@ export class Ledger {
     name: K,
     args: ReaderCalls[K]['args'],
   ): Promise<ReaderCalls[K]['reply']> {
-    if (this.reader === null)
-      throw new LoupeError('store_unavailable', this.state.reason ?? 'the ledger was not started');
+    const thread = FRAME_PATH.has(name) ? this.reader : this.browser;
+    if (thread === null) throw new LoupeError('store_unavailable', this.state.reason ?? 'the ledger was not started');
     try {
-      return await this.reader.ask(name, args);
+      return await thread.ask(name, args);
     } catch (error) {
       throw new LoupeError('store_unavailable', `the ledger cannot be read: ${String(error)}`, { cause: error });
     }

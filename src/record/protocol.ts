@@ -3,12 +3,15 @@
 import type { CameraId, FrameId } from '../frame/frame.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
+  ChainLink,
   LedgerEvent,
   LedgerOptions,
   OutboxItem,
   RecordOutcome,
   ResultsFilter,
+  ResultsPage,
   ResultsQuery,
+  Review,
   Total,
 } from './contract.ts';
 
@@ -20,6 +23,8 @@ export type WriterCalls = {
   enqueue: { args: { readonly resultId: string; readonly deliveries: readonly Delivery[] }; reply: boolean };
   /** False when it could not be committed now. */
   outboxDone: { args: readonly number[]; reply: boolean };
+  /** False where the result is not known or it could not be committed now. */
+  review: { args: Review; reply: boolean };
   /** How many were dropped, null when it could not be committed now. */
   outboxDrop: { args: { readonly olderThanMs: number }; reply: number | null };
 };
@@ -39,6 +44,11 @@ export type ReaderCalls = {
     reply: readonly RecordedResult[];
   };
   query: { args: ResultsQuery; reply: readonly RecordedResult[] };
+  search: { args: ResultsQuery; reply: ResultsPage };
+  /** FAIL and REVIEW rows that nobody has reviewed, newest first. */
+  unreviewed: { args: { readonly before: number | null; readonly limit: number }; reply: ResultsPage };
+  reviewsOf: { args: string; reply: readonly Review[] };
+  chainLink: { args: string; reply: ChainLink | null };
   totals: { args: null; reply: readonly Total[] };
   outboxNext: { args: number; reply: readonly OutboxItem[] };
 };

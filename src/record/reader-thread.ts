@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { databasePath, openForReading, type Database } from './database.ts';
 import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
 import { Reader } from './reader.ts';
+import { Search } from './search.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('reader-thread is the entry of a worker thread and was started otherwise');
@@ -14,7 +15,7 @@ let database: Database | null = null;
 function answer(call: Call): Reply {
   try {
     database ??= openForReading(databasePath(path));
-    return { id: call.id, value: read(new Reader(database), call) };
+    return { id: call.id, value: read(new Reader(database), new Search(database), call) };
   } catch (error) {
     database?.close();
     database = null;
@@ -22,7 +23,7 @@ function answer(call: Call): Reply {
   }
 }
 
-function read(reader: Reader, { name, args }: Call): unknown {
+function read(reader: Reader, search: Search, { name, args }: Call): unknown {
   switch (name as keyof ReaderCalls) {
     case 'get':
       return reader.get(args as ReaderCalls['get']['args']);
@@ -36,6 +37,16 @@ function read(reader: Reader, { name, args }: Call): unknown {
     }
     case 'query':
       return reader.query(args as ReaderCalls['query']['args']);
+    case 'search':
+      return search.page(args as ReaderCalls['search']['args']);
+    case 'unreviewed': {
+      const { before, limit } = args as ReaderCalls['unreviewed']['args'];
+      return search.unreviewed(before, limit);
+    }
+    case 'reviewsOf':
+      return search.reviewsOf(args as ReaderCalls['reviewsOf']['args']);
+    case 'chainLink':
+      return search.chainLink(args as ReaderCalls['chainLink']['args']);
     case 'totals':
       return reader.totals();
     case 'outboxNext':

@@ -169,7 +169,7 @@ describe('reading', () => {
     await recordFrame(ledger, 'a', {}, 'twelve bytes');
     expect(ledger.status()).toMatchObject({ writable: true, reason: null, pending: 0, bytes: { images: 12 } });
     expect(ledger.status().diskFreeBytes).toBeGreaterThan(0);
-    expect(events[0]).toMatchObject({ kind: 'opened', schemaBefore: 0, schema: 1, lastLedgerSeq: 0 });
+    expect(events[0]).toMatchObject({ kind: 'opened', schemaBefore: 0, schema: 2, lastLedgerSeq: 0 });
     expect(events[1]).toMatchObject({ kind: 'committed', rows: 1, images: 1, imageBytes: 12 });
   });
 });

@@ -1,12 +1,13 @@
 /** Every migration in order. One is never edited after a release: a change of the schema is a further file. */
 
 import { ledger } from './0001-ledger.ts';
+import { reviews } from './0002-reviews.ts';
 
 export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [ledger];
+export const MIGRATIONS: readonly Migration[] = [ledger, reviews];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,141 @@
+/**
+ * Routes of `/api/v1`, each declared once: the schemas that check a request are the ones that the OpenAPI document is made of.
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { LoupeError } from '../errors.ts';
+import type { RouteRight } from './right.ts';
+
+export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  readonly method: 'GET' | 'POST';
+  /** As in OpenAPI: `/api/v1/results/{id}`. */
+  readonly path: string;
+  readonly right: RouteRight;
+  readonly summary: string;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** JSON of this shape, or a body of another media type. */
+  readonly answer: z.ZodType | { readonly mediaType: string };
+  handle(
+    given: { readonly params: z.output<P>; readonly query: z.output<Q>; readonly body: z.output<B> },
+    reply: FastifyReply,
+    request: FastifyRequest,
+  ): unknown;
+}
+
+type AnyRoute = RouteSpec<z.ZodType, z.ZodType, z.ZodType>;
+
+const nothing = z.strictObject({});
+
+export class Api {
+  private readonly server: FastifyInstance;
+  private readonly routes: AnyRoute[] = [];
+
+  constructor(server: FastifyInstance) {
+    this.server = server;
+  }
+
+  add<P extends z.ZodType = typeof nothing, Q extends z.ZodType = typeof nothing, B extends z.ZodType = z.ZodUnknown>(
+    route: RouteSpec<P, Q, B>,
+  ): void {
+    this.routes.push(route);
+    this.server.route({
+      method: route.method,
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { right: route.right },
+      handler: async (request, reply) =>
+        route.handle(
+          {
+            params: checked(route.params ?? nothing, request.params) as z.output<P>,
+            query: checked(route.query ?? nothing, request.query) as z.output<Q>,
+            body: checked(route.body ?? z.unknown(), request.body) as z.output<B>,
+          },
+          reply,
+          request,
+        ),
+    });
+  }
+
+  /** OpenAPI 3.1. @param version of the service */
+  document(version: string): object {
+    const paths: Record<string, Record<string, object>> = {};
+    for (const route of this.routes) {
+      paths[route.path] ??= {};
+      Object.assign(paths[route.path] ?? {}, { [route.method.toLowerCase()]: operationOf(route) });
+    }
+    return {
+      openapi: '3.1.0',
+      info: { title: 'Loupe', version, description: 'Results, cameras and reviews of one inspection station.' },
+      security: [{ bearer: [] }, {}],
+      paths,
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+        schemas: { Problem: jsonSchema(problemSchema, 'output') },
+      },
+    };
+  }
+}
+
+export const problemSchema = z.object({
+  schema: z.literal('inspection.error/1'),
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string().describe('A code of docs/errors.md.'),
+  message: z.string(),
+  retry: z.boolean().describe('Whether the same request may succeed later.'),
+});
+
+function checked(schema: z.ZodType, given: unknown): unknown {
+  const parsed = schema.safeParse(given ?? {});
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
+  throw new LoupeError('invalid_request', faults.join('; '));
+}
+
+function operationOf(route: AnyRoute): object {
+  const content =
+    'mediaType' in route.answer
+      ? { [route.answer.mediaType]: { schema: { type: 'string' } } }
+      : { 'application/json': { schema: jsonSchema(route.answer, 'output') } };
+  const problem = {
+    description: 'A problem.',
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
+  return {
+    summary: route.summary,
+    'x-right': route.right,
+    parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query')],
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+        }),
+    responses: { 200: { description: 'Done.', content }, default: problem },
+  };
+}
+
+interface ObjectSchema {
+  readonly properties?: Readonly<Record<string, object & { readonly description?: string }>>;
+  readonly required?: readonly string[];
+}
+
+function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query'): object[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as ObjectSchema;
+  return Object.entries(properties).map(([name, { description, ...property }]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema: property,
+  }));
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}

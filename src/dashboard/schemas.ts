@@ -1,0 +1,193 @@
+/** Shapes of what `/api/v1` is asked and answers. */
+
+import { z } from 'zod';
+import { cameraIdFrom, frameIdFrom } from '../frame/identifiers.ts';
+import { DISPOSITIONS, PROVIDERS, VERDICTS } from '../frame/verdict.ts';
+
+const isoTime = z.string().describe('RFC 3339');
+
+export const resultSchema = z.object({
+  schema: z.literal('inspection.result/1'),
+  resultId: z.string(),
+  cameraId: z.string(),
+  frameId: z.string(),
+  sequence: z.string().nullable().describe('int64 as text'),
+  partId: z.string().nullable(),
+  jobId: z.string().nullable(),
+  productId: z.string().nullable(),
+  measId: z.string().nullable(),
+  verdict: z.enum(VERDICTS),
+  reason: z.string().nullable(),
+  reasonDetail: z.string().nullable(),
+  disposition: z.enum(DISPOSITIONS),
+  defectProbability: z.number().nullable(),
+  passBelow: z.number().nullable(),
+  failAbove: z.number().nullable(),
+  recipeId: z.string().nullable(),
+  model: z
+    .object({ name: z.string(), version: z.string(), sha256: z.string(), provider: z.enum(PROVIDERS).nullable() })
+    .nullable(),
+  capturedAt: isoTime.nullable(),
+  receivedAt: isoTime.nullable(),
+  decidedAt: isoTime.nullable(),
+  transport: z.string(),
+  timing: z.object({
+    queueMs: z.number().nullable(),
+    decodeMs: z.number().nullable(),
+    inferMs: z.number().nullable(),
+    totalMs: z.number(),
+  }),
+  image: z.object({
+    sha256: z.string(),
+    bytes: z.int(),
+    mediaType: z.string(),
+    path: z.string().nullable().describe('null where the picture was not kept'),
+  }),
+  tags: z.record(z.string(), z.string()),
+  isSimulated: z.boolean(),
+  duplicate: z.boolean(),
+  fallback: z.boolean(),
+  ledgerSeq: z.int(),
+});
+
+export const resultsPageSchema = z.object({
+  results: z.array(resultSchema),
+  next: z
+    .int()
+    .nullable()
+    .describe('`before` of the next page; null on the last. A page may hold fewer rows than asked for, and go on.'),
+});
+
+const time = z
+  .string()
+  .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'expected a time such as 2026-11-24T06:00:00Z' })
+  .transform((text) => Date.parse(text));
+
+const identifier = z.string().min(1).max(128);
+
+/** What can be searched for; the same for pages and exports. */
+const filter = {
+  camera: z
+    .string()
+    .transform((text, context) => cameraIdFrom(text) ?? refuse(context, 'expected a camera id'))
+    .optional(),
+  part: identifier.optional(),
+  job: identifier.optional(),
+  model: identifier.optional().describe('name of the model'),
+  verdict: z.enum(VERDICTS).optional(),
+  since: time.optional().describe('received at or after'),
+  until: time.optional().describe('received before'),
+  min_probability: z.coerce.number().min(0).max(1).optional(),
+  max_probability: z.coerce.number().min(0).max(1).optional(),
+};
+
+export const searchSchema = z.strictObject({
+  ...filter,
+  frame: z
+    .string()
+    .transform((text, context) => frameIdFrom(text) ?? refuse(context, 'expected a frame id'))
+    .optional()
+    .describe('with `camera`: that one frame'),
+  before: z.coerce.number().int().min(1).optional().describe('`next` of the page before'),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export const exportSchema = z.strictObject({
+  ...filter,
+  format: z.enum(['csv', 'jsonl']).default('csv'),
+  limit: z.coerce.number().int().min(1).max(100_000_000).default(1_000_000),
+});
+
+export type SearchFilter = Omit<z.output<typeof searchSchema>, 'limit' | 'before' | 'frame'>;
+
+export const byId = z.strictObject({ id: z.string().max(64) });
+
+export const REVIEW_LABELS = ['ok', 'ng', 'unsure', 'withdrawn'] as const;
+
+const plainText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}]*$/u, 'expected no control characters');
+
+export const reviewBodySchema = z.strictObject({
+  label: z.enum(REVIEW_LABELS).describe('`withdrawn` takes back what was said before'),
+  defectClass: plainText(64).nullable().default(null),
+  comment: plainText(500).nullable().default(null),
+  reviewer: plainText(64).optional().describe('who says so; with tokens configured it is always the name of the token'),
+});
+
+export const reviewSchema = z.object({
+  resultId: z.string(),
+  label: z.enum(REVIEW_LABELS),
+  defectClass: z.string().nullable(),
+  comment: z.string().nullable(),
+  reviewer: z.string(),
+  reviewedAt: isoTime,
+});
+
+export const proofSchema = z.object({
+  chain: z.object({
+    previousHash: z.string(),
+    recordedHash: z.string(),
+    computedHash: z.string(),
+    holds: z.boolean().describe('the row hashes to what was recorded with it'),
+  }),
+  image: z.object({
+    isKept: z.boolean(),
+    recordedSha256: z.string(),
+    computedSha256: z.string().nullable(),
+    holds: z.boolean().nullable().describe('null where no picture is kept'),
+  }),
+});
+
+const sightSchema = z.object({
+  resultId: z.string(),
+  ledgerSeq: z.int(),
+  frameId: z.string(),
+  partId: z.string().nullable(),
+  verdict: z.enum(VERDICTS),
+  reason: z.string().nullable(),
+  disposition: z.enum(DISPOSITIONS),
+  defectProbability: z.number().nullable(),
+  passBelow: z.number().nullable(),
+  failAbove: z.number().nullable(),
+  totalMs: z.number(),
+  receivedAt: isoTime,
+  /** Whether a browser can show its picture. */
+  hasPicture: z.boolean(),
+  isSimulated: z.boolean(),
+});
+
+export const cameraSchema = z.object({
+  cameraId: z.string(),
+  isListed: z.boolean(),
+  taktMs: z.number().nullable(),
+  last: sightSchema.nullable(),
+  lastRejected: sightSchema.nullable().describe('the last FAIL, REVIEW or UNINSPECTED'),
+  strip: z.string().describe('the last 50 verdicts, oldest first: P F R U'),
+  perMinute: z.int().describe('frames in the last 60 s'),
+  counts: z.record(z.enum(VERDICTS), z.int()).describe('of the last hour, or since the service started'),
+  p95Ms: z.number().nullable().describe('of the last 50 frames'),
+  conditions: z.array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('never_seen') }),
+      z.object({ kind: z.literal('silent'), sinceMs: z.int(), periodMs: z.int() }),
+      z.object({ kind: z.literal('late'), share: z.number() }),
+      z.object({ kind: z.literal('uninspected'), share: z.number(), reason: z.string() }),
+    ]),
+  ),
+});
+
+export type CameraView = z.output<typeof cameraSchema>;
+export type Sight = z.output<typeof sightSchema>;
+export type Condition = CameraView['conditions'][number];
+export type ReviewJson = z.output<typeof reviewSchema>;
+export type ProofJson = z.output<typeof proofSchema>;
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}

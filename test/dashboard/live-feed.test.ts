@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LineView } from '../../src/dashboard/line-view.ts';
+import { LiveFeed, MAX_WATCHERS, type Watcher } from '../../src/dashboard/live-feed.ts';
+import { FakeLedger } from '../support/fake-ledger.ts';
+
+class Page implements Watcher {
+  readonly texts: string[] = [];
+  takesMore = true;
+  hasEnded = false;
+  write(text: string): boolean {
+    this.texts.push(text);
+    return this.takesMore;
+  }
+  end(): void {
+    this.hasEnded = true;
+  }
+  events(name: string): Record<string, unknown>[] {
+    return this.texts
+      .flatMap((text) => text.split('\n\n'))
+      .filter((text) => text.startsWith(`event: ${name}\n`))
+      .map((text) => JSON.parse(text.slice(text.indexOf('data: ') + 6)) as Record<string, unknown>);
+  }
+}
+
+let ledger: FakeLedger;
+let feed: LiveFeed;
+let service = { isReady: true };
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: Date.now() });
+  ledger = new FakeLedger();
+  service = { isReady: true };
+  feed = new LiveFeed({ ledger, view: new LineView(new Map()), service: () => service, now: () => Date.now() });
+  await feed.start();
+});
+afterEach(() => {
+  feed.stop();
+  vi.useRealTimers();
+});
+
+const record = (camera = 'cam-1') => ledger.record({ cameraId: camera, receivedAt: Date.now() });
+const period = () => vi.advanceTimersByTimeAsync(200);
+
+describe('the live feed', () => {
+  it('shows a newcomer what there is, then every change', async () => {
+    record();
+    await period();
+    const page = new Page();
+    feed.join(page);
+    expect(page.events('service')).toEqual([{ isReady: true }]);
+    expect(page.events('camera')).toMatchObject([{ cameraId: 'cam-1', strip: 'P' }]);
+    record();
+    await period();
+    expect(page.events('camera').at(-1)).toMatchObject({ strip: 'PP' });
+  });
+
+  it('tells of many commits at most five times a second', async () => {
+    const page = new Page();
+    feed.join(page);
+    for (let i = 0; i < 100; i++) {
+      record();
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    await period();
+    expect(page.events('camera').length).toBeLessThanOrEqual(7);
+    expect(page.events('camera').at(-1)).toMatchObject({ perMinute: 100 });
+  });
+
+  it('leaves out what a slow page missed, and gives it the latest when it can take it', async () => {
+    const page = new Page();
+    page.takesMore = false;
+    feed.join(page);
+    const before = page.texts.length;
+    for (let i = 0; i < 20; i++) {
+      record();
+      await period();
+    }
+    expect(page.texts.length).toBe(before);
+    page.takesMore = true;
+    feed.drained(page);
+    expect(page.texts.length).toBe(before + 1);
+    expect(page.events('camera')).toMatchObject([{ strip: 'P'.repeat(20) }]);
+  });
+
+  it('says that a camera fell silent, without any commit', async () => {
+    record();
+    await period();
+    const page = new Page();
+    feed.join(page);
+    await vi.advanceTimersByTimeAsync(7000);
+    expect(page.events('camera').at(-1)).toMatchObject({ conditions: [{ kind: 'silent' }] });
+  });
+
+  it('says when readiness changes', async () => {
+    const page = new Page();
+    feed.join(page);
+    service = { isReady: false };
+    await vi.advanceTimersByTimeAsync(2100);
+    expect(page.events('service').at(-1)).toEqual({ isReady: false });
+    expect(page.events('service')).toHaveLength(2);
+  });
+
+  it('goes on after a read that failed', async () => {
+    ledger.failure = new Error('disk');
+    record();
+    await period();
+    ledger.failure = null;
+    await period();
+    expect(feed.cameras()).toMatchObject([{ strip: 'P' }]);
+  });
+
+  it('takes a bounded number of pages, and ends them when it stops', () => {
+    const pages = Array.from({ length: MAX_WATCHERS }, () => new Page());
+    expect(pages.every((page) => feed.join(page))).toBe(true);
+    expect(feed.join(new Page())).toBe(false);
+    feed.stop();
+    expect(pages.every((page) => page.hasEnded)).toBe(true);
+  });
+});
