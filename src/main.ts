@@ -1,6 +1,7 @@
 /** The command line. Thin: each command lives in its own file. */
 
 import { Command, CommanderError } from 'commander';
+import { registerBackup, registerRestore } from './commands/backup.ts';
 import { registerConfig } from './commands/config.ts';
 import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -24,6 +25,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerSend(program);
   registerResults(program);
   registerVerify(program);
+  registerBackup(program);
+  registerRestore(program);
   registerDoctor(program);
   registerConfig(program);
   registerDataset(program);

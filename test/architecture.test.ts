@@ -26,6 +26,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['engine/session.ts'],
   'better-sqlite3': ['record/database.ts'],
   mqtt: ['ingest/mqtt/plant-client.ts', 'publish/mqtt-sink.ts', 'client/mqtt-sender.ts'],
+  'tar-stream': ['record/backup.ts', 'record/restore.ts'],
   aedes: ['ingest/mqtt/embedded-broker.ts'],
   '@grpc/grpc-js': ['ingest/grpc/', 'client/grpc-sender.ts'],
   'prom-client': ['observe/'],

@@ -134,11 +134,13 @@ describe('the commands', () => {
       .map(([, name = '']) => name)
       .filter((name) => name !== 'help');
     expect(names.sort()).toEqual([
+      'backup',
       'config',
       'dataset',
       'demo',
       'doctor',
       'golden',
+      'restore',
       'results',
       'send',
       'serve',
