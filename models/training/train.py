@@ -20,7 +20,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-DEFECTS = ["scratch", "crack", "dent", "stain"]
+from recipe.measure import auroc, choose_cuts, fit_temperature, measure
+
 MAX_ESCAPES = 0.02  # share of validation defects that may lie below pass_below
 MASK_CHANGE = 14  # a cell holds a defect where it changed a pixel by this much of 255
 MAX_FALSE_REJECTS = 0.005  # share of good validation parts that may lie at or above fail_above
@@ -105,7 +106,7 @@ def load(folder):
     # A part is one seed, whatever was drawn of it: all of it lies on one side of the split.
     fold = np.array([hashlib.sha256(str(seed).encode()).digest()[0] % 7 for seed in seeds])
     split = {"train": fold < 4, "validation": fold == 4, "test": fold >= 5}
-    return meta, pixels, masks, kinds, {name: np.flatnonzero(mask) for name, mask in split.items()}
+    return meta, pixels, masks, kinds, seeds, {name: np.flatnonzero(mask) for name, mask in split.items()}
 
 
 def augment(images, masks, rng):
@@ -124,14 +125,6 @@ def logits_of(net, pixels, indices):
     with torch.no_grad():
         parts = [net(torch.from_numpy(pixels[indices[i : i + 64]])) for i in range(0, len(indices), 64)]
     return torch.cat(parts)[:, 0].numpy()
-
-
-def auroc(scores, labels):
-    order = np.argsort(scores, kind="mergesort")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
-    positives = labels.sum()
-    return (ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
 
 
 def train(net, pixels, masks, labels, indices, validation, epochs, batch, rng):
@@ -161,76 +154,6 @@ def train(net, pixels, masks, labels, indices, validation, epochs, batch, rng):
             f"validation AUROC {area:.4f}  {time.time() - began:.0f} s",
             flush=True,
         )
-
-
-def fit_temperature(logits, labels):
-    """One number, by trying them all: the negative log likelihood is smooth and one-dimensional."""
-    candidates = np.exp(np.linspace(np.log(0.2), np.log(5), 400))
-    signed = np.where(labels == 1, logits, -logits)
-    losses = [np.logaddexp(0, -signed / t).mean() for t in candidates]
-    return float(candidates[int(np.argmin(losses))])
-
-
-def choose_cuts(probabilities, labels):
-    """Escapes first: below `pass_below` lie at most MAX_ESCAPES of the defects, above `fail_above` MAX_FALSE_REJECTS of
-    the good parts; what lies between goes to a person."""
-    defects = np.sort(probabilities[labels == 1])
-    good = np.sort(probabilities[labels == 0])[::-1]
-    pass_below = float(defects[int(len(defects) * MAX_ESCAPES)])
-    fail_above = float(good[int(len(good) * MAX_FALSE_REJECTS)])
-    pass_below = max(0.001, np.floor(pass_below * 1000) / 1000)
-    fail_above = min(0.999, np.ceil(fail_above * 1000) / 1000)
-    return {"pass_below": float(pass_below), "fail_above": float(max(fail_above, pass_below))}
-
-
-def wilson(hits, n):
-    """Wilson score interval, 95 %."""
-    if n == 0:
-        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-    z = 1.959964
-    p = hits / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return {"value": round(p, 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": int(n)}
-
-
-def bootstrap(measure, probabilities, labels, rng, rounds=1000):
-    values = []
-    for _ in range(rounds):
-        pick = rng.integers(len(labels), size=len(labels))
-        values.append(measure(probabilities[pick], labels[pick]))
-    low, high = np.percentile(values, [2.5, 97.5])
-    value = measure(probabilities, labels)
-    return {"value": round(float(value), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": len(labels)}
-
-
-def calibration_error(probabilities, labels, bins=10):
-    edges = np.minimum((probabilities * bins).astype(int), bins - 1)
-    error = 0.0
-    for b in range(bins):
-        inside = edges == b
-        if inside.any():
-            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
-    return error
-
-
-def measure(probabilities, labels, kinds, cuts, rng):
-    escaped = probabilities < cuts["pass_below"]
-    rejected = probabilities >= cuts["fail_above"]
-    good, bad = labels == 0, labels == 1
-    metrics = {
-        "auroc": bootstrap(auroc, probabilities, labels, rng),
-        "calibration_error": bootstrap(calibration_error, probabilities, labels, rng),
-        "escape_rate": wilson((escaped & bad).sum(), bad.sum()),
-        "false_reject_rate": wilson((rejected & good).sum(), good.sum()),
-        "review_rate_good": wilson((~escaped & ~rejected & good).sum(), good.sum()),
-        "review_rate_defective": wilson((~escaped & ~rejected & bad).sum(), bad.sum()),
-    }
-    for kind in DEFECTS:
-        of_kind = kinds == kind
-        metrics[f"escape_rate_{kind}"] = wilson((escaped & of_kind).sum(), of_kind.sum())
-    return metrics
 
 
 def report(manifest, split, sizes):
@@ -269,7 +192,7 @@ def main():
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
 
-    meta, pixels, masks, kinds, split = load(args.dataset)
+    meta, pixels, masks, kinds, seeds, split = load(args.dataset)
     labels = (kinds != "none").astype(np.int64)
     net = PlateNet()
     train(net, pixels, masks, labels, split["train"], split["validation"], args.epochs, args.batch, rng)
@@ -278,8 +201,8 @@ def main():
     logits = logits_of(net, pixels, validation)
     net.temperature[:] = round(fit_temperature(logits, labels[validation]), 4)
     probability = lambda indices: 1 / (1 + np.exp(-logits_of(net, pixels, indices).astype(np.float64)))
-    cuts = choose_cuts(probability(validation), labels[validation])
-    metrics = measure(probability(test), labels[test], kinds[test], cuts, rng)
+    cuts = choose_cuts(probability(validation), labels[validation], MAX_ESCAPES, MAX_FALSE_REJECTS)
+    metrics = measure(probability(test), labels[test], kinds[test], seeds[test], cuts, rng)
 
     args.package.mkdir(parents=True, exist_ok=True)
     (args.package / "report").mkdir(exist_ok=True)

@@ -1,0 +1,93 @@
+"""What a model is worth, with intervals. Probabilities and labels are arrays of one length; 1 is a defect."""
+
+import numpy as np
+
+
+def auroc(scores, labels):
+    order = np.argsort(scores, kind="mergesort")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    positives = labels.sum()
+    return (ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
+
+
+def accuracy(probabilities, labels):
+    return ((probabilities >= 0.5) == (labels == 1)).mean()
+
+
+def calibration_error(probabilities, labels, bins=10):
+    edges = np.minimum((probabilities * bins).astype(int), bins - 1)
+    error = 0.0
+    for b in range(bins):
+        inside = edges == b
+        if inside.any():
+            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
+    return error
+
+
+def wilson(hits, n):
+    """Wilson score interval, 95 %."""
+    if n == 0:
+        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    z = 1.959964
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return {"value": round(float(p), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": int(n)}
+
+
+def bootstrap(measure, probabilities, labels, rng, groups=None, rounds=1000):
+    """95 % by drawing whole groups again: images of one part are not independent."""
+    groups = np.arange(len(labels)) if groups is None else groups
+    names, inverse = np.unique(groups, return_inverse=True)
+    members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
+    values = []
+    for _ in range(rounds):
+        pick = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
+        if 0 < labels[pick].sum() < len(pick):
+            values.append(measure(probabilities[pick], labels[pick]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    value = measure(probabilities, labels)
+    return {"value": round(float(value), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": len(labels)}
+
+
+def fit_temperature(logits, labels):
+    """One number, by trying them all: the negative log likelihood is smooth and one-dimensional."""
+    candidates = np.exp(np.linspace(np.log(0.2), np.log(5), 400))
+    signed = np.where(labels == 1, logits, -logits)
+    losses = [np.logaddexp(0, -signed / t).mean() for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
+    """Escapes first: below `pass_below` lie at most `max_escapes` of the defects, at or above `fail_above` at most
+    `max_false_rejects` of the good parts; what lies between goes to a person."""
+    defects = np.sort(probabilities[labels == 1])
+    good = np.sort(probabilities[labels == 0])[::-1]
+    if len(defects) == 0 or len(good) == 0:
+        raise SystemExit("expected good and defective parts in validation: a set with one kind only yields no cut")
+    pass_below = max(0.001, np.floor(defects[int(len(defects) * max_escapes)] * 1000) / 1000)
+    fail_above = min(0.999, np.ceil(good[int(len(good) * max_false_rejects)] * 1000) / 1000)
+    return {"pass_below": float(pass_below), "fail_above": float(max(fail_above, pass_below))}
+
+
+def measure(probabilities, labels, kinds, groups, cuts, rng):
+    """`kinds`: class of each image; escape rates are given for each that has a defect."""
+    escaped = probabilities < cuts["pass_below"]
+    rejected = probabilities >= cuts["fail_above"]
+    good, bad = labels == 0, labels == 1
+    metrics = {
+        "auroc": bootstrap(auroc, probabilities, labels, rng, groups),
+        "accuracy": bootstrap(accuracy, probabilities, labels, rng, groups),
+        "calibration_error": bootstrap(calibration_error, probabilities, labels, rng, groups),
+        "escape_rate": wilson((escaped & bad).sum(), bad.sum()),
+        "false_reject_rate": wilson((rejected & good).sum(), good.sum()),
+        "review_rate_good": wilson((~escaped & ~rejected & good).sum(), good.sum()),
+        "review_rate_defective": wilson((~escaped & ~rejected & bad).sum(), bad.sum()),
+    }
+    for kind in sorted(set(kinds[bad])):
+        of_kind = bad & (kinds == kind)
+        name = "".join(c if c.isalnum() else "_" for c in kind.lower())
+        metrics[f"escape_rate_{name}"] = wilson((escaped & of_kind).sum(), of_kind.sum())
+    return metrics
