@@ -4,6 +4,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { builtEntry } from '../built-entry.ts';
 import type { Image, Roi } from '../frame/frame.ts';
+import { LastWords } from './last-words.ts';
 import type { EngineFailed, EngineReady, EngineSettings, Faulted, FromEngine, Scored, ToEngine } from './protocol.ts';
 
 /** An engine that could not prove itself, with the stage that failed. `exit` is a child that ended without a word. */
@@ -49,6 +50,8 @@ export class EngineProcess {
   private settleStart: ((outcome: EngineReady | EngineStartError) => void) | undefined;
   private readonly started: Promise<EngineReady | EngineStartError>;
   private readonly gone: Promise<void>;
+  private readonly silent: Promise<void>;
+  private readonly lastWords = new LastWords();
 
   constructor(options: EngineProcessOptions, events: EngineEvents) {
     this.options = options;
@@ -68,10 +71,12 @@ export class EngineProcess {
         resolve();
       });
     });
+    // Its stderr ends later than the child: what it said last is still to be read then.
+    this.silent = new Promise((resolve) => void this.child.once('close', () => resolve()));
     this.child.on('error', (error) => this.end(`engine process: ${error.message}`));
     this.child.on('message', (message: FromEngine) => this.hear(message));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n')) if (line.trim() !== '') options.onStderr(line);
+      for (const line of this.lastWords.hear(text)) options.onStderr(line);
     });
     this.timer = setInterval(() => this.checkLife(), PING_MS);
   }
@@ -85,8 +90,12 @@ export class EngineProcess {
     const outcome = await this.started;
     if (outcome instanceof EngineStartError) {
       this.kill(outcome.message);
-      await this.gone;
-      throw outcome;
+      await this.silent;
+      // onnxruntime throws "Failed to load shared library"; which one, it says on stderr only.
+      const why = this.lastWords.reason();
+      throw why === null || outcome.message.includes(why)
+        ? outcome
+        : new EngineStartError(outcome.stage, `${outcome.message}; it said: ${why}`);
     }
     return outcome;
   }

@@ -13,6 +13,7 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
+import { whyNoCuda } from './cuda.ts';
 import { EngineProcess, EngineStartError } from './engine-process.ts';
 import type { EngineModel, EngineReady, Faulted, Scored } from './protocol.ts';
 import { Restarts } from './restarts.ts';
@@ -203,7 +204,7 @@ export class EnginePool {
       this.options.onEvent({ kind: 'engine_not_proven', provider, stage: error.stage, detail: error.message });
       this.down = `${error.stage}: ${error.message}`;
       if (provider === 'cuda') {
-        if (this.provider === 'cuda') this.refuseCuda(`${error.stage}: ${error.message}`);
+        if (this.provider === 'cuda') this.refuseCuda(whyNoCuda(error.stage, error.message));
         await this.fill(slot);
         await this.grow();
         return;

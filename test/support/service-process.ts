@@ -58,10 +58,12 @@ export class ServiceProcess {
   static async start(
     settings: readonly string[],
     command: readonly string[] = ['serve', '--json'],
+    started: { readonly bin?: string; readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<ServiceProcess> {
     const sets = settings.flatMap((setting) => ['--set', setting]);
-    const child = spawn(process.execPath, [LOUPE, ...command, ...sets], {
+    const child = spawn(process.execPath, [started.bin ?? LOUPE, ...command, ...sets], {
       cwd: emptyFolder(),
+      env: { ...process.env, ...started.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const service = new ServiceProcess(child);
@@ -138,8 +140,11 @@ export function total(samples: ReadonlyMap<string, number>, name: string, label 
 export function servicesOf(afterEach: (hook: () => Promise<unknown>) => void) {
   const running: ServiceProcess[] = [];
   afterEach(() => Promise.all(running.splice(0).map((service) => service.end('SIGKILL'))));
-  return async (settings: readonly string[]): Promise<ServiceProcess> => {
-    const service = await ServiceProcess.start(settings);
+  return async (
+    settings: readonly string[],
+    started: Parameters<typeof ServiceProcess.start>[2] = {},
+  ): Promise<ServiceProcess> => {
+    const service = await ServiceProcess.start(settings, undefined, started);
     running.push(service);
     return service;
   };
