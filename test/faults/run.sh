@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The fault tests at length: npm run faults -- [--rounds N]   (100 kills unless told otherwise; about 5 s each)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+rounds=100
+case "${1:-}" in
+  '') ;;
+  --rounds) rounds=${2:?--rounds needs a number} ;;
+  *) sed -n 2p "$0"; [ "$1" = --help ] && exit 0 || exit 64 ;;
+esac
+LOUPE_FAULT_ROUNDS=$rounds exec npx vitest run test/faults test/record/crash.test.ts test/integration/crash.test.ts
