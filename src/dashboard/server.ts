@@ -5,10 +5,10 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
 import { Api, type problemSchema } from './api.ts';
-import { addIndexPage } from './index-page.ts';
 import { addLineRoutes } from './line-routes.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
+import { addPage } from './page.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addReviewRoutes, bearerOf, type ReviewPorts } from './review-routes.ts';
 import type { Right, RouteRight } from './right.ts';
@@ -74,7 +74,7 @@ export class HttpServer {
     addResultRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
     addLineRoutes(api, options.feed);
-    addIndexPage(this.server);
+    addPage(this.server);
     for (const add of options.more) add(this.server);
   }
 

@@ -1,0 +1,81 @@
+/** The service's API, as the page uses it. */
+
+import type { ResultJson } from '../../frame/result-json.ts';
+import type { ProofJson, ReviewJson } from '../schemas.ts';
+import { settings } from './settings.ts';
+
+export type { ProofJson, ResultJson, ReviewJson };
+
+export interface ResultsPage {
+  readonly results: readonly ResultJson[];
+  readonly next: number | null;
+}
+
+/** What the service said when it refused. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+  }
+}
+
+export async function request(where: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const { token } = settings();
+  if (token !== '') headers.set('authorization', `Bearer ${token}`);
+  const response = await fetch(where, { ...init, headers });
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => null)) as { detail?: string } | null;
+  throw new ApiError(response.status, problem?.detail ?? response.statusText);
+}
+
+export async function getJson<T>(where: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(where, signal === undefined ? {} : { signal });
+  return (await response.json()) as T;
+}
+
+export async function sendReview(
+  resultId: string,
+  review: { label: string; defectClass: string | null; comment: string | null },
+): Promise<ReviewJson> {
+  const { reviewer } = settings();
+  const response = await request(`/api/v1/results/${resultId}/reviews`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...review, ...(reviewer === '' ? {} : { reviewer }) }),
+  });
+  return (await response.json()) as ReviewJson;
+}
+
+const MAX_PICTURES = 24;
+const pictures = new Map<string, Promise<string>>();
+
+/** URL of a result's picture, fetched once; the page keeps the last few. */
+export function pictureUrl(resultId: string): Promise<string> {
+  const known = pictures.get(resultId);
+  if (known !== undefined) return known;
+  const url = request(`/api/v1/results/${resultId}/image`)
+    .then((response) => response.blob())
+    .then((blob) => URL.createObjectURL(blob));
+  url.catch(() => pictures.delete(resultId));
+  pictures.set(resultId, url);
+  const [oldest] = pictures;
+  if (pictures.size > MAX_PICTURES && oldest !== undefined) {
+    pictures.delete(oldest[0]);
+    void oldest[1].then((old) => URL.revokeObjectURL(old)).catch(() => undefined);
+  }
+  return url;
+}
+
+/** Saves a search as a file. */
+export async function download(where: string, name: string): Promise<void> {
+  const url = URL.createObjectURL(await (await request(where)).blob());
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}

@@ -1,0 +1,140 @@
+/** The frame around the pages: navigation, what everyone must see, language and theme. */
+
+import { type FormEvent, useSyncExternalStore } from 'react';
+import { LinePage } from './line-page.tsx';
+import { reconnect, useLine } from './live.ts';
+import { ResultPage } from './result-page.tsx';
+import { ResultsPage } from './results-page.tsx';
+import { ReviewPage } from './review-page.tsx';
+import { changeSettings, type Settings, useSettings } from './settings.ts';
+import { SystemPage } from './system-page.tsx';
+import { useWords } from './words.ts';
+
+const PAGES = ['line', 'results', 'review', 'system'] as const;
+
+export function App() {
+  const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
+  const [page = '', id] = path.split('/');
+  const words = useWords();
+  const { connection } = useLine();
+  const isRefused = connection === 'unauthenticated' || connection === 'forbidden';
+  return (
+    <>
+      <header className="top">
+        <a className="brand" href="#/line">
+          Loupe
+        </a>
+        <nav>
+          {PAGES.map((name) => (
+            <a key={name} href={`#/${name}`} aria-current={(page || 'line') === name ? 'page' : undefined}>
+              {words[name]}
+            </a>
+          ))}
+        </nav>
+        <Choices />
+      </header>
+      <Banners />
+      {isRefused ? <SignIn isForbidden={connection === 'forbidden'} /> : <Page page={page} id={id} />}
+    </>
+  );
+}
+
+function Page({ page, id }: { readonly page: string; readonly id: string | undefined }) {
+  if (page === 'results')
+    return id === undefined ? <ResultsPage /> : <ResultPage key={id} id={decodeURIComponent(id)} />;
+  if (page === 'review') return <ReviewPage />;
+  if (page === 'system') return <SystemPage />;
+  return <LinePage />;
+}
+
+/** What is wrong with the service itself, on every page. */
+function Banners() {
+  const words = useWords();
+  const { service, connection } = useLine();
+  return (
+    <div aria-live="polite">
+      {connection === 'connecting' && <p className="banner">{words.connecting}</p>}
+      {connection === 'lost' && <p className="banner bad">{words.lost}</p>}
+      {service?.isReady === false && (
+        <p className="banner bad">
+          <strong>{words.notReady}.</strong> {service.notReady.map(({ detail }) => detail).join('; ')}
+        </p>
+      )}
+      {(service?.degraded.length ?? 0) > 0 && (
+        <p className="banner bad">
+          <strong>{words.degraded}.</strong> {service?.degraded.map(({ detail }) => detail).join('; ')}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Choices() {
+  const words = useWords();
+  const { language, theme, token } = useSettings();
+  return (
+    <div className="choices">
+      <select
+        aria-label={words.theme}
+        value={theme}
+        onChange={(event) => changeSettings({ theme: event.target.value as Settings['theme'] })}
+      >
+        <option value="auto">{words.themeAuto}</option>
+        <option value="light">{words.themeLight}</option>
+        <option value="dark">{words.themeDark}</option>
+      </select>
+      <select
+        aria-label={words.language}
+        value={language}
+        onChange={(event) => changeSettings({ language: event.target.value as Settings['language'] })}
+      >
+        <option value="en" lang="en">
+          English
+        </option>
+        <option value="zh" lang="zh-Hans">
+          中文
+        </option>
+      </select>
+      {token !== '' && (
+        <button
+          type="button"
+          onClick={() => {
+            changeSettings({ token: '' });
+            reconnect();
+          }}
+        >
+          {words.signOut}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function SignIn({ isForbidden }: { readonly isForbidden: boolean }) {
+  const words = useWords();
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const token = new FormData(event.currentTarget).get('token');
+    changeSettings({ token: typeof token === 'string' ? token.trim() : '' });
+    reconnect();
+  };
+  return (
+    <main className="signin">
+      <form className="card" onSubmit={submit}>
+        <p>{isForbidden ? words.tokenRefused : words.tokenNeeded}</p>
+        <label>
+          {words.token}
+          <input name="token" type="password" autoComplete="current-password" required />
+        </label>
+        <button type="submit" className="primary">
+          {words.signIn}
+        </button>
+      </form>
+    </main>
+  );
+}
+
+function onHash(listener: () => void): () => void {
+  window.addEventListener('hashchange', listener);
+  return () => window.removeEventListener('hashchange', listener);
+}

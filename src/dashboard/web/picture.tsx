@@ -1,0 +1,51 @@
+/** The picture of a result; a tap enlarges it where it was touched. */
+
+import { useEffect, useState } from 'react';
+import { pictureUrl } from './api.ts';
+import { useWords } from './words.ts';
+
+type Loaded = { readonly id: string; readonly url: string | null };
+
+export function Picture(props: {
+  readonly resultId: string;
+  readonly isKept: boolean;
+  readonly alt: string;
+  readonly canZoom?: boolean;
+}) {
+  const { resultId, isKept, alt, canZoom = false } = props;
+  const words = useWords();
+  const [loaded, setLoaded] = useState<Loaded | null>(null);
+  const [zoom, setZoom] = useState<string | null>(null);
+  useEffect(() => {
+    setZoom(null);
+    if (!isKept) return undefined;
+    let isWanted = true;
+    const show = (url: string | null) => isWanted && setLoaded({ id: resultId, url });
+    pictureUrl(resultId).then(show, () => show(null));
+    return () => {
+      isWanted = false;
+    };
+  }, [resultId, isKept]);
+  if (!isKept || loaded?.url === null) return <div className="picture none">{words.noPicture}</div>;
+  // The picture before stays until the next one is there: no flicker at five parts a second.
+  if (loaded === null) return <div className="picture" />;
+  const image = (
+    <img src={loaded.url} alt={alt} style={zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom }} />
+  );
+  if (!canZoom) return <div className="picture">{image}</div>;
+  return (
+    <button
+      type="button"
+      className="picture zoom"
+      title={words.tapToZoom}
+      onClick={(event) => {
+        const box = event.currentTarget.getBoundingClientRect();
+        const x = ((event.clientX - box.left) / box.width) * 100;
+        const y = ((event.clientY - box.top) / box.height) * 100;
+        setZoom(zoom === null ? `${x}% ${y}%` : null);
+      }}
+    >
+      {image}
+    </button>
+  );
+}

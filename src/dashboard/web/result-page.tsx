@@ -1,0 +1,149 @@
+/** One result, and what proves it. */
+
+import { useEffect, useState } from 'react';
+import { getJson, type ProofJson, type ResultJson, type ReviewJson } from './api.ts';
+import { formatMs, formatProbability, LatencyGauge, ProbabilityGauge } from './gauges.tsx';
+import { Picture } from './picture.tsx';
+import { VerdictBadge } from './verdict.tsx';
+import { useWords } from './words.ts';
+
+interface Everything {
+  readonly result: ResultJson;
+  readonly proof: ProofJson;
+  readonly reviews: readonly ReviewJson[];
+}
+
+export function ResultPage({ id }: { readonly id: string }) {
+  const words = useWords();
+  const [all, setAll] = useState<Everything | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    const ended = new AbortController();
+    const where = `/api/v1/results/${encodeURIComponent(id)}`;
+    Promise.all([
+      getJson<ResultJson>(where, ended.signal),
+      getJson<ProofJson>(`${where}/proof`, ended.signal),
+      getJson<{ reviews: ReviewJson[] }>(`${where}/reviews`, ended.signal),
+    ]).then(
+      ([result, proof, { reviews }]) => setAll({ result, proof, reviews }),
+      (error: unknown) => !ended.signal.aborted && setFailure(String(error)),
+    );
+    return () => ended.abort();
+  }, [id]);
+  if (failure !== null) return <main className="result banner bad">{failure}</main>;
+  if (all === null) return <main className="result" />;
+  const { result, proof, reviews } = all;
+  const isKept = proof.image.isKept && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
+  return (
+    <main className="result">
+      <div className="head">
+        <button type="button" onClick={() => history.back()}>
+          ← {words.back}
+        </button>
+        <h1>
+          <VerdictBadge verdict={result.verdict} /> {result.partId ?? result.frameId}
+        </h1>
+      </div>
+      <div className="columns">
+        <Picture resultId={result.resultId} isKept={isKept} alt={result.frameId} canZoom />
+        <div>
+          <ProbabilityGauge
+            probability={result.defectProbability}
+            passBelow={result.passBelow}
+            failAbove={result.failAbove}
+          />
+          <LatencyGauge ms={result.timing.totalMs} taktMs={null} />
+          <Facts result={result} />
+        </div>
+      </div>
+      <Proof result={result} proof={proof} />
+      <Reviews reviews={reviews} />
+    </main>
+  );
+}
+
+function Facts({ result }: { readonly result: ResultJson }) {
+  const words = useWords();
+  const { timing, model } = result;
+  const stages = [timing.queueMs, timing.decodeMs, timing.inferMs, timing.totalMs].map(formatMs).join(' · ');
+  const facts: readonly (readonly [string, string | null])[] = [
+    [words.time, result.receivedAt === null ? null : new Date(result.receivedAt).toLocaleString()],
+    [words.camera, result.cameraId],
+    [words.part, result.partId],
+    [words.job, result.jobId],
+    [words.frame, result.frameId],
+    [words.disposition, words[result.disposition]],
+    [words.reason, result.reason === null ? null : `${result.reason}: ${result.reasonDetail ?? ''}`],
+    [words.recipe, result.recipeId],
+    [words.cuts, `${formatProbability(result.passBelow)} / ${formatProbability(result.failAbove)}`],
+    [words.model, model === null ? null : `${model.name}/${model.version} (${model.provider ?? ''})`],
+    [words.stages, stages],
+    [words.tags, tagsText(result.tags)],
+  ];
+  return <FactList facts={facts} />;
+}
+
+function Proof({ result, proof }: { readonly result: ResultJson; readonly proof: ProofJson }) {
+  const words = useWords();
+  const { chain, image } = proof;
+  const imageText = image.holds === null ? words.imageGone : image.holds ? words.imageHolds : words.imageBroken;
+  return (
+    <section className="card">
+      <h2>{words.proof}</h2>
+      <p className={chain.holds ? 'good' : 'banner bad'}>
+        {chain.holds ? '✓' : '✕'} {chain.holds ? words.chainHolds : words.chainBroken}
+      </p>
+      <p className={image.holds === false ? 'banner bad' : image.holds === true ? 'good' : 'quiet'}>
+        {image.holds === null ? '–' : image.holds ? '✓' : '✕'} {imageText}
+      </p>
+      <FactList
+        facts={[
+          [words.chainHash, chain.computedHash],
+          [words.previousHash, chain.previousHash],
+          [words.imageHash, image.recordedSha256],
+          [words.modelHash, result.model?.sha256 ?? null],
+        ]}
+      />
+    </section>
+  );
+}
+
+function Reviews({ reviews }: { readonly reviews: readonly ReviewJson[] }) {
+  const words = useWords();
+  return (
+    <section className="card">
+      <h2>{words.whatPeopleSaid}</h2>
+      {reviews.length === 0 && <p className="quiet">{words.nobodyYet}</p>}
+      <ul>
+        {reviews.map((review) => (
+          <li key={review.reviewedAt}>
+            <strong>{words[review.label]}</strong> – {review.reviewer}, {new Date(review.reviewedAt).toLocaleString()}
+            {review.defectClass !== null && ` · ${review.defectClass}`}
+            {review.comment !== null && ` · ${review.comment}`}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function FactList({ facts }: { readonly facts: readonly (readonly [string, string | null])[] }) {
+  return (
+    <dl className="facts-list">
+      {facts
+        .filter(([, value]) => value !== null && value !== '')
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+function tagsText(tags: Readonly<Record<string, string>>): string {
+  return Object.entries(tags)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ');
+}

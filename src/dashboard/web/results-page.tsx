@@ -1,0 +1,159 @@
+/** The ledger, searched. */
+
+import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import { VERDICTS } from '../../frame/verdict.ts';
+import { download, getJson, type ResultJson, type ResultsPage as Page } from './api.ts';
+import { formatMs, formatProbability } from './gauges.tsx';
+import { VerdictBadge } from './verdict.tsx';
+import { useWords } from './words.ts';
+
+const TIMES = ['since', 'until'];
+
+export function ResultsPage() {
+  const words = useWords();
+  const [query, setQuery] = useState('');
+  const [rows, setRows] = useState<readonly ResultJson[] | null>(null);
+  const [next, setNext] = useState<number | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+
+  const load = useCallback(async (search: string, before: number | null, old: readonly ResultJson[]) => {
+    try {
+      const cursor = before === null ? '' : `&before=${before}`;
+      const page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`);
+      setRows([...old, ...page.results]);
+      setNext(page.next);
+      setFailure(null);
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+  }, []);
+  useEffect(() => void load(query, null, []), [load, query]);
+
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const search = queryOf(new FormData(event.currentTarget));
+    if (search === query) void load(search, null, []);
+    setQuery(search);
+  };
+  const save = (format: 'csv' | 'jsonl') => {
+    download(`/api/v1/results/export?format=${format}${query}`, `loupe-results.${format}`).catch((error: unknown) =>
+      setFailure(String(error)),
+    );
+  };
+  return (
+    <main className="results">
+      <h1 className="hidden">{words.results}</h1>
+      <form className="search" onSubmit={submit}>
+        <Field name="part" label={words.part} />
+        <Field name="job" label={words.job} />
+        <Field name="camera" label={words.camera} />
+        <label>
+          {words.verdict}
+          <select name="verdict">
+            <option value="">{words.any}</option>
+            {VERDICTS.map((verdict) => (
+              <option key={verdict} value={verdict}>
+                {words[verdict]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Field name="model" label={words.model} />
+        <Field name="since" label={words.since} type="datetime-local" />
+        <Field name="until" label={words.until} type="datetime-local" />
+        <Field name="min_probability" label={words.minProbability} type="number" />
+        <Field name="max_probability" label={words.maxProbability} type="number" />
+        <button type="submit" className="primary">
+          {words.search}
+        </button>
+        <button type="button" onClick={() => save('csv')}>
+          {words.exportCsv}
+        </button>
+        <button type="button" onClick={() => save('jsonl')}>
+          {words.exportJsonl}
+        </button>
+      </form>
+      {failure !== null && (
+        <p className="banner bad" role="alert">
+          {words.failed}: {failure}
+        </p>
+      )}
+      {rows !== null && <Table rows={rows} />}
+      {next === null ? (
+        <p className="quiet">{rows?.length === 0 ? words.noResults : words.noMore}</p>
+      ) : (
+        <button type="button" onClick={() => void load(query, next, rows ?? [])}>
+          {words.more}
+        </button>
+      )}
+    </main>
+  );
+}
+
+function Field({
+  name,
+  label,
+  type = 'text',
+}: {
+  readonly name: string;
+  readonly label: string;
+  readonly type?: string;
+}) {
+  const bounds = type === 'number' ? { min: 0, max: 1, step: 'any' } : {};
+  return (
+    <label>
+      {label}
+      <input name={name} type={type} autoComplete="off" {...bounds} />
+    </label>
+  );
+}
+
+function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
+  const words = useWords();
+  return (
+    <div className="scroll" tabIndex={0} role="region" aria-label={words.results}>
+      <table>
+        <thead>
+          <tr>
+            <th>{words.verdict}</th>
+            <th>{words.time}</th>
+            <th>{words.camera}</th>
+            <th>{words.part}</th>
+            <th>{words.frame}</th>
+            <th className="number">{words.probability}</th>
+            <th className="number">{words.latency}</th>
+            <th>{words.model}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.resultId}>
+              <td>
+                <a href={`#/results/${row.resultId}`}>
+                  <VerdictBadge verdict={row.verdict} />
+                </a>
+              </td>
+              <td>{row.receivedAt === null ? '' : new Date(row.receivedAt).toLocaleString()}</td>
+              <td>{row.cameraId}</td>
+              <td>{row.partId ?? ''}</td>
+              <td>{row.frameId}</td>
+              <td className="number">{formatProbability(row.defectProbability)}</td>
+              <td className="number">{formatMs(row.timing.totalMs)}</td>
+              <td>{row.model === null ? '' : `${row.model.name}/${row.model.version}`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function queryOf(form: FormData): string {
+  const parts: string[] = [];
+  for (const [name, value] of form) {
+    if (typeof value !== 'string' || value.trim() === '') continue;
+    const text = TIMES.includes(name) ? new Date(value).toISOString() : value.trim();
+    parts.push(`&${name}=${encodeURIComponent(text)}`);
+  }
+  return parts.join('');
+}

@@ -1,0 +1,191 @@
+/** The queue of parts that did not pass: one key or one tap each, the next picture ready, undo. */
+
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { getJson, pictureUrl, type ResultJson, type ResultsPage, sendReview } from './api.ts';
+import { ProbabilityGauge } from './gauges.tsx';
+import { Picture } from './picture.tsx';
+import { FactList } from './result-page.tsx';
+import { changeSettings, useSettings } from './settings.ts';
+import { VerdictBadge } from './verdict.tsx';
+import { useWords } from './words.ts';
+
+type Label = 'ok' | 'ng' | 'unsure';
+
+const KEYS: Readonly<Record<string, Label | 'undo'>> = { o: 'ok', n: 'ng', u: 'unsure', z: 'undo', Backspace: 'undo' };
+const REFILL_BELOW = 5;
+const AHEAD = 2;
+
+const isPicture = (result: ResultJson) =>
+  result.image.path !== null && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
+
+export function ReviewPage() {
+  const words = useWords();
+  const { reviewer, token } = useSettings();
+  const [defectClass, setDefectClass] = useState<string | null>(null);
+  const [comment, setComment] = useState('');
+  const [failure, setFailure] = useState<string | null>(null);
+  const { queue, next, take, putBack } = useQueue(setFailure);
+  const [judged, setJudged] = useState<readonly ResultJson[]>([]);
+  const isBusy = useRef(false);
+  const current = queue[0];
+  const hasName = reviewer.trim() !== '' || token !== '';
+
+  const act = async (what: Label | 'undo') => {
+    const target = what === 'undo' ? judged.at(-1) : current;
+    if (isBusy.current || target === undefined) return;
+    if (!hasName) return setFailure(words.nameNeeded);
+    isBusy.current = true;
+    try {
+      if (what === 'undo') {
+        await sendReview(target.resultId, { label: 'withdrawn', defectClass: null, comment: null });
+        setJudged((before) => before.slice(0, -1));
+        putBack(target);
+      } else {
+        const kind = what === 'ng' ? defectClass : null;
+        await sendReview(target.resultId, { label: what, defectClass: kind, comment: comment.trim() || null });
+        setJudged((before) => [...before, target].slice(-100));
+        take(target);
+      }
+      setDefectClass(null);
+      setComment('');
+      setFailure(null);
+    } catch (error) {
+      setFailure(`${words.notSaved}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      isBusy.current = false;
+    }
+  };
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+      const what = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (isTyping || what === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      void latest.current(what);
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, []);
+
+  return (
+    <main className="review">
+      <h1 className="hidden">{words.review}</h1>
+      {failure !== null && (
+        <p className="banner bad" role="alert">
+          {failure}
+        </p>
+      )}
+      {current === undefined ? (
+        <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
+      ) : (
+        <div className="stage">
+          <Picture resultId={current.resultId} isKept={isPicture(current)} alt={current.frameId} canZoom />
+        </div>
+      )}
+      <aside>
+        {current !== undefined && (
+          <>
+            <p className="quiet">{words.inQueue(`${queue.length}${next === null ? '' : '+'}`)}</p>
+            <VerdictBadge verdict={current.verdict} />
+            <ProbabilityGauge
+              probability={current.defectProbability}
+              passBelow={current.passBelow}
+              failAbove={current.failAbove}
+            />
+            <FactList
+              facts={[
+                [words.camera, current.cameraId],
+                [words.part, current.partId],
+                [words.frame, current.frameId],
+                [words.time, current.receivedAt === null ? null : new Date(current.receivedAt).toLocaleString()],
+              ]}
+            />
+          </>
+        )}
+        <div className="judge">
+          <button type="button" className="ok" disabled={current === undefined} onClick={() => void act('ok')}>
+            ✓ {words.isOk} <kbd>O</kbd>
+          </button>
+          <button type="button" className="ng" disabled={current === undefined} onClick={() => void act('ng')}>
+            ✕ {words.isNg} <kbd>N</kbd>
+          </button>
+          <button type="button" disabled={current === undefined} onClick={() => void act('unsure')}>
+            ? {words.unsure} <kbd>U</kbd>
+          </button>
+          <button type="button" disabled={judged.length === 0} onClick={() => void act('undo')}>
+            ↶ {words.undo} <kbd>Z</kbd>
+          </button>
+        </div>
+        <fieldset className="classes">
+          <legend>{words.defectClass}</legend>
+          {words.classes.map((name) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={defectClass === name}
+              onClick={() => setDefectClass(defectClass === name ? null : name)}
+            >
+              {name}
+            </button>
+          ))}
+        </fieldset>
+        <label>
+          {words.comment}
+          <input value={comment} maxLength={500} onChange={(event) => setComment(event.target.value)} />
+        </label>
+        {token === '' && (
+          <label>
+            {words.yourName}
+            <input
+              name="reviewer"
+              value={reviewer}
+              maxLength={64}
+              onChange={(event) => changeSettings({ reviewer: event.target.value })}
+            />
+          </label>
+        )}
+      </aside>
+    </main>
+  );
+}
+
+/** The queue, refilled before it runs empty; what was judged here does not come again. */
+function useQueue(onFailure: (message: string) => void) {
+  const [queue, setQueue] = useState<readonly ResultJson[]>([]);
+  const [next, setNext] = useState<number | null>(Number.MAX_SAFE_INTEGER);
+  const isLoading = useRef(false);
+  const load = useCallback(
+    async (before: number) => {
+      if (isLoading.current) return;
+      isLoading.current = true;
+      try {
+        const cursor = before === Number.MAX_SAFE_INTEGER ? '' : `&before=${before}`;
+        const page = await getJson<ResultsPage>(`/api/v1/reviews/queue?limit=50${cursor}`);
+        setQueue((old) => [
+          ...old,
+          ...page.results.filter(({ resultId }) => !old.some((o) => o.resultId === resultId)),
+        ]);
+        setNext(page.next);
+      } catch (error) {
+        onFailure(error instanceof Error ? error.message : String(error));
+      } finally {
+        isLoading.current = false;
+      }
+    },
+    [onFailure],
+  );
+  useEffect(() => {
+    if (queue.length < REFILL_BELOW && next !== null) void load(next);
+    for (const ahead of queue.slice(1, 1 + AHEAD)) {
+      if (isPicture(ahead)) pictureUrl(ahead.resultId).catch(() => undefined);
+    }
+  }, [queue, next, load]);
+  return {
+    queue,
+    next,
+    take: (done: ResultJson) => setQueue((old) => old.filter(({ resultId }) => resultId !== done.resultId)),
+    putBack: (result: ResultJson) => setQueue((old) => [result, ...old]),
+  };
+}

@@ -1,0 +1,64 @@
+/** What this browser remembers: language, theme, who sits before it, and its token. */
+
+import { useSyncExternalStore } from 'react';
+
+export interface Settings {
+  readonly language: 'en' | 'zh';
+  readonly theme: 'auto' | 'light' | 'dark';
+  readonly reviewer: string;
+  /** Empty where the service wants none. */
+  readonly token: string;
+  /** Per camera: the ledger place up to which rejected parts were acknowledged. */
+  readonly acknowledged: Readonly<Record<string, number>>;
+}
+
+const KEY = 'loupe.settings';
+
+const DEFAULTS: Settings = {
+  language: navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en',
+  theme: 'auto',
+  reviewer: '',
+  token: '',
+  acknowledged: {},
+};
+
+let current = load();
+const listeners = new Set<() => void>();
+apply();
+
+export function settings(): Settings {
+  return current;
+}
+
+export function changeSettings(change: Partial<Settings>): void {
+  current = { ...current, ...change };
+  try {
+    localStorage.setItem(KEY, JSON.stringify(current));
+  } catch {
+    // A browser that keeps nothing still shows the line.
+  }
+  apply();
+  for (const listener of listeners) listener();
+}
+
+export function useSettings(): Settings {
+  return useSyncExternalStore(subscribe, settings);
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function load(): Settings {
+  try {
+    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Settings>) };
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+function apply(): void {
+  document.documentElement.lang = current.language === 'zh' ? 'zh-Hans' : 'en';
+  document.documentElement.dataset['theme'] = current.theme;
+}

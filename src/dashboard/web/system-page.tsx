@@ -1,0 +1,139 @@
+/** The service itself: engines, provider, store, outbox, recent errors. */
+
+import { useEffect, useState } from 'react';
+import { getJson } from './api.ts';
+import type { Reason } from './live.ts';
+import { FactList } from './result-page.tsx';
+import { useWords } from './words.ts';
+
+interface Status {
+  readonly version: string;
+  readonly site: string;
+  readonly node: string;
+  readonly addresses: Readonly<Record<string, string | null>> | null;
+  readonly isReady: boolean;
+  readonly notReady: readonly Reason[];
+  readonly degraded: readonly Reason[];
+  readonly models: readonly {
+    readonly model: string;
+    readonly provider: string | null;
+    readonly enginesReady: number;
+    readonly enginesWanted: number;
+    readonly down: string | null;
+    readonly degraded: string | null;
+  }[];
+  readonly framesInFlight: number;
+  readonly queue: { readonly frames: number; readonly bytes: number };
+  readonly store: {
+    readonly writable: boolean;
+    readonly reason: string | null;
+    readonly lastLedgerSeq: number;
+    readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
+    readonly diskFreeBytes: number;
+  };
+  readonly outbox: { readonly items: number; readonly oldestSeconds: number } | null;
+  readonly recentEvents: readonly {
+    readonly at: string;
+    readonly level: string;
+    readonly event: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+const PERIOD_MS = 2000;
+
+export function SystemPage() {
+  const words = useWords();
+  const [status, setStatus] = useState<Status | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    const load = () =>
+      getJson<Status>('/api/v1/status').then(
+        (found) => {
+          setStatus(found);
+          setFailure(null);
+        },
+        (error: unknown) => setFailure(String(error)),
+      );
+    void load();
+    const timer = setInterval(() => void load(), PERIOD_MS);
+    return () => clearInterval(timer);
+  }, []);
+  if (status === null) return <main className="system">{failure ?? ''}</main>;
+  return (
+    <main className="system">
+      <h1 className="hidden">{words.system}</h1>
+      {failure !== null && <p className="banner bad">{failure}</p>}
+      <section className="card">
+        <h2>{words.engines}</h2>
+        {status.models.map((engine) => (
+          <div key={engine.model} className={engine.down === null && engine.degraded === null ? 'row' : 'row bad'}>
+            <strong>{engine.model}</strong>
+            <span>{words.enginesAtWork(engine.enginesReady, engine.enginesWanted)}</span>
+            <span>
+              {words.provider}: <strong>{(engine.provider ?? '–').toUpperCase()}</strong>
+            </span>
+            {(engine.down ?? engine.degraded) !== null && <p>{engine.down ?? engine.degraded}</p>}
+          </div>
+        ))}
+      </section>
+      <section className="card">
+        <h2>{words.store}</h2>
+        <p className={status.store.writable ? 'good' : 'banner bad'}>
+          {status.store.writable ? `✓ ${words.writable}` : `✕ ${words.notWritable}: ${status.store.reason ?? ''}`}
+        </p>
+        <FactList
+          facts={[
+            [words.rows, status.store.lastLedgerSeq.toLocaleString()],
+            [words.images, size(status.store.bytes.images)],
+            ['ledger.db + WAL', `${size(status.store.bytes.db)} + ${size(status.store.bytes.wal)}`],
+            [words.diskFree, size(status.store.diskFreeBytes)],
+          ]}
+        />
+      </section>
+      <section className="card">
+        <h2>
+          {words.queue}, {words.outbox}
+        </h2>
+        <FactList
+          facts={[
+            [words.queue, `${status.queue.frames} ${words.frames}, ${size(status.queue.bytes)}`],
+            [
+              words.outbox,
+              status.outbox === null
+                ? words.noOutbox
+                : `${status.outbox.items}, ${words.oldest} ${Math.round(status.outbox.oldestSeconds)} s`,
+            ],
+            ...Object.entries(status.addresses ?? {}).map(([name, address]) => [name, address] as const),
+            ['Loupe', `${status.version} · ${status.site} · Node ${status.node}`],
+          ]}
+        />
+      </section>
+      <section className="card wide">
+        <h2>{words.recentEvents}</h2>
+        {status.recentEvents.length === 0 && <p className="quiet">{words.noEvents}</p>}
+        <ul className="events">
+          {status.recentEvents.map((event) => (
+            <li key={`${event.at}${event.event}`} className={event.level}>
+              <time dateTime={event.at}>{new Date(event.at).toLocaleString()}</time>
+              <strong>{event.event.replaceAll('_', ' ')}</strong>
+              <span>{fieldsText(event.fields)}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+    </main>
+  );
+}
+
+function fieldsText(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .join(' · ');
+}
+
+function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

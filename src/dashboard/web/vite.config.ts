@@ -1,0 +1,15 @@
+import { defineConfig } from 'vite';
+
+/** Everything the page needs comes from the service itself: no CDN, nothing inline (the service's CSP forbids it). */
+export default defineConfig({
+  root: import.meta.dirname,
+  base: './',
+  build: {
+    outDir: '../../../dist/web',
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: 'es2022',
+    reportCompressedSize: true,
+  },
+});

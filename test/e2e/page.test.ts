@@ -1,0 +1,255 @@
+/**
+ * The page in a real browser, before the real service with the demo's cameras. With SCREENSHOTS_DIR=DIR it leaves pictures of
+ * each page there: `SCREENSHOTS_DIR=docs/screenshots npx vitest run test/e2e`.
+ */
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, openBrowser } from '../support/browser.ts';
+import { emptyFolder, ROOT, ServiceProcess, testSettings } from '../support/service-process.ts';
+
+const EVIL = '<img src=x onerror=alert(1)>';
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const FIRST_LOAD_BYTES = 300_000;
+const SCREENSHOTS = process.env['SCREENSHOTS_DIR'];
+
+describe.skipIf(!hasBrowser())('the page', () => {
+  let service: ServiceProcess;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    service = await ServiceProcess.start(
+      [...testSettings(emptyFolder(), 'plate-demo'), `models.path=${path.join(ROOT, 'models')}`],
+      ['demo', '--json', '--fps', '2', '--defects', '0.2'],
+    );
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await service.end('SIGKILL');
+  });
+
+  /** Errors of the page's console and scripts. */
+  const complaints: string[] = [];
+  const settings = { language: 'en', theme: 'light', reviewer: 'Ann' };
+
+  async function open(
+    where: string,
+    over: Record<string, unknown> = {},
+    context: BrowserContextOptions = {},
+  ): Promise<Page> {
+    const opened = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...context });
+    const text = JSON.stringify(JSON.stringify({ ...settings, ...over }));
+    await opened.addInitScript(`localStorage['loupe.settings'] ??= ${text}`);
+    const page = await opened.newPage();
+    page.on('dialog', () => {
+      throw new Error('something on the page called alert()');
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    await page.goto(`${service.addresses.http}/#/${where}`);
+    return page;
+  }
+
+  async function shoot(page: Page, name: string): Promise<void> {
+    if (SCREENSHOTS === undefined) return;
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** Serious findings of axe. The page's CSP forbids the script, so it is injected past it. */
+  async function accessibilityFaults(page: Page): Promise<string[]> {
+    await page.evaluate(readFileSync(AXE, 'utf8'));
+    const found: { id: string; impact: string | null; nodes: { html: string }[] }[] = await page.evaluate(
+      'axe.run().then((result) => result.violations)',
+    );
+    return found
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  }
+
+  async function close(page: Page): Promise<void> {
+    await page.context().close();
+    expect(complaints.splice(0)).toEqual([]);
+  }
+
+  it('shows a tile per camera that moves with the line, and loads in under 300 kB', async () => {
+    const page = await open('line');
+    let bytes = 0;
+    const session = await page.context().newCDPSession(page);
+    await session.send('Network.enable');
+    await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+    session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+    const started = performance.now();
+    await page.reload();
+    await page.getByRole('heading', { name: 'demo-mqtt-2' }).waitFor();
+    const interactiveMs = performance.now() - started;
+    expect(await page.locator('.tile').count()).toBe(4);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThan(FIRST_LOAD_BYTES);
+    expect(interactiveMs).toBeLessThan(5000);
+    process.stdout.write(`first load ${Math.round(bytes / 1000)} kB, tiles after ${Math.round(interactiveMs)} ms\n`);
+    const strip = () => page.locator('.tile .strip').first().locator('i').count();
+    const before = await strip();
+    await expect.poll(strip, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => page.locator('.tile .open').count(), { timeout: 15_000 }).toBeGreaterThan(2);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'line');
+    await close(page);
+  }, 60_000);
+
+  it('keeps a part that did not pass on its tile until somebody acknowledges it', async () => {
+    const page = await open('line');
+    const tile = page.locator('.tile.FAIL, .tile.REVIEW').first();
+    await tile.waitFor();
+    const name = (await tile.getAttribute('aria-label')) ?? '';
+    const acknowledged = () =>
+      page.evaluate(`JSON.parse(localStorage['loupe.settings']).acknowledged?.[${JSON.stringify(name)}] ?? 0`);
+    expect(await acknowledged()).toBe(0);
+    await tile.getByRole('button', { name: 'Acknowledge' }).click();
+    await expect.poll(acknowledged).toBeGreaterThan(0);
+    await close(page);
+  });
+
+  it('finds a part, and shows what proves its verdict', async () => {
+    const page = await open('results');
+    await page.getByLabel('Verdict').selectOption('FAIL');
+    await page.getByLabel('Camera').fill('demo-grpc-1');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await expect.poll(() => page.locator('tbody .badge:not(.FAIL)').count()).toBe(0);
+    const rows = page.locator('tbody tr');
+    await rows.first().waitFor();
+    expect(await rows.first().innerText()).toContain('demo-grpc-1');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'results');
+    await rows.first().getByRole('link').click();
+    await page.getByText('This row hashes to what was recorded with it.').waitFor();
+    await page.getByText('The picture is the very one that was inspected.').waitFor();
+    await page.locator('.picture img').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'result');
+    await close(page);
+  });
+
+  it('is judged by keyboard: one key a part, undone by another', async () => {
+    const page = await open('review');
+    const frame = () => page.locator('.facts-list').innerText();
+    await page.locator('.review .picture img').waitFor();
+    const first = await frame();
+    await shoot(page, 'review');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'scratch' }).click();
+    await page.getByLabel('Comment').fill(EVIL);
+    await page.locator('.stage').click();
+    await page.keyboard.press('n');
+    await expect.poll(frame).not.toBe(first);
+    const second = await frame();
+    await page.keyboard.press('o');
+    await expect.poll(frame).not.toBe(second);
+    await page.keyboard.press('z');
+    await expect.poll(frame).toBe(second);
+    await page.keyboard.press('z');
+    await expect.poll(frame).toBe(first);
+    const frameId = /demo-\d+-\d+/.exec(first)?.[0] ?? '';
+    const camera = /demo-(grpc|mqtt)-\d/.exec(first)?.[0] ?? '';
+    const { text } = await service.get(`/api/v1/results?camera=${camera}&frame=${frameId}`);
+    const { results } = JSON.parse(text) as { results: { resultId: string }[] };
+    const kept = await service.get(`/api/v1/results/${results[0]?.resultId}/reviews`);
+    expect(JSON.parse(kept.text)).toMatchObject({
+      reviews: [
+        { label: 'ng', reviewer: 'Ann', defectClass: 'scratch', comment: EVIL },
+        { label: 'withdrawn', reviewer: 'Ann' },
+      ],
+    });
+    await close(page);
+  });
+
+  it('asks who judges before it keeps a judgement', async () => {
+    const page = await open('review', { reviewer: '' });
+    await page.locator('.review .picture').waitFor();
+    await page.keyboard.press('o');
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('Type your name');
+    await close(page);
+  });
+
+  it('speaks Chinese, is dark, and fits a phone', async () => {
+    const page = await open('line', { language: 'zh', theme: 'dark' });
+    await page.getByRole('link', { name: '产线' }).waitFor();
+    await page.locator('.tile .strip').first().waitFor();
+    const shown = '[document.documentElement.lang, getComputedStyle(document.body).colorScheme]';
+    expect(await page.evaluate(shown)).toEqual(['zh-Hans', 'dark']);
+    await expect.poll(() => page.locator('.tile .open').count(), { timeout: 15_000 }).toBeGreaterThan(1);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'line-zh-dark');
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const where of ['line', 'results', 'review', 'system']) {
+      await page.goto(`${service.addresses.http}/#/${where}`);
+      await page.locator('main').waitFor();
+      const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      expect([where, overflow]).toEqual([where, 0]);
+      if (where === 'line') await shoot(page, 'line-phone');
+    }
+    await close(page);
+  });
+
+  it('shows the service itself', async () => {
+    const page = await open('system');
+    await page.getByText('can be written').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'system');
+    await close(page);
+  });
+
+  it('shows markup in ids as text', async () => {
+    const query = new URLSearchParams({ camera_id: 'evil', frame_id: 'evil-1', part_id: EVIL, job_id: EVIL });
+    const body = Buffer.from('no picture');
+    const url = `${service.addresses.http}/api/v1/frames?${query.toString()}`;
+    const sent = await fetch(url, { method: 'POST', body, headers: { 'content-type': 'image/png' } });
+    const { resultId } = (await sent.json()) as { resultId: string };
+    const page = await open('line');
+    const tile = page.getByRole('region', { name: 'evil' });
+    await tile.getByText(EVIL).first().waitFor();
+    expect(await tile.getByText('NOT INSPECTED').count()).toBeGreaterThan(0);
+    await page.goto(`${service.addresses.http}/#/results/${resultId}`);
+    await page.getByText(EVIL).first().waitFor();
+    expect(await page.locator('img[src="x"]').count()).toBe(0);
+    await close(page);
+  });
+
+  it('says at once that the service is gone', async () => {
+    const other = await ServiceProcess.start(testSettings(emptyFolder()));
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(other.addresses.http);
+    await page.getByRole('link', { name: 'Line' }).waitFor();
+    await other.end('SIGKILL');
+    await page.getByText('Connection lost').waitFor();
+    await context.close();
+  });
+
+  it('asks for a token where the service wants one', async () => {
+    const secret = 'ann-0123456789abcdef';
+    const guarded = await ServiceProcess.start([
+      ...testSettings(emptyFolder()),
+      `auth.tokens=[{name: ann, token: ${secret}, rights: [read, review]}]`,
+    ]);
+    try {
+      const context = await browser.newContext({ locale: 'en-GB' });
+      const page = await context.newPage();
+      await page.goto(guarded.addresses.http);
+      await page.getByLabel('Token').fill(secret);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.goto(`${guarded.addresses.http}/#/system`);
+      await page.getByText('can be written').waitFor();
+      await context.close();
+    } finally {
+      await guarded.end('SIGKILL');
+    }
+  });
+});
