@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { registerBackup, registerRestore } from './commands/backup.ts';
+import { registerBench } from './commands/bench.ts';
 import { registerConfig } from './commands/config.ts';
 import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerBackup(program);
   registerRestore(program);
   registerDoctor(program);
+  registerBench(program);
   registerConfig(program);
   registerDataset(program);
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.

@@ -135,6 +135,7 @@ describe('the commands', () => {
       .filter((name) => name !== 'help');
     expect(names.sort()).toEqual([
       'backup',
+      'bench',
       'config',
       'dataset',
       'demo',
