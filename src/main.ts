@@ -7,6 +7,7 @@ import { registerConfig } from './commands/config.ts';
 import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerBench(program);
   registerConfig(program);
   registerDataset(program);
+  registerEvaluate(program);
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
   process.stdout.on('error', () => undefined);
   try {

@@ -140,6 +140,7 @@ describe('the commands', () => {
       'dataset',
       'demo',
       'doctor',
+      'evaluate',
       'golden',
       'restore',
       'results',
@@ -199,6 +200,7 @@ describe('the commands', () => {
   it('doctor says what works, as JSON too', async () => {
     const { code, stdout } = await loupe([
       'doctor',
+      'evaluate',
       '--json',
       ...sets([...testSettings(emptyFolder()), 'store.retention.min_free_bytes=0']),
     ]);

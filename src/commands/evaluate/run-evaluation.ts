@@ -1,0 +1,183 @@
+/** Everything `loupe evaluate` does, from folder to files. */
+
+import { stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'csv-stringify/sync';
+import type { WantedProvider } from '../../engine/pool.ts';
+import { loadModelPackage, type ModelPackage, resolveVersion } from '../../model-repository/package.ts';
+import { evaluate, type Evaluation } from '../../training/evaluation.ts';
+import { readLabelledFolder } from '../../training/labelled-folder.ts';
+import type { DecisionCuts } from '../../training/measures.ts';
+import { reportHtml } from '../../training/report/report.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { Progress } from '../progress.ts';
+import { baselineOf } from '../training/baseline.ts';
+import { fingerprintsOf } from '../training/fingerprints.ts';
+import { worstMistakes } from '../training/pictures.ts';
+import { scoreFolder } from '../training/scoring.ts';
+
+export interface EvaluateOptions {
+  readonly model: string;
+  readonly data: string;
+  readonly train?: string;
+  readonly scores?: string;
+  readonly report?: string;
+  readonly passBelow?: number;
+  readonly failAbove?: number;
+  readonly costRatio: number;
+  readonly provider: WantedProvider;
+}
+
+export type Summary = ReturnType<typeof summaryOf>;
+
+export async function runEvaluation(
+  options: EvaluateOptions,
+  modelsRoot: string,
+  bar: Progress,
+): Promise<{ readonly summary: Summary; readonly evaluation: Evaluation }> {
+  const found = await packageOf(options.model, modelsRoot);
+  const cuts = cutsOf(options, found);
+  const folder = await readLabelledFolder(options.data);
+  const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
+  bar.start(folder.images.length);
+  const { images, provider } = await scoreFolder({
+    package: found,
+    folder,
+    cuts,
+    provider: options.provider,
+    onImage: (done) => bar.update(done),
+  });
+  bar.stop();
+  const evaluation = evaluate({
+    images,
+    cuts,
+    hasGroups: folder.hasGroups,
+    fingerprints: await fingerprintsOf(folder),
+    trained: trained === null ? null : await fingerprintsOf(trained),
+  });
+  const { name, version } = found.manifest;
+  const model = `${name}/${version}`;
+  const baseline = trained === null ? null : await baselineOf(trained, folder);
+  if (options.scores !== undefined) await writeFile(options.scores, scoresCsv(evaluation));
+  if (options.report !== undefined) {
+    const html = reportHtml({
+      evaluation,
+      model,
+      data: options.data,
+      madeAt: new Date().toISOString(),
+      costRatio: options.costRatio,
+      mistakes: await worstMistakes(evaluation, options.data),
+      baseline,
+    });
+    await writeFile(options.report, html);
+  }
+  return { summary: summaryOf(evaluation, model, options.data, provider, baseline?.auroc ?? null), evaluation };
+}
+
+/** A folder that is a package, or NAME[/VERSION] below the models. */
+async function packageOf(model: string, modelsRoot: string): Promise<ModelPackage> {
+  const folder = path.resolve(model);
+  const isPackage = await stat(path.join(folder, 'manifest.json')).then(
+    () => true,
+    () => false,
+  );
+  if (isPackage) {
+    const parent = path.dirname(folder);
+    return loadModelPackage(path.dirname(parent), path.basename(parent), path.basename(folder));
+  }
+  const [name = '', version] = model.split('/');
+  return loadModelPackage(modelsRoot, name, version ?? (await resolveVersion(modelsRoot, name)));
+}
+
+function cutsOf({ passBelow, failAbove }: EvaluateOptions, { manifest }: ModelPackage): DecisionCuts {
+  const cuts = {
+    passBelow: passBelow ?? manifest.cuts.pass_below,
+    failAbove: failAbove ?? manifest.cuts.fail_above,
+  };
+  if (cuts.passBelow > cuts.failAbove) {
+    throw new CommandError(
+      EXIT.usage,
+      `expected --pass-below at most --fail-above, got ${cuts.passBelow} and ${cuts.failAbove}`,
+    );
+  }
+  return cuts;
+}
+
+function scoresCsv({ images }: Evaluation): string {
+  return stringify([
+    ['file', 'label', 'probability', 'verdict'],
+    ...images.map(({ file, isDefective, probability, verdict }) => [
+      file,
+      isDefective ? 'NG' : 'OK',
+      probability ?? '',
+      verdict,
+    ]),
+  ]);
+}
+
+/** A figure that cannot be measured is null: JSON has no NaN. */
+function summaryOf(
+  evaluation: Evaluation,
+  model: string,
+  data: string,
+  provider: string,
+  baselineAuroc: number | null,
+) {
+  const { images, measures, intervals, cuts, groups, escapes, falseRejects, warnings } = evaluation;
+  const finite = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? null : value);
+  const defective = images.filter((image) => image.isDefective).length;
+  return {
+    model,
+    data,
+    provider,
+    images: images.length,
+    good: images.length - defective,
+    defective,
+    groups,
+    uninspected: images.filter((image) => image.verdict === 'UNINSPECTED').length,
+    cuts: { pass_below: cuts.passBelow, fail_above: cuts.failAbove },
+    auroc: finite(measures?.auroc),
+    average_precision: finite(measures?.averagePrecision),
+    accuracy: finite(measures?.accuracy),
+    ece: finite(measures?.ece),
+    escapes: escapes.length,
+    escape_rate: finite(measures?.escapeRate),
+    false_rejects: falseRejects.length,
+    false_reject_rate: finite(measures?.falseRejectRate),
+    review_rate: finite(measures?.reviewRate),
+    intervals: {
+      auroc: intervals?.auroc ?? null,
+      average_precision: intervals?.averagePrecision ?? null,
+      accuracy: intervals?.accuracy ?? null,
+      ece: intervals?.ece ?? null,
+      escape_rate: intervals?.escapeRate ?? null,
+      false_reject_rate: intervals?.falseRejectRate ?? null,
+      review_rate: intervals?.reviewRate ?? null,
+    },
+    baseline_auroc: baselineAuroc,
+    warnings,
+  };
+}
+
+export function textOf(summary: Summary): string {
+  const { intervals } = summary;
+  const row = (name: string, value: number | null, key: keyof Summary['intervals']) => {
+    const interval = intervals[key];
+    const span = interval === null ? '' : `  (${interval.low.toFixed(4)} … ${interval.high.toFixed(4)})`;
+    return `  ${name.padEnd(20)}${value === null ? 'not measurable' : `${value.toFixed(4)}${span}`}`;
+  };
+  const lines = [
+    `${summary.model} on ${summary.data}: ${summary.good} OK and ${summary.defective} NG images of ${summary.groups} groups, ${summary.provider}`,
+    row('AUROC', summary.auroc, 'auroc'),
+    row('average precision', summary.average_precision, 'average_precision'),
+    row('accuracy at 0.5', summary.accuracy, 'accuracy'),
+    row('calibration error', summary.ece, 'ece'),
+    `  at the cuts ${summary.cuts.pass_below} and ${summary.cuts.fail_above}: ${summary.escapes} escapes, ${summary.false_rejects} false rejects, ${summary.uninspected} not inspected`,
+    row('escape rate', summary.escape_rate, 'escape_rate'),
+    row('false reject rate', summary.false_reject_rate, 'false_reject_rate'),
+    row('review rate', summary.review_rate, 'review_rate'),
+    ...(summary.baseline_auroc === null ? [] : [`  pixel baseline AUROC ${summary.baseline_auroc.toFixed(4)}`]),
+    ...summary.warnings.map((warning) => `  WARNING ${warning}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

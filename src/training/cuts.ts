@@ -1,0 +1,63 @@
+/** Two cuts out of validation scores, escapes first. Never out of the images that the model is measured on. Pure. */
+
+import { type Interval, wilson } from './intervals.ts';
+import { type DecisionCuts, type ScoredImage } from './measures.ts';
+
+export interface CutLimits {
+  /** Share of defective images that may pass, 0..1. */
+  readonly escapes: number;
+  /** Share of good images that may fail, 0..1. */
+  readonly falseRejects: number;
+}
+
+export type CutChoice =
+  | {
+      readonly kind: 'chosen';
+      readonly cuts: DecisionCuts;
+      readonly escapeRate: number;
+      /** 95 %, with one vote per group of defective images: images of one part are one case. */
+      readonly escapeInterval: Interval;
+      readonly falseRejectRate: number;
+      readonly falseRejectInterval: Interval;
+      /** Whether the interval's upper end lies within the limit; if not, the limit is met here but not yet shown. */
+      readonly isShown: boolean;
+    }
+  | { readonly kind: 'none'; readonly why: string };
+
+/** Cuts have this many steps from 0 to 1: a person reads and sets them. */
+const STEPS = 1000;
+
+export function chooseCuts(scores: readonly ScoredImage[], limits: CutLimits): CutChoice {
+  const bad = scores.filter((each) => each.isDefective);
+  const good = scores.filter((each) => !each.isDefective);
+  if (bad.length === 0) return { kind: 'none', why: 'no defective image: what escapes cannot be measured' };
+  if (good.length === 0)
+    return { kind: 'none', why: 'no good image: what would be rejected falsely cannot be measured' };
+  const ascending = bad.map((each) => each.probability).sort((a, b) => a - b);
+  const descending = good.map((each) => each.probability).sort((a, b) => b - a);
+  // The first defect that may not escape, and the first good part that may not fail.
+  const lowest = ascending[Math.floor(bad.length * limits.escapes)] ?? 0;
+  const highest = descending[Math.floor(good.length * limits.falseRejects)] ?? 1;
+  const passBelow = Math.max(1, Math.floor(lowest * STEPS)) / STEPS;
+  const failAbove = Math.max(passBelow, Math.min(STEPS - 1, Math.floor(highest * STEPS) + 1) / STEPS);
+  const escapeRate = share(bad, (p) => p < passBelow);
+  const falseRejectRate = share(good, (p) => p >= failAbove);
+  const escapeInterval = wilson(escapeRate, groupsOf(bad));
+  return {
+    kind: 'chosen',
+    cuts: { passBelow, failAbove },
+    escapeRate,
+    escapeInterval,
+    falseRejectRate,
+    falseRejectInterval: wilson(falseRejectRate, groupsOf(good)),
+    isShown: escapeInterval.high <= limits.escapes,
+  };
+}
+
+function share(images: readonly ScoredImage[], holds: (probability: number) => boolean): number {
+  return images.filter((image) => holds(image.probability)).length / images.length;
+}
+
+function groupsOf(images: readonly ScoredImage[]): number {
+  return new Set(images.map((image) => image.group)).size;
+}

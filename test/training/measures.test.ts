@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { chooseCuts } from '../../src/training/cuts.ts';
+import { groupFolds } from '../../src/training/folds.ts';
+import { bootstrap, wilson } from '../../src/training/intervals.ts';
+import { auroc, measure, ranked, type ScoredImage } from '../../src/training/measures.ts';
+import { randomFrom } from '../../src/training/random.ts';
+
+const image = (probability: number, isDefective: boolean, group = String(Math.random())): ScoredImage => ({
+  file: `${probability}`,
+  isDefective,
+  group,
+  probability,
+});
+const ones = (n: number) => new Float64Array(n).fill(1);
+
+describe('measures', () => {
+  it('counts every pair for the area, and half of those that tie', () => {
+    const scores = [image(0.9, true), image(0.5, true), image(0.5, false), image(0.1, false)];
+    expect(auroc(scores)).toBe(0.875);
+  });
+
+  it('agrees with counting pairs one by one', () => {
+    const random = randomFrom(3);
+    const scores = Array.from({ length: 60 }, () => image(Math.round(random() * 20) / 20, random() < 0.4));
+    const [bad, good] = [scores.filter((s) => s.isDefective), scores.filter((s) => !s.isDefective)];
+    const pairs = bad.flatMap((b) =>
+      good.map((g) => (b.probability > g.probability ? 1 : b.probability === g.probability ? 0.5 : 0)),
+    );
+    expect(auroc(scores)).toBeCloseTo(pairs.reduce<number>((a, b) => a + b, 0) / pairs.length, 12);
+  });
+
+  it('measures escapes, false rejects and calibration at the cuts', () => {
+    const scores = ranked([
+      image(0.05, true),
+      image(0.95, true),
+      image(0.5, false),
+      image(0.95, false),
+      image(0.15, false),
+    ]);
+    const found = measure(scores, ones(5), { passBelow: 0.2, failAbove: 0.8 });
+    expect(found.escapeRate).toBe(0.5);
+    expect(found.falseRejectRate).toBeCloseTo(1 / 3, 12);
+    expect(found.reviewRate).toBeCloseTo(0.2, 12);
+    expect(found.accuracy).toBeCloseTo(0.4, 12);
+    // |0.05 - 1| + |0.15 - 0| + |0.5 - 0| + |1.9 - 1|, over five images
+    expect(found.ece).toBeCloseTo((0.95 + 0.15 + 0.5 + 0.9) / 5, 12);
+  });
+
+  it('says NaN, not a number, where a class is missing', () => {
+    const found = measure([image(0.5, false)], ones(1), { passBelow: 0.2, failAbove: 0.8 });
+    expect(found.auroc).toBeNaN();
+    expect(found.escapeRate).toBeNaN();
+  });
+});
+
+describe('intervals', () => {
+  it('are wider where the same images belong to fewer groups', () => {
+    const random = randomFrom(5);
+    const scores = Array.from({ length: 200 }, (_, i) => image(random() * 0.6 + (i % 2) * 0.3, i % 2 === 1, `g${i}`));
+    const grouped = scores.map((each, i) => ({ ...each, group: `g${i % 2}-${Math.floor(each.probability * 8)}` }));
+    const cuts = { passBelow: 0.3, failAbove: 0.7 };
+    const width = (images: readonly ScoredImage[]) => {
+      const interval = bootstrap(images, cuts).auroc;
+      return (interval?.high ?? 0) - (interval?.low ?? 0);
+    };
+    expect(width(scores)).toBeGreaterThan(0.02);
+    expect(width(grouped)).toBeGreaterThan(1.5 * width(scores));
+  });
+
+  it('are null for what cannot be measured, the same for the same images', () => {
+    const good = Array.from({ length: 40 }, (_, i) => image(i / 40, false));
+    const cuts = { passBelow: 0.3, failAbove: 0.7 };
+    expect(bootstrap(good, cuts).auroc).toBeNull();
+    expect(bootstrap(good, cuts)).toEqual(bootstrap(good, cuts));
+  });
+
+  it('of a share: no escape among 30 still allows more than 10 %', () => {
+    expect(wilson(0, 30).high).toBeCloseTo(0.1135, 3);
+    expect(wilson(0.5, 0)).toEqual({ low: 0, high: 1 });
+  });
+});
+
+describe('cuts', () => {
+  const many = [
+    ...Array.from({ length: 100 }, (_, i) => image(0.4 + i / 200, true)),
+    ...Array.from({ length: 100 }, (_, i) => image(i / 200, false)),
+  ];
+
+  it('let at most the stated shares pass and fail', () => {
+    const choice = chooseCuts(many, { escapes: 0.02, falseRejects: 0.01 });
+    if (choice.kind === 'none') throw new Error(choice.why);
+    expect(choice.escapeRate).toBeLessThanOrEqual(0.02);
+    expect(choice.falseRejectRate).toBeLessThanOrEqual(0.01);
+    expect(choice.cuts.passBelow).toBeCloseTo(0.41, 6);
+    expect(choice.cuts.failAbove).toBeGreaterThan(choice.cuts.passBelow);
+  });
+
+  it('say when the limit is met but too few parts show it', () => {
+    const choice = chooseCuts(many, { escapes: 0.02, falseRejects: 0.01 });
+    expect(choice).toMatchObject({ kind: 'chosen', isShown: false });
+    expect(chooseCuts(many, { escapes: 0.2, falseRejects: 0.01 })).toMatchObject({ kind: 'chosen', isShown: false });
+    const sure = Array.from({ length: 1000 }, (_, i) => image(i % 2 === 0 ? 0.9 : 0.1, i % 2 === 0));
+    expect(chooseCuts(sure, { escapes: 0.02, falseRejects: 0.01 })).toMatchObject({ kind: 'chosen', isShown: true });
+  });
+
+  it('never come from a set without defects, or without good parts', () => {
+    expect(chooseCuts([image(0.1, false)], { escapes: 0.02, falseRejects: 0.01 }).kind).toBe('none');
+    expect(chooseCuts([image(0.1, true)], { escapes: 0.02, falseRejects: 0.01 }).kind).toBe('none');
+  });
+});
+
+describe('folds', () => {
+  it('never split a group, and spread both classes', () => {
+    const images = Array.from({ length: 120 }, (_, i) => ({ group: `g${i % 30}`, isDefective: i % 30 < 10 }));
+    const folds = groupFolds(images, 5, 1);
+    for (const [i, { group }] of images.entries()) {
+      expect(folds[i]).toBe(folds[images.findIndex((each) => each.group === group)]);
+    }
+    for (let fold = 0; fold < 5; fold++) {
+      const inside = images.filter((_, i) => folds[i] === fold);
+      expect(inside).toHaveLength(24);
+      expect(inside.filter((each) => each.isDefective)).toHaveLength(8);
+    }
+    expect(groupFolds(images, 5, 1)).toEqual(folds);
+  });
+});
