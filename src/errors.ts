@@ -44,6 +44,11 @@ export const ERRORS = {
   frame_id_conflict: refusal('ALREADY_EXISTS', 409),
   message_too_large: refusal('RESOURCE_EXHAUSTED', 413),
   result_not_found: refusal('NOT_FOUND', 404),
+  // What is asked about models.
+  model_not_found: refusal('NOT_FOUND', 404),
+  model_exists: refusal('ALREADY_EXISTS', 409),
+  model_in_use: refusal('FAILED_PRECONDITION', 409),
+  model_refused: refusal('FAILED_PRECONDITION', 422),
   unauthenticated: refusal('UNAUTHENTICATED', 401),
   permission_denied: refusal('PERMISSION_DENIED', 403),
   // The service cannot record now.

@@ -9,6 +9,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
+import { registerModels } from './commands/models.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerConfig(program);
   registerDataset(program);
   registerEvaluate(program);
+  registerModels(program);
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
   process.stdout.on('error', () => undefined);
   try {

@@ -1,20 +1,19 @@
-/** Recipes to models to engines: which packages the configuration names, and the pool of engines that serves each. */
+/** Recipes to models to engines: which packages decide, the pool of engines that serves each, and the change from one to another. */
 
 import { availableParallelism } from 'node:os';
 import type { Config } from './config/schema.ts';
-import { EnginePool, type PoolEvent, type PoolOptions, type Task } from './engine/pool.ts';
+import { EngineStartError } from './engine/engine-process.ts';
+import { EnginePool, type PoolEvent, type PoolOptions, ProviderUnavailableError, type Task } from './engine/pool.ts';
+import { LoupeError } from './errors.ts';
+import { Lane } from './lane.ts';
+import type { ModelPackage } from './model-repository/package.ts';
 import type { EnginesHealth } from './observe/health.ts';
 import type { ModelState } from './observe/scraped-gauges.ts';
-import { loadModelPackage, type ModelPackage, resolveVersion } from './model-repository/package.ts';
+import type { PackagedRecipe } from './packaged-recipes.ts';
 import type { ActiveRecipe, Engines } from './pipeline.ts';
 
 const GPU_BATCHES = [1, 2, 4, 8, 16, 32];
 const MAX_CPU_PROCESSES = 8;
-
-export interface PackagedRecipe {
-  readonly recipe: ActiveRecipe;
-  readonly package: ModelPackage;
-}
 
 export interface ModelsAtWorkOptions {
   readonly config: Config;
@@ -26,50 +25,40 @@ export interface ModelsAtWorkOptions {
   onEvent(lane: string, event: PoolEvent): void;
 }
 
-/**
- * Reads and checks every package that a recipe names. A lane is one version of one model: `name/version`.
- * @throws ModelPackageError with everything that is wrong with a package
- */
-export async function packageRecipes(config: Config): Promise<PackagedRecipe[]> {
-  const packaged: PackagedRecipe[] = [];
-  for (const [id, recipe] of Object.entries(config.recipes)) {
-    const version = recipe.version ?? (await resolveVersion(config.models.path, recipe.model));
-    const found = await loadModelPackage(config.models.path, recipe.model, version);
-    const suggested = found.manifest.cuts;
-    const cuts = {
-      passBelow: recipe.pass_below ?? suggested.pass_below,
-      failAbove: recipe.fail_above ?? suggested.fail_above,
-    };
-    packaged.push({ recipe: { id, lane: `${recipe.model}/${version}`, roi: recipe.roi, cuts }, package: found });
-  }
-  return packaged;
-}
-
 export class ModelsAtWork {
-  readonly recipes: ReadonlyMap<string, ActiveRecipe>;
-  /** What the pipeline needs of the pools, by lane. */
-  readonly engines: ReadonlyMap<string, Engines>;
-  private readonly pools = new Map<string, EnginePool>();
+  private readonly options: ModelsAtWorkOptions;
+  private readonly active: Map<string, ActiveRecipe>;
+  private readonly packages = new Map<string, ModelPackage>();
+  private readonly lanes = new Map<string, Lane>();
+  /** Lanes that only finish what they have. */
+  private readonly retiring = new Map<Lane, Promise<void>>();
+  private candidate: Lane | null = null;
+  private isStopping = false;
 
   constructor(options: ModelsAtWorkOptions) {
-    this.recipes = new Map(options.recipes.map(({ recipe }) => [recipe.id, recipe]));
+    this.options = options;
+    this.active = new Map(options.recipes.map(({ recipe }) => [recipe.id, recipe]));
     for (const { recipe, package: found } of options.recipes) {
-      const { lane } = recipe;
-      if (this.pools.has(lane)) continue;
-      const pool = new EnginePool(
-        {
-          ...poolSettings(options.config),
-          model: found.engineModel,
-          cudaMissing: options.cudaMissing,
-          onEvent: (event) => options.onEvent(lane, event),
-        },
-        { take: () => options.take(lane) },
-      );
-      this.pools.set(lane, pool);
+      this.packages.set(recipe.lane, found);
+      if (!this.lanes.has(recipe.lane))
+        this.lanes.set(recipe.lane, this.laneOf(recipe.lane, found, options.cudaMissing));
     }
-    this.engines = new Map(
-      [...this.pools].map(([lane, pool]) => [lane, { kick: () => pool.kick(), whyDown: () => pool.status().down }]),
-    );
+  }
+
+  /** By id. */
+  get recipes(): ReadonlyMap<string, ActiveRecipe> {
+    return this.active;
+  }
+
+  /** What the pipeline needs of the pools, by lane. */
+  get engines(): ReadonlyMap<string, Engines> {
+    return this.lanes;
+  }
+
+  /** The package that decides for a recipe. */
+  packageOf(recipeId: string): ModelPackage | undefined {
+    const recipe = this.active.get(recipeId);
+    return recipe === undefined ? undefined : this.packages.get(recipe.lane);
   }
 
   /**
@@ -77,26 +66,122 @@ export class ModelsAtWork {
    * @throws ProviderUnavailableError when `engine.provider: cuda` and CUDA does not work
    */
   async start(): Promise<void> {
-    await Promise.all([...this.pools.values()].map((pool) => pool.start()));
+    await Promise.all([...this.lanes.values()].map((lane) => lane.pool.start()));
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.pools.values()].map((pool) => pool.stop()));
+    this.isStopping = true;
+    const candidates = this.candidate === null ? [] : [this.candidate];
+    await Promise.all([...this.lanes.values(), ...this.retiring.keys(), ...candidates].map((lane) => lane.pool.stop()));
+  }
+
+  /**
+   * Puts another model behind recipes while they are at work:
+   *
+   *   new engines loaded, warmed, golden ──> commit ──> recipes switched, all at once ──> old engines drained and ended
+   *        └── any failure: the new engines end, everything else stays as it is
+   *
+   * One at a time; not while an earlier one still drains (`drained`).
+   * @param recipes all with the same package
+   * @param commit makes the change durable; when it rejects, nothing is switched
+   * @throws LoupeError model_refused with the stage that failed, shutting_down
+   */
+  async switchTo(recipes: readonly PackagedRecipe[], commit: () => Promise<void>): Promise<void> {
+    const [first] = recipes;
+    if (first === undefined) return;
+    const { lane: key } = first.recipe;
+    const atWork = this.lanes.get(key);
+    const lane = atWork ?? this.laneOf(key, first.package, this.cudaMissingFor(recipes));
+    try {
+      if (atWork === undefined) await this.prove(lane);
+      else if (atWork.whyDown() !== null) {
+        throw new LoupeError('model_refused', `${key} has no engine at work: ${atWork.whyDown()}`);
+      }
+      if (this.isStopping) throw new LoupeError('shutting_down', 'the service is stopping');
+      await commit();
+    } catch (error) {
+      if (atWork === undefined) await lane.pool.stop();
+      throw error;
+    } finally {
+      this.candidate = null;
+    }
+    this.lanes.set(key, lane);
+    this.packages.set(key, first.package);
+    for (const { recipe } of recipes) this.active.set(recipe.id, recipe);
+    this.retireUnused();
+  }
+
+  /** Resolves when no lane drains any more. */
+  async drained(): Promise<void> {
+    await Promise.all(this.retiring.values());
   }
 
   states(): ModelState[] {
-    return [...this.pools.values()].map((pool) => {
-      const { model, provider, degraded, enginesReady, goldenMaxError } = pool.status();
+    return [...this.lanes.values()].map(({ pool }) => {
+      const { model, provider, degraded, enginesReady, golden } = pool.status();
       const { name, version, sha256 } = model;
-      return { model: name, version, sha256, provider, isDegraded: degraded !== null, enginesReady, goldenMaxError };
+      return { model: name, version, sha256, provider, isDegraded: degraded !== null, enginesReady, golden };
     });
   }
 
   health(): EnginesHealth[] {
-    return [...this.pools].map(([lane, pool]) => {
+    return [...this.lanes].map(([lane, { pool }]) => {
       const { provider, enginesReady, enginesWanted, down, degraded } = pool.status();
       return { model: lane, provider, enginesReady, enginesWanted, down, degraded };
     });
+  }
+
+  private async prove(lane: Lane): Promise<void> {
+    this.candidate = lane;
+    try {
+      await lane.pool.startAllOrNone();
+    } catch (error) {
+      if (error instanceof EngineStartError) {
+        throw new LoupeError('model_refused', `${lane.key} failed at ${error.stage}: ${error.message}`, {
+          cause: error,
+        });
+      }
+      if (error instanceof ProviderUnavailableError) {
+        throw new LoupeError('model_refused', `${lane.key}: CUDA is demanded and does not work: ${error.message}`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  /** A model takes over on the provider that its recipes are on; a GPU given up by the old one is not tried by the new one. */
+  private cudaMissingFor(recipes: readonly PackagedRecipe[]): string | null {
+    for (const { recipe } of recipes) {
+      const serving = this.lanes.get(this.active.get(recipe.id)?.lane ?? '');
+      const degraded = serving?.pool.status().degraded ?? null;
+      if (degraded !== null) return degraded;
+    }
+    return this.options.cudaMissing;
+  }
+
+  private retireUnused(): void {
+    const used = new Set([...this.active.values()].map((recipe) => recipe.lane));
+    for (const [key, lane] of this.lanes) {
+      if (used.has(key)) continue;
+      this.lanes.delete(key);
+      this.packages.delete(key);
+      this.retiring.set(
+        lane,
+        lane.retire().finally(() => this.retiring.delete(lane)),
+      );
+    }
+  }
+
+  private laneOf(key: string, found: ModelPackage, cudaMissing: string | null): Lane {
+    const { options: own } = this;
+    const options: PoolOptions = {
+      ...poolSettings(own.config),
+      model: found.engineModel,
+      cudaMissing,
+      onEvent: (event) => own.onEvent(key, event),
+    };
+    return new Lane(key, new EnginePool(options, { take: () => own.take(key) }));
   }
 }
 
@@ -110,6 +195,7 @@ function poolSettings(config: Config): Omit<PoolOptions, 'model' | 'cudaMissing'
     maxPixels: config.limits.pixels,
     hangMs: engine.hang_ms,
     startTimeoutMs: engine.start_timeout_ms,
+    goldenCheckMs: engine.golden_check_ms,
     layout: {
       cpu: {
         processes: engine.processes ?? Math.min(cores, MAX_CPU_PROCESSES),

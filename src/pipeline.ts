@@ -44,6 +44,9 @@ export interface Engines {
   kick(): void;
   /** Why no engine is at work; null when one is. */
   whyDown(): string | null;
+  /** A frame is theirs from now on, whatever becomes of its recipe, until it has left. */
+  entered(): void;
+  left(): void;
 }
 
 export type RecordOutcome =
@@ -74,6 +77,7 @@ export interface PipelineObserver {
 
 export interface PipelineParts {
   readonly cameras: Cameras;
+  /** May change between two frames: a model that takes over. */
   readonly recipes: ReadonlyMap<string, ActiveRecipe>;
   readonly admission: Admission<WaitingFrame>;
   readonly engines: ReadonlyMap<string, Engines>;
@@ -263,6 +267,7 @@ export class Pipeline implements Inspector {
     const waiting = new WaitingFrame(frame, recipe.lane, frame.roi ?? recipe.roi, now, untilMono);
     const full = admission.enter(waiting);
     if (full !== null) return unscored(full.reason, full.detail);
+    engines.entered();
     const expire = () => waiting.settle(lateBecause(engines.whyDown(), waiting.takenAtMono !== null, untilMono - now));
     const cancel = () => waiting.settle(faulted('cancelled', 'the sender gave up waiting'));
     const timer = setTimeout(expire, Math.max(0, untilMono - now));
@@ -273,6 +278,7 @@ export class Pipeline implements Inspector {
     clearTimeout(timer);
     signal?.removeEventListener('abort', cancel);
     admission.leave(waiting);
+    engines.left();
     return { result, queueMs: (waiting.takenAtMono ?? clock.mono()) - now };
   }
 

@@ -1,6 +1,7 @@
 /** What the stages report, as log lines and counters. The stages themselves know neither. */
 
 import type { PoolEvent } from './engine/pool.ts';
+import type { ModelEvent } from './model-control.ts';
 import type { Log } from './observe/log.ts';
 import { createThrottledLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
@@ -77,11 +78,31 @@ export class Reporting {
           detail: event.detail,
         });
         return;
+      case 'golden_failed':
+        this.log.log('error', event.kind, { model, enginePid: event.pid, detail: event.detail });
+        return;
       case 'degraded':
         this.log.log('warn', 'provider_degraded', { model, detail: event.detail });
         return;
       case 'engine_stderr':
         this.throttled.log('warn', event.kind, { model, line: event.line });
+    }
+  }
+
+  model(event: ModelEvent): void {
+    const { kind, ...fields } = event;
+    switch (event.kind) {
+      case 'model_activated':
+        this.metrics.modelActivated('switched');
+        this.log.log('info', kind, fields);
+        return;
+      case 'model_activation_refused':
+        this.metrics.modelActivated('refused');
+        this.log.log('warn', kind, fields);
+        return;
+      case 'model_added':
+      case 'model_removed':
+        this.log.log('info', kind, fields);
     }
   }
 

@@ -23,12 +23,15 @@ import { checkImage } from './ingest/image-check.ts';
 import { SYSTEM_CLOCK } from './ingest/intake.ts';
 import { SequenceGaps } from './ingest/sequence-gaps.ts';
 import { SERVICE_NAME } from './ingest/wire/contract.ts';
-import { ModelsAtWork, packageRecipes, type PackagedRecipe } from './models-at-work.ts';
+import { listedCameras, unlistedCameras } from './line-cameras.ts';
+import { ModelLife } from './model-life.ts';
+import { ModelsAtWork } from './models-at-work.ts';
 import { MqttRoad } from './mqtt-road.ts';
 import { assess, type Health } from './observe/health.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { RecentEvents } from './observe/recent-events.ts';
+import { packageRecipes, type PackagedRecipe } from './packaged-recipes.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
@@ -50,6 +53,8 @@ const MAX_PENDING_RECORDS = 4096;
 export class Service {
   readonly models: ModelsAtWork;
   private readonly config: Config;
+  private readonly packaged: readonly PackagedRecipe[];
+  private readonly modelLife: ModelLife;
   private readonly log: Log;
   private readonly metrics: Metrics;
   private readonly ledger: Ledger;
@@ -83,6 +88,7 @@ export class Service {
     cudaMissing: string | null,
   ) {
     this.config = config;
+    this.packaged = recipes;
     this.recent = new RecentEvents(log, () => Date.now());
     this.log = this.recent;
     const listed = listedCameras(config);
@@ -128,6 +134,12 @@ export class Service {
       cudaMissing,
       take: (lane) => this.pipeline.take(lane),
       onEvent: (lane, event) => reporting.engine(lane, event),
+    });
+    this.modelLife = new ModelLife({
+      config,
+      cudaMissing,
+      models: this.models,
+      onEvent: (event) => reporting.model(event),
     });
     const unlisted = unlistedCameras(config);
     this.admission = new Admission(
@@ -213,6 +225,8 @@ export class Service {
         nameOf: (token) => tokens.nameOf(token),
         now: () => Date.now(),
         imageFile: (result) => this.imageFile(result),
+        models: this.modelLife.desk,
+        maxPackageBytes: config.models.max_package_bytes,
       },
       more: [(server) => addFrameUpload(server, { inspector: this.pipeline, countRefused, clock: SYSTEM_CLOCK })],
       feed: this.feed,
@@ -229,6 +243,8 @@ export class Service {
     const { port: httpPort } = await this.http.start();
     await this.ledger.start();
     await this.feed.start();
+    const notNoted = await this.modelLife.noteFirstModels(this.packaged);
+    if (notNoted !== null) this.log.log('warn', 'activations_not_noted', { detail: notNoted });
     await this.models.start();
     const mqtt = (await this.mqtt?.start()) ?? null;
     const { port: grpcPort } = await this.grpc.start();
@@ -332,32 +348,6 @@ function observerOf(
     finished: (frame, outcome, batchSize, recordMs) =>
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono),
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
-  };
-}
-
-function listedCameras(config: Config): Map<CameraId, CameraSettings> {
-  return new Map(
-    config.cameras.map((camera) => [
-      camera.id as CameraId,
-      {
-        recipeId: camera.recipe,
-        taktMs: camera.takt_ms,
-        onUninspected: camera.on_uninspected,
-        countsGaps: camera.sequence,
-        queue: { frames: camera.queue_frames, bytes: camera.queue_bytes },
-      },
-    ]),
-  );
-}
-
-function unlistedCameras(config: Config): CameraSettings {
-  const { unlisted_cameras: unlisted } = config;
-  return {
-    recipeId: unlisted.recipe,
-    taktMs: unlisted.takt_ms,
-    onUninspected: unlisted.on_uninspected,
-    countsGaps: true,
-    queue: { frames: unlisted.queue_frames, bytes: unlisted.queue_bytes },
   };
 }
 

@@ -33,6 +33,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['observe/'],
   pino: ['observe/log.ts'],
   fastify: ['dashboard/', 'ingest/http/'],
+  '@fastify/busboy': ['dashboard/package-upload.ts'],
   commander: ['main.ts', 'commands/'],
 };
 

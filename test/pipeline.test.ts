@@ -79,6 +79,8 @@ function line(
         LANE,
         {
           whyDown: () => over.down ?? null,
+          entered: () => undefined,
+          left: () => undefined,
           kick: () => {
             if (over.down !== undefined) return;
             const task = pipeline.take(LANE);

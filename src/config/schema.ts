@@ -52,7 +52,10 @@ const roi = z
 
 const recipe = z.strictObject({
   model: name.describe('Name of a model package below `models.path`.'),
-  version: name.nullable().default(null).describe('Its version; null: the highest.'),
+  version: name
+    .nullable()
+    .default(null)
+    .describe('Its version, pinned; null: as activated (`loupe models`), the highest at the very first start.'),
   roi: roi.nullable().default(null).describe('Region of interest; null: the whole image.'),
   pass_below: fraction.nullable().default(null).describe('Below this probability: PASS; null: as the model suggests.'),
   fail_above: fraction
@@ -203,6 +206,12 @@ const engine = z
     start_timeout_ms: milliseconds(1000, 3_600_000)
       .default(120_000)
       .describe('Milliseconds an engine has to load and prove its model.'),
+    golden_check_ms: milliseconds(10_000, 86_400_000)
+      .nullable()
+      .default(600_000)
+      .describe(
+        'Every so many milliseconds each engine scores its golden images again; one that is off is replaced. null: at its start only.',
+      ),
   })
   .prefault({});
 
@@ -223,7 +232,12 @@ export const configSchema = z.strictObject({
     .record(name, recipe)
     .prefault({ default: { model: 'plate-demo' } })
     .describe('Model, region and cuts of a product, by name.'),
-  models: z.strictObject({ path: filePath.default('models').describe('Folder of the model packages.') }).prefault({}),
+  models: z
+    .strictObject({
+      path: filePath.default('models').describe('Folder of the model packages.'),
+      max_package_bytes: bytes(MB, 512 * MB).describe('Largest model package that is taken in.'),
+    })
+    .prefault({}),
   engine,
   grpc,
   http,

@@ -8,7 +8,7 @@ import { LoupeError } from '../errors.ts';
 import type { RouteRight } from './right.ts';
 
 export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** As in OpenAPI: `/api/v1/results/{id}`. */
   readonly path: string;
   readonly right: RouteRight;

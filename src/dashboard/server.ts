@@ -10,6 +10,7 @@ import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
 import { addPage } from './page.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
+import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addReviewRoutes, bearerOf, type ReviewPorts } from './review-routes.ts';
 import type { Right, RouteRight } from './right.ts';
 
@@ -22,7 +23,7 @@ export interface HttpServerOptions {
   readonly isLoopback: boolean;
   /** Null when the bearer of `token` may do it, else why not. */
   authorize(token: string | null, right: Right): 'unauthenticated' | 'permission_denied' | null;
-  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts;
+  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts & ModelRoutesPorts;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
@@ -75,6 +76,7 @@ export class HttpServer {
     addReviewRoutes(api, options.ports);
     addLineRoutes(api, options.feed);
     addPage(this.server);
+    addModelRoutes(this.server, api, options.ports);
     for (const add of options.more) add(this.server);
   }
 

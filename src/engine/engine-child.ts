@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { Batcher } from './batch.ts';
 import { decode } from './decode.ts';
 import type { EngineReady, EngineSettings, FromEngine, ToEngine } from './protocol.ts';
-import { checkGolden, messageOf, NotProvenError, warmUp } from './prove.ts';
+import { GoldenCheck, messageOf, NotProvenError, probe, warmUp } from './prove.ts';
 import { Session } from './session.ts';
 
 const EXIT_NOT_PROVEN = 3;
@@ -20,6 +20,7 @@ const EXIT_SESSION_BROKEN = 4;
 
 let settings: EngineSettings | undefined;
 let batcher: Batcher | undefined;
+let golden: { readonly check: GoldenCheck; readonly session: Session } | undefined;
 
 function tell(message: FromEngine, then?: () => void): void {
   process.send?.(message, undefined, undefined, then ?? (() => undefined));
@@ -41,14 +42,18 @@ async function load(wanted: EngineSettings): Promise<void> {
   }
   const loadMs = performance.now() - before;
   const batchMs = await warmUp(session, wanted);
-  const goldenMaxError = await checkGolden(session, wanted);
+  if (wanted.isProbed) await probe(session, wanted);
+  const check = await GoldenCheck.read(wanted);
+  const { maxError: goldenMaxError, scores: goldenScores } = await check.run(session);
   settings = wanted;
+  golden = { check, session };
   batcher = new Batcher(session, batchMs, sink, () => performance.now());
   const ready: EngineReady = {
     kind: 'ready',
     provider: session.provider,
     goldenMaxError,
     goldenCount: model.golden.length,
+    goldenScores,
     loadMs,
     batchMs: [...batchMs],
   };
@@ -64,6 +69,17 @@ const sink: ConstructorParameters<typeof Batcher>[2] = {
     process.exit(EXIT_SESSION_BROKEN);
   },
 };
+
+/** Between two frames: each image waits its turn at the session like a frame does. */
+async function checkGolden(): Promise<void> {
+  if (golden === undefined) throw new Error('a golden check was asked for before the model was loaded');
+  try {
+    tell({ kind: 'golden', isOk: true, ...(await golden.check.run(golden.session)) });
+  } catch (error) {
+    if (!(error instanceof NotProvenError)) throw error;
+    tell({ kind: 'golden', isOk: false, detail: error.message });
+  }
+}
 
 async function score(message: Extract<ToEngine, { kind: 'score' }>): Promise<void> {
   if (settings === undefined || batcher === undefined) throw new Error('a frame came before the model was loaded');
@@ -95,6 +111,9 @@ process.on('message', (message: ToEngine) => {
       break;
     case 'score':
       score(message).catch((error: unknown) => sink.broken(error));
+      break;
+    case 'check_golden':
+      checkGolden().catch((error: unknown) => sink.broken(error));
       break;
     case 'ping':
       tell({ kind: 'pong' });

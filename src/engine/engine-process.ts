@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { builtEntry } from '../built-entry.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import { LastWords } from './last-words.ts';
-import type { EngineFailed, EngineReady, EngineSettings, Faulted, FromEngine, Scored, ToEngine } from './protocol.ts';
+import type {
+  EngineFailed,
+  EngineReady,
+  EngineSettings,
+  Faulted,
+  FromEngine,
+  GoldenChecked,
+  Scored,
+  ToEngine,
+} from './protocol.ts';
 
 /** An engine that could not prove itself, with the stage that failed. `exit` is a child that ended without a word. */
 export class EngineStartError extends Error {
@@ -20,6 +29,8 @@ export class EngineStartError extends Error {
 
 export interface EngineEvents {
   answered(message: Scored | Faulted): void;
+  /** The golden images were scored again. */
+  checked(message: GoldenChecked): void;
   /** Once, when the child is gone for whatever cause. Nothing is heard from it afterwards. */
   ended(cause: string): void;
 }
@@ -105,6 +116,11 @@ export class EngineProcess {
     this.send({ kind: 'score', id, image, roi, withinMs });
   }
 
+  /** Has the golden images scored again, between frames; `checked` tells how they did. */
+  checkGolden(): void {
+    this.send({ kind: 'check_golden' });
+  }
+
   /** Asks the child to end, and ends it after `graceMs` if it does not. Resolves when it is gone. */
   async stop(graceMs: number): Promise<void> {
     this.cause ??= 'stopped';
@@ -139,6 +155,9 @@ export class EngineProcess {
       case 'scored':
       case 'faulted':
         this.events.answered(message);
+        break;
+      case 'golden':
+        this.events.checked(message);
         break;
       case 'pong':
         break;

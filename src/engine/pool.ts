@@ -15,7 +15,8 @@ import type { Image, Roi } from '../frame/frame.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
 import { whyNoCuda } from './cuda.ts';
 import { EngineProcess, EngineStartError } from './engine-process.ts';
-import type { EngineModel, EngineReady, Faulted, Scored } from './protocol.ts';
+import { type GoldenState, GoldenWatch } from './golden-watch.ts';
+import type { EngineModel, EngineReady, Faulted, GoldenChecked, Scored } from './protocol.ts';
 import { Restarts } from './restarts.ts';
 
 export type TaskResult =
@@ -51,6 +52,7 @@ export type PoolEvent =
   | { readonly kind: 'engine_ready'; readonly pid: number | undefined; readonly ready: EngineReady }
   | { readonly kind: 'engine_lost'; readonly pid: number | undefined; readonly cause: string; readonly retried: number }
   | { readonly kind: 'engine_not_proven'; readonly provider: Provider; readonly stage: string; readonly detail: string }
+  | { readonly kind: 'golden_failed'; readonly pid: number | undefined; readonly detail: string }
   | { readonly kind: 'degraded'; readonly detail: string }
   | { readonly kind: 'engine_stderr'; readonly line: string };
 
@@ -61,6 +63,8 @@ export interface PoolOptions {
   readonly maxPixels: number;
   readonly hangMs: number;
   readonly startTimeoutMs: number;
+  /** How often the golden images are scored again; null: at the start of an engine only. */
+  readonly goldenCheckMs: number | null;
   /** How many children, with how many threads and which batch sizes, on each provider. */
   readonly layout: Readonly<
     Record<Provider, { processes: number; threads: number; batchSizes: readonly number[]; decodeThreads: number }>
@@ -81,7 +85,8 @@ export interface PoolStatus {
   readonly restarts: number;
   /** Why no engine is at work; null when one is. */
   readonly down: string | null;
-  readonly goldenMaxError: number | null;
+  /** Null before the first check. */
+  readonly golden: GoldenState | null;
 }
 
 interface Slot {
@@ -110,6 +115,7 @@ export class EnginePool {
   private readonly restarts = new Restarts();
   private readonly retries: Task[] = [];
   private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly golden = new GoldenWatch();
   private slots: Slot[] = [];
   private provider: Provider;
   private degraded: string | null = null;
@@ -135,6 +141,22 @@ export class EnginePool {
     // One first: whether CUDA works is found out once, not by every engine.
     await this.fill(this.addSlot());
     await this.grow();
+    this.watchGolden();
+  }
+
+  /**
+   * Starts every engine of a model that is to take over from another: one after the other, since they take cores from those at
+   * work, and all or none.
+   * @throws EngineStartError of the first that is not proven; stop the pool then
+   * @throws ProviderUnavailableError as `start` does
+   */
+  async startAllOrNone(): Promise<void> {
+    if (this.provider === 'cuda' && this.options.cudaMissing !== null) this.refuseCuda(this.options.cudaMissing);
+    while (this.slots.length < this.options.layout[this.provider].processes) {
+      if (this.isStopping) throw new EngineStartError('exit', 'the service is stopping');
+      await this.startEngine(this.addSlot(), this.provider, true);
+    }
+    this.watchGolden();
   }
 
   /** Work may be waiting: hands out as much as the engines have room for. */
@@ -163,7 +185,7 @@ export class EnginePool {
       enginesWanted: this.options.layout[this.provider].processes,
       restarts: this.restartCount,
       down: ready.length > 0 ? null : this.down,
-      goldenMaxError: ready[0]?.ready?.goldenMaxError ?? null,
+      golden: this.golden.state,
     };
   }
 
@@ -171,6 +193,7 @@ export class EnginePool {
   async stop(): Promise<void> {
     this.isStopping = true;
     this.down = 'stopped';
+    this.golden.stop();
     for (const timer of this.timers) clearTimeout(timer);
     await Promise.all(this.slots.map(async (slot) => slot.engine?.stop(STOP_GRACE_MS)));
     for (const task of this.retries.splice(0)) this.giveUp(task, 'engine_unavailable', 'the service is stopping');
@@ -202,6 +225,7 @@ export class EnginePool {
       if (!(error instanceof EngineStartError)) throw error;
       if (this.isStopping) return;
       this.options.onEvent({ kind: 'engine_not_proven', provider, stage: error.stage, detail: error.message });
+      if (error.stage === 'golden') this.golden.failed(error.message);
       this.down = `${error.stage}: ${error.message}`;
       if (provider === 'cuda') {
         if (this.provider === 'cuda') this.refuseCuda(whyNoCuda(error.stage, error.message));
@@ -213,7 +237,7 @@ export class EnginePool {
     }
   }
 
-  private async startEngine(slot: Slot, provider: Provider): Promise<void> {
+  private async startEngine(slot: Slot, provider: Provider, isProbed = false): Promise<void> {
     const layout = this.options.layout[provider];
     const engine = new EngineProcess(
       {
@@ -224,6 +248,7 @@ export class EnginePool {
           threads: layout.threads,
           batchSizes: layout.batchSizes,
           maxPixels: this.options.maxPixels,
+          isProbed,
         },
         decodeThreads: layout.decodeThreads,
         hangMs: this.options.hangMs,
@@ -232,14 +257,31 @@ export class EnginePool {
       },
       {
         answered: (message) => this.answer(slot, message),
+        checked: (message) => this.checked(engine, message),
         ended: (cause) => this.lose(slot, engine, cause),
       },
     );
     slot.engine = engine;
     const ready = await engine.start();
     slot.ready = ready;
+    this.golden.proven(ready);
     this.options.onEvent({ kind: 'engine_ready', pid: engine.pid, ready });
     this.kick();
+  }
+
+  private watchGolden(): void {
+    if (this.isStopping) return;
+    this.golden.start(this.options.goldenCheckMs, () => {
+      for (const slot of this.slots) if (slot.ready !== undefined) slot.engine?.checkGolden();
+    });
+  }
+
+  /** An engine that scores its golden images otherwise than before is not to be believed: a new one has to prove itself. */
+  private checked(engine: EngineProcess, message: GoldenChecked): void {
+    this.golden.checked(message);
+    if (message.isOk) return;
+    this.options.onEvent({ kind: 'golden_failed', pid: engine.pid, detail: message.detail });
+    engine.kill(`golden check: ${message.detail}`);
   }
 
   /** `cuda` demanded: an error. `auto`: the CPU from now on, and said so everywhere. */

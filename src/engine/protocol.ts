@@ -33,6 +33,11 @@ export interface EngineSettings {
   /** Ascending; the graph only ever sees these sizes, and every one is warmed before the first frame. */
   readonly batchSizes: readonly number[];
   readonly maxPixels: number;
+  /**
+   * Whether the model must also give a probability for black, white and noise: asked of a model that is new here, not of one
+   * that has been at work (a graph that fails on some images answers UNINSPECTED for them).
+   */
+  readonly isProbed: boolean;
 }
 
 export type ToEngine =
@@ -45,6 +50,7 @@ export type ToEngine =
       readonly withinMs: number;
     }
   | { readonly kind: 'ping' }
+  | { readonly kind: 'check_golden' }
   | { readonly kind: 'stop' };
 
 export interface EngineReady {
@@ -52,6 +58,8 @@ export interface EngineReady {
   readonly provider: Provider;
   readonly goldenMaxError: number;
   readonly goldenCount: number;
+  /** What the golden images scored, in their order. */
+  readonly goldenScores: readonly number[];
   readonly loadMs: number;
   /** Milliseconds of one warmed run per batch size. */
   readonly batchMs: readonly (readonly [size: number, ms: number])[];
@@ -80,4 +88,10 @@ export interface Faulted {
   readonly detail: string;
 }
 
-export type FromEngine = EngineReady | EngineFailed | Scored | Faulted | { readonly kind: 'pong' };
+/** The golden images again, by an engine at work. */
+export type GoldenChecked = { readonly kind: 'golden' } & (
+  | { readonly isOk: true; readonly maxError: number; readonly scores: readonly number[] }
+  | { readonly isOk: false; readonly detail: string }
+);
+
+export type FromEngine = EngineReady | EngineFailed | GoldenChecked | Scored | Faulted | { readonly kind: 'pong' };

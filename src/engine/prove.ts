@@ -39,33 +39,84 @@ export async function warmUp(session: Session, settings: EngineSettings): Promis
   return batchMs;
 }
 
-/**
- * Scores the golden images the way frames are scored.
- * @returns the largest absolute difference from the recorded probabilities
- * @throws NotProvenError beyond the tolerance, and for a golden image that cannot be read
- */
-export async function checkGolden(session: Session, settings: EngineSettings): Promise<number> {
-  const { model } = settings;
-  const { input } = model.contract;
+/** Grey levels that a model new to this machine must be able to score, and an image of noise. */
+const PROBES = ['black', 'white', 'grey', 'noise'] as const;
+
+/** @throws NotProvenError where one of the probes scores no probability (NaN, infinite, outside 0..1) */
+export async function probe(session: Session, settings: EngineSettings): Promise<void> {
+  const { input } = settings.model.contract;
   const [smallest = 1] = settings.batchSizes;
-  const want = { ...input.resize, width: input.width, height: input.height, colour: input.colour };
-  let maxError = 0;
-  for (const golden of model.golden) {
-    const bytes = await readFile(golden.path);
-    const decoded = await decode({ kind: 'encoded', bytes }, want, null, { maxPixels: settings.maxPixels });
-    if (!decoded.ok) throw new NotProvenError('golden', `${golden.path}: ${decoded.detail}`);
-    const [probability = Number.NaN] = await session.run([decoded.pixels], smallest);
-    const error = Math.abs(probability - golden.probability);
-    // Written so that a NaN fails too.
-    if (!(error <= model.tolerance)) {
+  const size = input.width * input.height * channelsOf(input);
+  for (const name of PROBES) {
+    const [probability = Number.NaN] = await session.run([probeImage(name, size)], smallest);
+    if (!(probability >= 0 && probability <= 1)) {
       throw new NotProvenError(
-        'golden',
-        `${golden.path}: expected ${golden.probability} within ${model.tolerance}, ${session.provider} gave ${probability}`,
+        'warm_up',
+        `expected a probability for an image of ${name}, ${session.provider} gave ${probability}`,
       );
     }
-    maxError = Math.max(maxError, error);
   }
-  return maxError;
+}
+
+function probeImage(name: (typeof PROBES)[number], size: number): Uint8Array {
+  if (name !== 'noise') return new Uint8Array(size).fill({ black: 0, grey: 128, white: 255 }[name]);
+  let state = 1;
+  // A linear congruence (Numerical Recipes): the same noise on every machine.
+  return Uint8Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 24;
+  });
+}
+
+export interface GoldenResult {
+  /** The largest absolute difference from the recorded probabilities. */
+  readonly maxError: number;
+  readonly scores: readonly number[];
+}
+
+/** The golden images of a model, read once: a later check is about the engine, not about the disk. */
+export class GoldenCheck {
+  private readonly settings: EngineSettings;
+  private readonly images: readonly Uint8Array[];
+
+  private constructor(settings: EngineSettings, images: readonly Uint8Array[]) {
+    this.settings = settings;
+    this.images = images;
+  }
+
+  static async read(settings: EngineSettings): Promise<GoldenCheck> {
+    return new GoldenCheck(settings, await Promise.all(settings.model.golden.map(({ path }) => readFile(path))));
+  }
+
+  /**
+   * Scores the golden images the way frames are scored.
+   * @throws NotProvenError beyond the tolerance, and for a golden image that cannot be read
+   */
+  async run(session: Session): Promise<GoldenResult> {
+    const { model, batchSizes, maxPixels } = this.settings;
+    const { input } = model.contract;
+    const [smallest = 1] = batchSizes;
+    const want = { ...input.resize, width: input.width, height: input.height, colour: input.colour };
+    const scores: number[] = [];
+    let maxError = 0;
+    for (const [i, golden] of model.golden.entries()) {
+      const bytes = this.images[i] ?? new Uint8Array(0);
+      const decoded = await decode({ kind: 'encoded', bytes }, want, null, { maxPixels });
+      if (!decoded.ok) throw new NotProvenError('golden', `${golden.path}: ${decoded.detail}`);
+      const [probability = Number.NaN] = await session.run([decoded.pixels], smallest);
+      const error = Math.abs(probability - golden.probability);
+      // Written so that a NaN fails too.
+      if (!(error <= model.tolerance)) {
+        throw new NotProvenError(
+          'golden',
+          `${golden.path}: expected ${golden.probability} within ${model.tolerance}, ${session.provider} gave ${probability}`,
+        );
+      }
+      scores.push(probability);
+      maxError = Math.max(maxError, error);
+    }
+    return { maxError, scores };
+  }
 }
 
 export function messageOf(error: unknown): string {

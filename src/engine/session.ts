@@ -3,6 +3,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelContract } from './contract.ts';
+import type { Graph } from './graph.ts';
 import { ModelOutputError, packBatch, readProbabilities } from './tensor.ts';
 
 export interface SessionOptions {
@@ -69,4 +70,16 @@ export class Session {
     if (result === undefined) throw new ModelOutputError(`the graph returned no "${output.name}"`);
     return readProbabilities(result.data, result.dims, size, pixels.length, output);
   }
+}
+
+/** Inputs and outputs of a graph, as onnxruntime reads them. Nothing is run. */
+export async function readGraph(model: Uint8Array): Promise<Graph> {
+  const session = await InferenceSession.create(model, { executionProviders: ['cpu'], logSeverityLevel: 3 });
+  const values = (metadata: readonly InferenceSession.ValueMetadata[]) =>
+    metadata.map((entry) => ({
+      name: entry.name,
+      type: entry.isTensor ? entry.type : null,
+      shape: entry.isTensor ? [...entry.shape] : [],
+    }));
+  return { inputs: values(session.inputMetadata), outputs: values(session.outputMetadata) };
 }

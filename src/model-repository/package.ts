@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Manifest, MODEL_NAME, MODEL_VERSION, manifestSchema } from './manifest.ts';
+import { onnxFault } from './onnx-file.ts';
 
 /** What an engine is given: the same shape as its own EngineModel. */
 export interface PackagedModel {
@@ -50,7 +51,7 @@ const MAX_MANIFEST_BYTES = 1 << 20;
 
 /**
  * Reads one package and checks that each file it names is there, is a plain file inside it, and that model.onnx is the one
- * the manifest was written for.
+ * the manifest was written for and keeps its weights for itself.
  * @param root folder of all models
  * @throws ModelPackageError with every fault found
  */
@@ -170,9 +171,10 @@ async function sha256Of(file: string, faults: string[]): Promise<string | null> 
     faults.push(`model.onnx: ${fault}`);
     return null;
   }
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
+  const bytes = await readFile(file);
+  const onnx = onnxFault(bytes);
+  if (onnx !== null) faults.push(`model.onnx: ${onnx}`);
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** A link could lead out of the package, and a pipe could hold the reader for ever. */

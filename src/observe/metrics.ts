@@ -41,6 +41,7 @@ export class Metrics {
   private readonly published: Counter;
   private readonly outboxDropped: Counter<'reason'>;
   private readonly retainedIgnored: Counter;
+  private readonly activations: Counter<'result'>;
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
     const registers = [this.registry];
@@ -158,6 +159,13 @@ export class Metrics {
       help: 'Retained messages on frame topics, which are never inspected.',
       registers,
     });
+    this.activations = new Counter({
+      name: 'inspection_model_activations_total',
+      help: 'Activations and rollbacks of models: switched, or refused while the old model served on.',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of ['switched', 'refused']) this.activations.inc({ result }, 0);
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
   }
@@ -223,6 +231,10 @@ export class Metrics {
 
   retainedFrameIgnored(): void {
     this.retainedIgnored.inc();
+  }
+
+  modelActivated(result: 'switched' | 'refused'): void {
+    this.activations.inc({ result });
   }
 
   private label(cameraId: string): string {

@@ -3,6 +3,14 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { CameraId } from '../frame/frame.ts';
 
+export interface GoldenState {
+  readonly checkedAt: number;
+  readonly isOk: boolean;
+  readonly maxError: number | null;
+  readonly scores: readonly number[];
+  readonly detail: string | null;
+}
+
 export interface ModelState {
   readonly model: string;
   readonly version: string;
@@ -10,7 +18,8 @@ export interface ModelState {
   readonly provider: string | null;
   readonly isDegraded: boolean;
   readonly enginesReady: number;
-  readonly goldenMaxError: number | null;
+  /** Null before the first check; `checkedAt` in milliseconds since 1970. */
+  readonly golden: GoldenState | null;
 }
 
 /** Read at scrape time. */
@@ -121,12 +130,26 @@ function addModels(gauge: AddGauge, sources: MetricsSources): void {
   );
   gauge(
     'inspection_golden_check_max_abs_error',
-    'Largest difference from a recorded golden probability at the last start of an engine.',
+    'Largest difference from a recorded golden probability at the last check.',
     ['model'],
     (g) =>
-      each(({ model, goldenMaxError }) => {
-        if (goldenMaxError !== null) g.set({ model }, goldenMaxError);
+      each(({ model, golden }) => {
+        if (golden !== null && golden.maxError !== null) g.set({ model }, golden.maxError);
       }),
+  );
+  gauge(
+    'inspection_golden_check_success',
+    '1 where every golden image scored what it must at the last check, at the start of an engine or on the timer.',
+    ['model'],
+    (g) =>
+      each(({ model, golden }) => {
+        if (golden !== null) g.set({ model }, golden.isOk ? 1 : 0);
+      }),
+  );
+  gauge('inspection_golden_check_timestamp_seconds', 'When it was, seconds since 1970.', ['model'], (g) =>
+    each(({ model, golden }) => {
+      if (golden !== null) g.set({ model }, golden.checkedAt / 1000);
+    }),
   );
 }
 

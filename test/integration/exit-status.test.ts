@@ -142,6 +142,7 @@ describe('the commands', () => {
       'doctor',
       'evaluate',
       'golden',
+      'models',
       'restore',
       'results',
       'send',

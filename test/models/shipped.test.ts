@@ -24,7 +24,7 @@ describe('the shipped model', () => {
 
   it('proves itself in a real engine: its golden scores match', () => {
     expect(bench.pool.status()).toMatchObject({ enginesReady: 1, provider: 'cpu', down: null });
-    expect(bench.pool.status().goldenMaxError).toBeLessThan(0.005);
+    expect(bench.pool.status().golden?.maxError).toBeLessThan(0.005);
   });
 
   it('tells drawn parts that it never saw: defects score higher than good parts', async () => {

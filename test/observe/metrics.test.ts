@@ -18,7 +18,7 @@ const sources: MetricsSources = {
       provider: 'cpu',
       isDegraded: true,
       enginesReady: 2,
-      goldenMaxError: 0.001,
+      golden: { checkedAt: 1_790_000_000_000, isOk: true, maxError: 0.001, scores: [], detail: null },
     },
   ],
   store: () => ({

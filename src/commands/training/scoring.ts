@@ -87,6 +87,7 @@ async function poolOf(
       maxPixels: MAX_PIXELS,
       hangMs: HANG_MS,
       startTimeoutMs: HANG_MS,
+      goldenCheckMs: null,
       layout: { cpu, cuda: { processes: 1, threads: 1, batchSizes: [1, 8, 32], decodeThreads: 4 } },
       cudaMissing: await cudaProviderMissing(),
       onEvent,

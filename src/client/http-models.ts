@@ -1,0 +1,133 @@
+/** The models of a running service, over HTTP. */
+
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { asLoupeError, ERROR_CODES, LoupeError } from '../errors.ts';
+import type {
+  ActivateRequest,
+  Activated,
+  Activation,
+  GoldenReport,
+  ModelControl,
+  ModelDescription,
+  ModelListing,
+} from '../frame/models.ts';
+
+interface HttpModelsOptions {
+  readonly url: string;
+  readonly token: string | null;
+}
+
+/** Times travel as text. */
+type OnWire<T> = Omit<T, 'at' | 'checkedAt'> & { readonly at: string; readonly checkedAt: string };
+
+export class HttpModels implements ModelControl {
+  private readonly options: HttpModelsOptions;
+
+  constructor(options: HttpModelsOptions) {
+    this.options = options;
+  }
+
+  async list(): Promise<readonly ModelListing[]> {
+    const { models } = await this.ask<{ models: ModelListing[] }>('GET', '/api/v1/models');
+    return models;
+  }
+
+  async describe(name: string, version: string | null): Promise<ModelDescription> {
+    return this.ask('GET', await this.pathOf(name, version));
+  }
+
+  async activations(): Promise<readonly Activation[]> {
+    const { activations } = await this.ask<{ activations: OnWire<Activation>[] }>('GET', '/api/v1/models/activations');
+    return activations.map(activationFrom);
+  }
+
+  activate(request: ActivateRequest): Promise<readonly Activated[]> {
+    return this.change('/api/v1/models/activate', request);
+  }
+
+  rollback(recipe: string | null): Promise<readonly Activated[]> {
+    return this.change('/api/v1/models/rollback', { recipe });
+  }
+
+  async goldenReport(name: string, version: string | null): Promise<GoldenReport> {
+    const report = await this.ask<OnWire<GoldenReport>>('GET', `${await this.pathOf(name, version)}/golden`);
+    return { ...report, checkedAt: Date.parse(report.checkedAt) };
+  }
+
+  async add(folder: string): Promise<ModelListing> {
+    const form = new FormData();
+    for (const place of await placesIn(folder)) {
+      const bytes = await readFile(path.join(folder, place)).catch((error: unknown) => {
+        throw new LoupeError('invalid_request', `${place}: ${String(error)}`, { cause: error });
+      });
+      form.append(place, new Blob([new Uint8Array(bytes)]), path.basename(place));
+    }
+    return this.ask('POST', '/api/v1/models', form);
+  }
+
+  async remove(name: string, version: string): Promise<void> {
+    await this.ask('DELETE', `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`);
+  }
+
+  private async change(pathname: string, body: object): Promise<readonly Activated[]> {
+    type Wire = OnWire<Activation> & Pick<Activated, 'cuts'>;
+    const { activated } = await this.ask<{ activated: Wire[] }>('POST', pathname, body);
+    return activated.map(({ cuts, ...activation }) => ({ activation: activationFrom(activation), cuts }));
+  }
+
+  /** The highest version where none is named. */
+  private async pathOf(name: string, version: string | null): Promise<string> {
+    const highest = version ?? (await this.list()).find((model) => model.name === name)?.version;
+    if (highest === undefined) throw new LoupeError('model_not_found', `no model ${name}`);
+    return `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(highest)}`;
+  }
+
+  private async ask<T>(method: string, pathname: string, body?: FormData | object): Promise<T> {
+    const { url, token } = this.options;
+    const isForm = body instanceof FormData;
+    let response: Response;
+    try {
+      response = await fetch(new URL(pathname, url), {
+        method,
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+      });
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      throw new LoupeError('store_unavailable', `no answer from ${url}: ${cause}`, { cause: error });
+    }
+    if (response.status === 204) return undefined as T;
+    const answer: unknown = await response.json().catch(() => null);
+    if (response.ok) return answer as T;
+    throw errorFrom(answer, response.status, url);
+  }
+}
+
+async function placesIn(folder: string): Promise<string[]> {
+  const inner = await Promise.all(
+    ['golden', 'report'].map(async (name) => {
+      const entries = await readdir(path.join(folder, name), { withFileTypes: true }).catch(() => []);
+      return entries.filter((entry) => entry.isFile()).map((entry) => `${name}/${entry.name}`);
+    }),
+  );
+  return ['manifest.json', 'model.onnx', ...inner.flat()];
+}
+
+function activationFrom(wire: OnWire<Activation>): Activation {
+  const { seq, by, kind, recipe, from, to } = wire;
+  return { seq, at: Date.parse(wire.at), by, kind, recipe, from, to };
+}
+
+function errorFrom(answer: unknown, status: number, url: string): LoupeError {
+  const fields = typeof answer === 'object' && answer !== null ? answer : {};
+  const code = ERROR_CODES.find((known) => 'code' in fields && fields.code === known);
+  const said =
+    'message' in fields ? String(fields.message) : 'detail' in fields ? String(fields.detail) : `status ${status}`;
+  return code === undefined
+    ? asLoupeError(new Error(`${url} answered ${status}: ${said}`))
+    : new LoupeError(code, said);
+}

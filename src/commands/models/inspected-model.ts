@@ -1,0 +1,145 @@
+/** The work of `loupe models inspect`: graph, draft, golden scores, package. */
+
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EngineStartError } from '../../engine/engine-process.ts';
+import { GraphError, graphOf } from '../../engine/graph.ts';
+import { proveOnce } from '../../engine/one-proof.ts';
+import { draftOf, type Golden, manifestFrom } from '../../model-repository/draft.ts';
+import type { Manifest } from '../../model-repository/manifest.ts';
+import { onnxFault } from '../../model-repository/onnx-file.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { GoldenAnswer } from './inspect.ts';
+
+export interface InspectedModel {
+  readonly facts: Readonly<Record<string, string | number>>;
+  readonly questions: readonly { readonly key: string; readonly expected: string }[];
+  readonly faults: readonly string[];
+  /** Folder of the package that was written; null where none was. */
+  readonly package: string | null;
+  readonly notes: readonly string[];
+}
+
+interface Wanted {
+  readonly set: ReadonlyMap<string, string>;
+  readonly golden: readonly GoldenAnswer[];
+  readonly out?: string;
+}
+
+const START_TIMEOUT_MS = 120_000;
+const MAX_PIXELS = 268_402_689;
+
+export async function inspectModel(file: string, { set, golden, out }: Wanted): Promise<InspectedModel> {
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new CommandError(EXIT.failed, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const nothing = { facts: {}, questions: [], package: null, notes: [] };
+  const fault = onnxFault(bytes);
+  if (fault !== null) return { ...nothing, faults: [fault] };
+  let draft: ReturnType<typeof draftOf>;
+  try {
+    draft = draftOf(await graphOf(path.resolve(file)), set);
+  } catch (error) {
+    if (error instanceof GraphError) return { ...nothing, faults: [error.message] };
+    throw error;
+  }
+  const open = { ...draft, package: null, notes: [] };
+  if (draft.faults.length > 0 || draft.questions.length > 0 || out === undefined || golden.length === 0) return open;
+
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const createdAt = `${new Date().toISOString().slice(0, 19)}Z`;
+  const places = golden.map((one) => ({ ...one, place: `golden/${path.basename(one.file)}` }));
+  const drafted = manifestFrom(draft, set, {
+    sha256,
+    createdAt,
+    golden: places.map(({ place, probability }) => ({ file: place, probability: probability ?? 0 })),
+  });
+  if ('faults' in drafted) return { ...open, faults: drafted.faults };
+  const scored = await score(path.resolve(file), drafted.manifest, golden);
+  if (typeof scored === 'string') return { ...open, faults: [scored] };
+  const { scores, faults } = judged(golden, scored, drafted.manifest);
+  if (faults.length > 0) return { ...open, faults };
+  const folder = path.join(out, drafted.manifest.name, drafted.manifest.version);
+  const manifest = {
+    ...drafted.manifest,
+    golden: places.map(({ place }, i) => ({ file: place, probability: scores[i] ?? 0 })),
+  };
+  await write(folder, path.resolve(file), manifest, places);
+  const measured = golden.filter(({ probability }) => probability === null).length;
+  const notes =
+    measured === 0
+      ? []
+      : [
+          `${measured} golden scores were measured here: they prove that later engines agree with this one, not that the answers above are right`,
+        ];
+  return { ...open, package: folder, notes };
+}
+
+/** What the golden images score in a real engine, or why they cannot be scored. */
+async function score(
+  file: string,
+  manifest: Manifest,
+  golden: readonly GoldenAnswer[],
+): Promise<readonly number[] | string> {
+  const { name, version, sha256, input, output } = manifest;
+  const contract = { input, output };
+  // A tolerance of 1 lets every probability pass: they are compared afterwards, each with what was said of it.
+  const entries = golden.map((one) => ({ path: path.resolve(one.file), probability: one.probability ?? 0.5 }));
+  const model = { name, version, file, sha256, contract, golden: entries, tolerance: 1 };
+  const settings = {
+    model,
+    provider: 'cpu',
+    deviceId: 0,
+    threads: 1,
+    batchSizes: [1],
+    maxPixels: MAX_PIXELS,
+    isProbed: true,
+  } as const;
+  try {
+    return (await proveOnce({ settings, startTimeoutMs: START_TIMEOUT_MS })).goldenScores;
+  } catch (error) {
+    if (error instanceof EngineStartError) return `it failed at ${error.stage}: ${error.message}`;
+    throw error;
+  }
+}
+
+function judged(
+  golden: readonly GoldenAnswer[],
+  scored: readonly number[],
+  { golden_tolerance: tolerance }: Manifest,
+): { scores: number[]; faults: string[] } {
+  const scores: number[] = [];
+  const faults: string[] = [];
+  for (const [i, { file, probability }] of golden.entries()) {
+    const found = scored[i] ?? Number.NaN;
+    const expected = probability ?? Number(found.toFixed(6));
+    scores.push(expected);
+    if (!(Math.abs(found - expected) <= tolerance)) {
+      faults.push(
+        `${file}: expected ${expected} within ${tolerance}, it scores ${found}; is every answer as in its training?`,
+      );
+    }
+  }
+  return { scores, faults };
+}
+
+async function write(
+  folder: string,
+  model: string,
+  manifest: Manifest & { golden: Golden },
+  places: readonly { readonly file: string; readonly place: string }[],
+): Promise<void> {
+  try {
+    await mkdir(path.dirname(folder), { recursive: true });
+    await mkdir(folder);
+  } catch (error) {
+    throw new CommandError(EXIT.failed, `${folder}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  await mkdir(path.join(folder, 'golden'));
+  await copyFile(model, path.join(folder, 'model.onnx'));
+  for (const { file, place } of places) await copyFile(file, path.join(folder, place));
+  await writeFile(path.join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}

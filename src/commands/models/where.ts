@@ -1,0 +1,80 @@
+/** Where a `loupe models` command does its work: at a running service, or on the folders of one that does not run. */
+
+import { mkdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { HttpModels } from '../../client/http-models.ts';
+import { ConfigError } from '../../config/load.ts';
+import { cudaProviderMissing } from '../../engine/cuda.ts';
+import { LoupeError } from '../../errors.ts';
+import type { ModelControl } from '../../frame/models.ts';
+import { ModelLife } from '../../model-life.ts';
+import { ModelPackageError } from '../../model-repository/package.ts';
+import { lockStore, StoreRefusedError } from '../../record/database.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import { configFrom, type ConfigOptions } from '../options.ts';
+
+export interface Where extends ConfigOptions {
+  readonly http?: string;
+  readonly token?: string;
+  readonly models?: string;
+  readonly store?: string;
+}
+
+/** @param need what the work does: `change` takes the store for itself, so that no service runs on it meanwhile */
+export async function withModels<T>(
+  options: Where,
+  need: 'read' | 'add' | 'change',
+  work: (control: ModelControl, by: string) => Promise<T>,
+): Promise<T> {
+  try {
+    if (options.http !== undefined) {
+      if (options.models !== undefined || options.store !== undefined) {
+        throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
+      }
+      if (!URL.canParse(options.http))
+        throw new CommandError(EXIT.usage, `--http: expected a URL, got "${options.http}"`);
+      return await work(new HttpModels({ url: options.http, token: options.token ?? null }), '');
+    }
+    return await onFolders(options, need, work);
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+async function onFolders<T>(
+  options: Where,
+  need: 'read' | 'add' | 'change',
+  work: (control: ModelControl, by: string) => Promise<T>,
+): Promise<T> {
+  const folders = [
+    ...(options.models === undefined ? [] : [`models.path=${JSON.stringify(options.models)}`]),
+    ...(options.store === undefined ? [] : [`store.path=${JSON.stringify(options.store)}`]),
+  ];
+  const config = await configFrom({ ...options, set: [...options.set, ...folders] });
+  const cudaMissing = config.engine.provider === 'cpu' ? null : await cudaProviderMissing();
+  const { desk } = new ModelLife({ config, cudaMissing, models: null, onEvent: () => undefined });
+  const by = userInfo().username;
+  if (need !== 'change') return work(desk, by);
+  await mkdir(config.store.path, { recursive: true });
+  const lock = lockStore(config.store.path);
+  try {
+    return await work(desk, by);
+  } finally {
+    lock.release();
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (error instanceof LoupeError) {
+    const isElsewhere = error.code === 'store_unavailable' || error.code === 'shutting_down';
+    return new CommandError(isElsewhere ? EXIT.unavailable : EXIT.failed, error.message, { cause: error });
+  }
+  if (error instanceof StoreRefusedError) {
+    return new CommandError(EXIT.unavailable, `${error.message}; a running service is asked with --http URL`, {
+      cause: error,
+    });
+  }
+  if (error instanceof ModelPackageError) return new CommandError(EXIT.failed, error.message, { cause: error });
+  if (error instanceof ConfigError) return new CommandError(EXIT.config, error.message, { cause: error });
+  return error;
+}

@@ -1,0 +1,169 @@
+/** The life of models over HTTP. Looking needs the right `read`, changing the right `admin`. */
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { LoupeError } from '../errors.ts';
+import type { Activated, Activation, GoldenReport, ModelControl } from '../frame/models.ts';
+import type { Api } from './api.ts';
+import { receivePackage } from './package-upload.ts';
+import { bearerOf } from './review-routes.ts';
+
+export interface ModelRoutesPorts {
+  readonly models: ModelControl;
+  /** Name of the bearer of a token; null where no tokens are configured. */
+  nameOf(token: string | null): string | null;
+  /** Bytes of one uploaded package. */
+  readonly maxPackageBytes: number;
+}
+
+const isoTime = z.string().describe('RFC 3339');
+const modelVersion = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
+const listing = z.object({
+  name: z.string(),
+  version: z.string(),
+  sha256: z.string().nullable(),
+  createdAt: isoTime.nullable(),
+  recipes: z.array(z.string()).describe('Recipes that it decides for.'),
+  fault: z.string().nullable().describe('What is wrong with the package.'),
+});
+const description = listing.extend({ manifest: z.unknown() });
+const activation = z.object({
+  seq: z.int(),
+  at: isoTime,
+  by: z.string(),
+  kind: z.enum(['first_start', 'activate', 'rollback']),
+  recipe: z.string(),
+  from: modelVersion.nullable(),
+  to: modelVersion,
+});
+const activated = z.object({
+  activated: z.array(activation.extend({ cuts: z.object({ passBelow: z.number(), failAbove: z.number() }) })),
+});
+const golden = z.object({
+  name: z.string(),
+  version: z.string(),
+  provider: z.string(),
+  checkedAt: isoTime,
+  isOk: z.boolean(),
+  tolerance: z.number(),
+  maxError: z.number().nullable(),
+  detail: z.string().nullable(),
+  scores: z.array(z.object({ file: z.string(), expected: z.number(), scored: z.number() })),
+});
+
+const named = z.object({ name: z.string().min(1), version: z.string().min(1) });
+const activateBody = z.strictObject({
+  name: z.string().min(1),
+  version: z.string().min(1).nullable().default(null).describe('null: the highest.'),
+  recipe: z.string().min(1).nullable().default(null).describe('null: every recipe that is configured with the model.'),
+});
+const rollbackBody = z.strictObject({
+  recipe: z.string().min(1).nullable().default(null).describe('null: the only one.'),
+});
+
+export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRoutesPorts): void {
+  const { models } = ports;
+  const by = (request: FastifyRequest) => ports.nameOf(bearerOf(request)) ?? 'anyone';
+
+  api.add({
+    method: 'GET',
+    path: '/api/v1/models',
+    right: 'read',
+    summary: 'Every model package, and which recipes it decides for',
+    answer: z.object({ models: z.array(listing) }),
+    handle: async () => ({ models: await models.list() }),
+  });
+  api.add({
+    method: 'GET',
+    path: '/api/v1/models/activations',
+    right: 'read',
+    summary: 'Who activated what, and when; oldest first',
+    answer: z.object({ activations: z.array(activation) }),
+    handle: async () => ({ activations: (await models.activations()).map(activationJson) }),
+  });
+  api.add({
+    method: 'GET',
+    path: '/api/v1/models/{name}/{version}',
+    right: 'read',
+    summary: 'One package with its manifest',
+    params: named,
+    answer: description,
+    handle: ({ params: { name, version } }) => models.describe(name, version),
+  });
+  api.add({
+    method: 'GET',
+    path: '/api/v1/models/{name}/{version}/golden',
+    right: 'read',
+    summary: 'How a model does on its golden images on this machine',
+    params: named,
+    answer: golden,
+    handle: async ({ params: { name, version } }) => goldenJson(await models.goldenReport(name, version)),
+  });
+  api.add({
+    method: 'DELETE',
+    path: '/api/v1/models/{name}/{version}',
+    right: 'admin',
+    summary: 'Delete a package that decides for no recipe',
+    params: named,
+    answer: z.object({}),
+    handle: async ({ params: { name, version } }, _reply, request) => {
+      await models.remove(name, version, by(request));
+      return {};
+    },
+  });
+  api.add({
+    method: 'POST',
+    path: '/api/v1/models/activate',
+    right: 'admin',
+    summary: 'Put a model to work: proven first, then switched; on any failure the old one serves on',
+    body: activateBody,
+    answer: activated,
+    handle: async ({ body }, _reply, request) => ({
+      activated: (await models.activate(body, by(request))).map(activatedJson),
+    }),
+  });
+  api.add({
+    method: 'POST',
+    path: '/api/v1/models/rollback',
+    right: 'admin',
+    summary: 'Go back to the model that decided before',
+    body: rollbackBody,
+    answer: activated,
+    handle: async ({ body: { recipe } }, _reply, request) => ({
+      activated: (await models.rollback(recipe, by(request))).map(activatedJson),
+    }),
+  });
+
+  void server.register(async (scope) => {
+    // The body is read by the upload itself, file by file.
+    scope.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null));
+    scope.post('/api/v1/models', { config: { right: 'admin' } }, async (request, reply) => {
+      refuseOtherSites(request);
+      const upload = await receivePackage(request.raw, ports.maxPackageBytes);
+      try {
+        return reply.code(201).send(await models.add(upload.folder, by(request)));
+      } finally {
+        await upload.remove();
+      }
+    });
+  });
+}
+
+/** A form is what any web page may send to this machine without asking; JSON is not. */
+function refuseOtherSites(request: FastifyRequest): void {
+  const { origin, host } = request.headers;
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new LoupeError('permission_denied', 'expected a request from this service itself, not from another site');
+}
+
+function activationJson({ seq, at, by, kind, recipe, from, to }: Activation) {
+  return { seq, at: new Date(at).toISOString(), by, kind, recipe, from, to };
+}
+
+function activatedJson({ activation: done, cuts }: Activated) {
+  return { ...activationJson(done), cuts };
+}
+
+function goldenJson(report: GoldenReport) {
+  return { ...report, checkedAt: new Date(report.checkedAt).toISOString() };
+}

@@ -1,0 +1,94 @@
+/**
+ * A model package as it comes in by HTTP: multipart/form-data, each file a part named by its place in the package
+ * (`manifest.json`, `model.onnx`, `golden/…`, `report/…`), written to a temporary folder.
+ *
+ *   curl -F manifest.json=@manifest.json -F model.onnx=@model.onnx -F golden/a.png=@golden/a.png URL/api/v1/models
+ */
+
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { LoupeError } from '../errors.ts';
+
+const PLACE = /^(manifest\.json|model\.onnx|(golden|report)\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
+const MAX_FILES = 500;
+
+export interface Upload {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * @param maxBytes of all files together
+ * @throws LoupeError invalid_request, message_too_large; nothing is left behind then
+ */
+export async function receivePackage(request: IncomingMessage, maxBytes: number): Promise<Upload> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'loupe-package-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await mkdir(path.join(folder, 'golden'));
+    await mkdir(path.join(folder, 'report'));
+    await receive(request, folder, maxBytes);
+    return { folder, remove };
+  } catch (error) {
+    request.unpipe();
+    request.resume();
+    await remove();
+    throw error;
+  }
+}
+
+async function receive(request: IncomingMessage, folder: string, maxBytes: number): Promise<void> {
+  const type = request.headers['content-type'] ?? '';
+  if (!type.startsWith('multipart/form-data')) {
+    throw new LoupeError('invalid_request', `expected multipart/form-data, got "${type.slice(0, 64)}"`);
+  }
+  const writing: Promise<void>[] = [];
+  let left = maxBytes;
+  let parser: BusboyInstance;
+  try {
+    parser = new Busboy({
+      headers: { 'content-type': type },
+      limits: { files: MAX_FILES, fields: 0, fileSize: maxBytes },
+    });
+  } catch (error) {
+    throw new LoupeError('invalid_request', `expected multipart/form-data: ${String(error)}`, { cause: error });
+  }
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (code: 'invalid_request' | 'message_too_large', message: string) =>
+      reject(new LoupeError(code, message));
+    parser.on('file', (name, file) => {
+      if (!PLACE.test(name)) {
+        file.resume();
+        refuse(
+          'invalid_request',
+          `expected manifest.json, model.onnx, golden/NAME or report/NAME, got "${name.slice(0, 64)}"`,
+        );
+        return;
+      }
+      file.on('data', (chunk: Buffer) => {
+        left -= chunk.length;
+        if (left < 0)
+          refuse('message_too_large', `expected a package of at most ${maxBytes} bytes (models.max_package_bytes)`);
+      });
+      const target = createWriteStream(path.join(folder, name), { flags: 'wx' });
+      const written = pipeline(file, target);
+      written.catch((error: unknown) => refuse('invalid_request', `${name}: ${String(error)}`));
+      writing.push(written);
+    });
+    parser.on('filesLimit', () => refuse('invalid_request', `expected at most ${MAX_FILES} files`));
+    parser.on('fieldsLimit', () => refuse('invalid_request', 'expected files only, each sent with a file name'));
+    parser.on('error', (error) => refuse('invalid_request', `expected multipart/form-data: ${String(error)}`));
+    parser.on('finish', resolve);
+    request.once('error', reject);
+    request.once('close', () => {
+      if (!request.complete) refuse('invalid_request', 'the sender went away in the middle of the package');
+    });
+    request.pipe(parser);
+  });
+  await Promise.all(writing);
+}

@@ -1,0 +1,59 @@
+/** The parts of the life of models, put together: repository, journal, proof, and the workplace they act on. */
+
+import type { Config } from './config/schema.ts';
+import { ModelDesk, type ModelEvent, type Workplace } from './model-control.ts';
+import { ModelProver, ProvingWorkplace, ServingWorkplace } from './model-prover.ts';
+import { ActivationJournal } from './model-repository/activations.ts';
+import { ModelRepository } from './model-repository/repository.ts';
+import type { ModelsAtWork } from './models-at-work.ts';
+import { firstEntries, type PackagedRecipe } from './packaged-recipes.ts';
+
+export interface ModelLifeOptions {
+  readonly config: Config;
+  /** Null when CUDA can be tried, else what it lacks. */
+  readonly cudaMissing: string | null;
+  /** The engines of a running service; null beside a stopped one. */
+  readonly models: ModelsAtWork | null;
+  onEvent(event: ModelEvent): void;
+}
+
+export class ModelLife {
+  readonly desk: ModelDesk;
+  private readonly config: Config;
+  private readonly journal: ActivationJournal;
+
+  constructor(options: ModelLifeOptions) {
+    const { config, cudaMissing, models } = options;
+    const prover = new ModelProver(config, cudaMissing);
+    const workplace: Workplace = models === null ? new ProvingWorkplace(prover) : new ServingWorkplace(prover, models);
+    this.config = config;
+    this.journal = new ActivationJournal(config.store.path);
+    this.desk = new ModelDesk({
+      config,
+      repository: new ModelRepository({
+        root: config.models.path,
+        maxBytes: config.models.max_package_bytes,
+        prove: async (model) => void (await prover.prove(model)),
+      }),
+      journal: this.journal,
+      workplace,
+      now: Date.now,
+      onEvent: (event) => options.onEvent(event),
+    });
+  }
+
+  /**
+   * Notes which versions unpinned recipes began with: from now on a package that is merely added changes nothing. To be called
+   * when the store is this process's to write.
+   * @returns why it could not be noted; null when it was. The next start tries again.
+   */
+  async noteFirstModels(recipes: readonly PackagedRecipe[]): Promise<string | null> {
+    try {
+      const entries = firstEntries(this.config, recipes, await this.journal.read(), Date.now());
+      if (entries.length > 0) await this.journal.append(entries);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}

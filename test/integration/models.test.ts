@@ -1,0 +1,312 @@
+/** The life of models at a real service: packages in and out, activation while frames run, refusals that change nothing. */
+
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import protobuf from 'protobufjs/minimal.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpModels } from '../../src/client/http-models.ts';
+import type { LoupeError } from '../../src/errors.ts';
+import {
+  emptyFolder,
+  loupe,
+  type ServiceProcess,
+  servicesOf,
+  TEST_MODELS,
+  testSettings,
+} from '../support/service-process.ts';
+
+const start = servicesOf(afterEach);
+const SWAPS = Number(process.env['SWAPS'] ?? 5);
+
+let root = '';
+let store = '';
+let settings: string[] = [];
+beforeEach(() => {
+  root = path.join(emptyFolder(), 'models');
+  store = emptyFolder();
+  mkdirSync(root);
+  packageAt(path.join(root, 'mean-brightness', '1'), 'mean-brightness');
+  settings = [...testSettings(store), `models.path=${root}`];
+});
+
+type ManifestJson = Record<string, unknown>;
+
+/** A package made of one of the tiny models, changed. */
+function packageAt(
+  folder: string,
+  from: string,
+  change: (manifest: ManifestJson) => ManifestJson = (manifest) => manifest,
+  model?: (bytes: Buffer) => Uint8Array,
+): string {
+  cpSync(path.join(TEST_MODELS, from, '1'), folder, { recursive: true });
+  const file = path.join(folder, 'model.onnx');
+  if (model !== undefined) writeFileSync(file, model(readFileSync(file)));
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const manifest = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as ManifestJson;
+  writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(change({ ...manifest, sha256 })));
+  return folder;
+}
+
+const nextOf = (version: string) => (manifest: ManifestJson) => ({ ...manifest, name: 'mean-brightness', version });
+
+const png = readFileSync(path.join(TEST_MODELS, 'mean-brightness', '1', 'golden', 'grey-51.png'));
+
+async function frame(service: ServiceProcess, id: string): Promise<{ ms: number; verdict: string; model: string }> {
+  const before = performance.now();
+  const response = await fetch(`${service.addresses.http}/api/v1/frames?camera_id=cam-1&frame_id=${id}`, {
+    method: 'POST',
+    headers: { 'content-type': 'image/png' },
+    body: png,
+  });
+  const body = (await response.json()) as { verdict: string; model: { version: string } | null };
+  if (response.status !== 200) throw new Error(`frame ${id}: ${response.status} ${JSON.stringify(body)}`);
+  return { ms: performance.now() - before, verdict: body.verdict, model: body.model?.version ?? '' };
+}
+
+const at = (service: ServiceProcess) => new HttpModels({ url: service.addresses.http, token: null });
+
+const refusalOf = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    (error: unknown) => error as LoupeError,
+  );
+
+describe('models at a running service', { timeout: 60_000 }, () => {
+  it('are added, activated, rolled back and removed, and every step stands in the journal', async () => {
+    const service = await start(settings);
+    const second = packageAt(emptyFolder(), 'mean-brightness', (m) => ({
+      ...nextOf('2')(m),
+      cuts: { pass_below: 0.1, fail_above: 0.15 },
+    }));
+    const models = at(service);
+    expect(await models.add(second)).toMatchObject({ name: 'mean-brightness', version: '2', fault: null });
+    expect(await frame(service, 'a')).toMatchObject({ verdict: 'PASS', model: '1' });
+    expect(await refusalOf(models.remove('mean-brightness', '1'))).toMatchObject({ code: 'model_in_use' });
+    expect(await refusalOf(models.add(second))).toMatchObject({ code: 'model_exists' });
+
+    const newest = { name: 'mean-brightness', version: null, recipe: null };
+    expect(await models.activate(newest)).toMatchObject([
+      {
+        activation: { kind: 'activate', by: 'anyone', recipe: 'default', from: { version: '1' }, to: { version: '2' } },
+        cuts: { failAbove: 0.15 },
+      },
+    ]);
+    expect(await frame(service, 'b')).toMatchObject({ verdict: 'FAIL', model: '2' });
+    // What is so already is no change.
+    expect(await models.activate(newest)).toMatchObject([{ activation: { seq: 2 } }]);
+    expect(await models.list()).toMatchObject([
+      { version: '2', recipes: ['default'] },
+      { version: '1', recipes: [] },
+    ]);
+    expect(await models.goldenReport('mean-brightness', '2')).toMatchObject({ isOk: true, provider: 'cpu' });
+    expect(await models.goldenReport('mean-brightness', '1')).toMatchObject({ isOk: true, scores: { length: 3 } });
+
+    expect(await models.rollback(null)).toMatchObject([{ activation: { kind: 'rollback', to: { version: '1' } } }]);
+    expect(await frame(service, 'c')).toMatchObject({ verdict: 'PASS', model: '1' });
+    expect(await refusalOf(models.rollback(null))).toMatchObject({ code: 'model_not_found' });
+    await models.remove('mean-brightness', '2');
+    expect(readdirSync(path.join(root, 'mean-brightness'))).toEqual(['1']);
+    expect(await models.activations()).toMatchObject([
+      { kind: 'first_start', by: 'service' },
+      { kind: 'activate' },
+      { kind: 'rollback' },
+    ]);
+    const samples = await service.samples();
+    expect(samples.get('inspection_model_activations_total{result="switched"}')).toBe(2);
+    expect(samples.get('inspection_golden_check_success{model="mean-brightness"}')).toBe(1);
+  });
+
+  it('keep what was activated over a restart, and change nothing when a package is merely there', async () => {
+    const first = await start(settings);
+    packageAt(path.join(root, 'mean-brightness', '3'), 'mean-brightness', nextOf('3'));
+    await first.end();
+    const second = await start(settings);
+    expect(await frame(second, 'a')).toMatchObject({ model: '1' });
+    await at(second).activate({ name: 'mean-brightness', version: '3', recipe: null });
+    await second.end('SIGKILL');
+    const third = await start(settings);
+    expect(await frame(third, 'b')).toMatchObject({ model: '3' });
+    await third.end();
+
+    const { code, stderr } = await loupe([
+      'models',
+      'rollback',
+      '--models',
+      root,
+      '--store',
+      store,
+      '--set',
+      'recipes.default.model=mean-brightness',
+      '--set',
+      'engine.provider=cpu',
+    ]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(await frame(await start(settings), 'c')).toMatchObject({ model: '1' });
+    const locked = await loupe([
+      'models',
+      'activate',
+      'mean-brightness/3',
+      '--models',
+      root,
+      '--store',
+      store,
+      '--set',
+      'recipes.default.model=mean-brightness',
+    ]);
+    expect(locked).toMatchObject({ code: 69 });
+    expect(locked.stderr).toContain('--http');
+  });
+
+  it('refuse to start on a model that was activated and is not what it was', async () => {
+    const service = await start(settings);
+    packageAt(path.join(root, 'mean-brightness', '2'), 'mean-brightness', nextOf('2'));
+    await at(service).activate({ name: 'mean-brightness', version: '2', recipe: null });
+    await service.end();
+    packageAt(path.join(root, 'mean-brightness', '2'), 'float-nchw-logit', nextOf('2'));
+    await expect(start(settings)).rejects.toThrow(/78.*activated with SHA-256|activated with SHA-256/s);
+  });
+
+  it('cannot be changed where the configuration pins the version', async () => {
+    packageAt(path.join(root, 'mean-brightness', '2'), 'mean-brightness', nextOf('2'));
+    const service = await start([...settings, 'recipes.default.version="1"']);
+    const { code, stderr } = await loupe(['models', 'activate', 'mean-brightness/2', '--http', service.addresses.http]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('pins');
+  });
+});
+
+const external = () => {
+  const { Writer } = protobuf;
+  const entry = Writer.create().uint32(10).string('location').uint32(18).string('../../../etc/passwd').finish();
+  const graph = Writer.create()
+    .uint32(42)
+    .bytes(Writer.create().uint32(106).bytes(entry).uint32(112).int32(1).finish());
+  return Writer.create().uint32(8).int64(8).uint32(58).bytes(graph.finish()).finish();
+};
+
+const BAD: readonly [string, (folder: string) => string, RegExp][] = [
+  [
+    'garbage',
+    (f) => packageAt(f, 'mean-brightness', nextOf('2'), () => Buffer.from('garbage'.repeat(100))),
+    /ONNX file/,
+  ],
+  [
+    'a truncated file',
+    (f) => packageAt(f, 'mean-brightness', nextOf('2'), (b) => b.subarray(0, b.length / 2)),
+    /ONNX file/,
+  ],
+  ['a wrong shape', (f) => packageAt(f, 'wrong-shape', nextOf('2')), /warm_up/],
+  ['NaN for some images', (f) => packageAt(f, 'nan', nextOf('2')), /NaN/],
+  ['other golden scores', (f) => packageAt(f, 'golden-mismatch', nextOf('2')), /golden/],
+  ['weights in other files', (f) => packageAt(f, 'mean-brightness', nextOf('2'), external), /external data/],
+  [
+    'another input than its manifest',
+    (f) =>
+      packageAt(f, 'float-nchw-logit', (m) => ({
+        ...nextOf('2')(m),
+        input: { ...(m['input'] as object), dtype: 'uint8', scale: undefined, mean: undefined, std: undefined },
+      })),
+    /load/,
+  ],
+];
+
+describe('a bad model', () => {
+  it('is refused every time, at the import and at the activation, while the old one serves', async () => {
+    const service = await start(settings);
+    for (const [what, make, why] of BAD) {
+      const folder = make(emptyFolder());
+      const added = await refusalOf(at(service).add(folder));
+      expect([what, added?.code]).toEqual([what, 'model_refused']);
+      expect(added?.message).toMatch(why);
+      // And where somebody copied it into place by hand.
+      cpSync(folder, path.join(root, 'mean-brightness', '2'), { recursive: true });
+      const wanted = { name: 'mean-brightness', version: '2', recipe: null };
+      const activated = await refusalOf(at(service).activate(wanted));
+      expect([what, activated?.code]).toEqual([what, 'model_refused']);
+      expect(activated?.message).toMatch(why);
+      expect(await frame(service, what.replaceAll(' ', '-'))).toMatchObject({ verdict: 'PASS', model: '1' });
+      await at(service).remove('mean-brightness', '2');
+    }
+    expect((await service.samples()).get('inspection_model_activations_total{result="refused"}')).toBeGreaterThan(3);
+    expect((await service.get('/readyz')).status).toBe(200);
+  }, 120_000);
+});
+
+/** Resident bytes of a process and of its children, from /proc. */
+function residentBytes(pid: number): number {
+  const own = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  return children.reduce((sum, child) => sum + residentBytes(Number(child)), own);
+}
+
+const percentile = (sorted: readonly number[], share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+
+describe('activation under load', () => {
+  it(`loses no frame and doubles none over ${SWAPS} swaps (SWAPS=50 for the long form)`, async () => {
+    const service = await start(settings);
+    packageAt(path.join(root, 'mean-brightness', '2'), 'mean-brightness', nextOf('2'));
+    const seen: { ms: number; verdict: string; model: string }[] = [];
+    let sent = 0;
+    const over = new AbortController();
+    // Four cameras' worth of frames at a steady pace, whatever the swaps do.
+    const line = async () => {
+      while (!over.signal.aborted) {
+        const next = performance.now() + 40;
+        seen.push(await frame(service, `f${sent++}`));
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
+      }
+    };
+    const lines = Array.from({ length: 4 }, line);
+    const until = (count: number) => expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+    await until(100);
+    seen.length = 0;
+    await until(200);
+    const quiet = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+    const bytesBefore = residentBytes(service.addresses.pid);
+    seen.length = 0;
+    const startedAt = performance.now();
+    for (let swap = 0; swap < SWAPS; swap++) {
+      const version = swap % 2 === 0 ? '2' : '1';
+      const response = await fetch(`${service.addresses.http}/api/v1/models/activate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'mean-brightness', version }),
+      });
+      expect([swap, response.status]).toEqual([swap, 200]);
+      expect((await frame(service, `after-${swap}`)).model).toBe(version);
+    }
+    const swapMs = (performance.now() - startedAt) / SWAPS;
+    const during = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+    over.abort();
+    await Promise.all(lines);
+    await expect
+      .poll(
+        () =>
+          readFileSync(`/proc/${service.addresses.pid}/task/${service.addresses.pid}/children`, 'utf8')
+            .trim()
+            .split(' ').length,
+      )
+      .toBe(2);
+    const bytesAfter = residentBytes(service.addresses.pid);
+
+    expect(seen.filter(({ verdict }) => verdict !== 'PASS')).toEqual([]);
+    const samples = await service.samples();
+    expect(samples.get('inspection_ledger_rows')).toBe(sent + SWAPS);
+    expect(samples.get('inspection_model_activations_total{result="switched"}')).toBe(SWAPS);
+    const figures = {
+      swaps: SWAPS,
+      frames: sent + SWAPS,
+      swapMs: Math.round(swapMs),
+      p50: { quiet: percentile(quiet, 0.5), swapping: percentile(during, 0.5) },
+      p99: { quiet: percentile(quiet, 0.99), swapping: percentile(during, 0.99) },
+      residentMiB: { before: Math.round(bytesBefore / 2 ** 20), after: Math.round(bytesAfter / 2 ** 20) },
+    };
+    process.stdout.write(`${JSON.stringify(figures)}\n`);
+    // A leak of one engine per swap (60 MiB each) would show; a warmer heap is none.
+    expect(bytesAfter).toBeLessThan(bytesBefore + 100 * 2 ** 20);
+    await service.end();
+    const verified = await loupe(['verify', '--store', store, '--json']);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true });
+  }, 600_000);
+});
