@@ -186,6 +186,8 @@ export class Service {
         results: this.ledger,
         authorize: (token, right) => tokens.authorize(token, right),
         countRefused,
+        models: this.modelLife.desk,
+        nameOf: (token) => tokens.nameOf(token),
       },
     );
     this.mqtt = usesMqtt

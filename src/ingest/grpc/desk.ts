@@ -6,12 +6,17 @@ import { type Clock, type IntakeLimits, invalidRequest, takeIn } from '../intake
 import type { Authorize, CountRefused, Inspector, ResultsReader } from '../ports.ts';
 import { draftFrom } from '../wire/request.ts';
 import type { Arrival } from './definition.ts';
+import type { ModelServicePorts } from './model-service.ts';
 
 export interface GrpcPorts {
   readonly inspector: Inspector;
   readonly results: ResultsReader;
   readonly authorize: Authorize;
   readonly countRefused: CountRefused;
+  /** Null: no ModelService. */
+  readonly models: ModelServicePorts['models'] | null;
+  /** Name of the bearer of a token; null where no tokens are configured. */
+  nameOf(token: string | null): string | null;
 }
 
 export interface DeskOptions {

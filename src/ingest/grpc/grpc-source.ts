@@ -7,12 +7,13 @@
 import { loadSync } from '@grpc/proto-loader';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
-import { inspectionPackage, SERVICE_NAME } from '../wire/contract.ts';
+import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall, tokenOf } from './definition.ts';
 import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
 import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
 import { InspectStream } from './inspect-stream.ts';
+import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
 import { reflectionOf } from './reflection.ts';
 import { statusOf } from './status.ts';
 import { getResult, inspectOne } from './unary-calls.ts';
@@ -94,6 +95,7 @@ export class GrpcSource {
     const open = createServer(maxMessageBytes);
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
+    this.addModelService(server);
     this.health.addToServer(server);
     const healthPackage = loadSync(healthProtoPath);
     reflectionOf({ ...inspectionPackage, ...healthPackage }).addToServer(server);
@@ -101,6 +103,19 @@ export class GrpcSource {
     this.open = open;
     this.options.onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });
     return { port: bound };
+  }
+
+  private addModelService(server: OpenServer['server']): void {
+    const { ports } = this.desk;
+    const { models } = ports;
+    if (models === null) return;
+    const report = (method: string) => (error: unknown) =>
+      this.options.onEvent?.({ kind: 'grpc_call_failed', method, error });
+    const handlers = modelHandlers(
+      { models, authorize: ports.authorize, nameOf: (token) => ports.nameOf(token) },
+      (method, work) => this.track(work.catch(report(method))),
+    );
+    server.addService(serviceOf(inspectionPackage, MODEL_SERVICE_NAME), handlers);
   }
 
   private async closePort(graceMs: number): Promise<void> {

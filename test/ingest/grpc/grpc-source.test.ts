@@ -127,7 +127,14 @@ describe('start and stop', () => {
   it('says where it cannot listen', async () => {
     const { port, source } = await startSource();
     const { inspector, ledger } = await startSource();
-    const ports = { inspector, results: ledger, authorize: () => null, countRefused: () => undefined };
+    const ports = {
+      inspector,
+      results: ledger,
+      authorize: () => null,
+      countRefused: () => undefined,
+      models: null,
+      nameOf: () => null,
+    };
     const second = new GrpcSource({ host: '127.0.0.1', port, tls: null, maxMessageBytes: 1024 }, ports);
     await expect(second.start()).rejects.toThrow(`gRPC cannot listen on 127.0.0.1:${port}`);
     await second.stop(100);
@@ -136,7 +143,14 @@ describe('start and stop', () => {
 
   it('stops without having started, and twice', async () => {
     const { inspector, ledger } = await startSource();
-    const ports = { inspector, results: ledger, authorize: () => null, countRefused: () => undefined };
+    const ports = {
+      inspector,
+      results: ledger,
+      authorize: () => null,
+      countRefused: () => undefined,
+      models: null,
+      nameOf: () => null,
+    };
     const source = new GrpcSource({ host: '127.0.0.1', port: 0, tls: null, maxMessageBytes: 1024 }, ports);
     await source.stop(100);
     await source.stop(100);

@@ -7,6 +7,7 @@ import type { RefusalCode } from '../../../src/errors.ts';
 import { GrpcSource, type GrpcEvent, type GrpcSourceOptions } from '../../../src/ingest/grpc/grpc-source.ts';
 import type { Authorize } from '../../../src/ingest/ports.ts';
 import { inspectionPackage, messageOf, rpcPackage } from '../../../src/ingest/wire/contract.ts';
+import type { ModelControl } from '../../../src/frame/models.ts';
 import { FakeInspector, FakeLedger } from '../../support/fake-ledger.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the messages of a contract loaded at run time have no types
@@ -28,7 +29,12 @@ export interface InspectionClient extends Client {
 
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-export async function startSource(over: Partial<GrpcSourceOptions> = {}, authorize: Authorize = () => null) {
+export async function startSource(
+  over: Partial<GrpcSourceOptions> = {},
+  authorize: Authorize = () => null,
+  models: ModelControl | null = null,
+) {
+  const nameOf = () => 'ann';
   const ledger = new FakeLedger();
   const inspector = new FakeInspector(ledger);
   const refused: [string, RefusalCode][] = [];
@@ -42,7 +48,14 @@ export async function startSource(over: Partial<GrpcSourceOptions> = {}, authori
       onEvent: (e) => events.push(e),
       ...over,
     },
-    { inspector, results: ledger, authorize, countRefused: (transport, code) => refused.push([transport, code]) },
+    {
+      inspector,
+      results: ledger,
+      authorize,
+      countRefused: (transport, code) => refused.push([transport, code]),
+      models,
+      nameOf,
+    },
   );
   const { port } = await source.start();
   onTestFinished(() => source.stop(0));
