@@ -4,6 +4,7 @@
  *   HTTP (health) ─> ledger ─> engines ─> MQTT publisher ─> gRPC, MQTT sources
  */
 
+import { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { isLoopback, type Listen, listenFrom } from './config/fields.ts';
@@ -92,6 +93,7 @@ export class Service {
     this.recent = new RecentEvents(log, () => Date.now());
     this.log = this.recent;
     const listed = listedCameras(config);
+    const certificates = certificatesOf(secrets);
     this.metrics = new Metrics(
       {
         version: VERSION,
@@ -103,6 +105,8 @@ export class Service {
         framesInFlight: () => this.pipeline.framesInFlight,
         queue: () => this.admission.depth,
         queueOf: (cameraId) => this.admission.depthOf(cameraId),
+        taktOf: (cameraId) => listed.get(cameraId)?.taktMs ?? null,
+        certificates: () => certificates,
         models: () => this.models.states(),
         store: () => {
           const { writable, pending, lastLedgerSeq, bytes, diskFreeBytes } = this.ledger.status();
@@ -356,6 +360,14 @@ function observerOf(
 function outboxDepth(ledger: Ledger): { items: number; oldestSeconds: number } {
   const { items, oldestAt } = ledger.outbox.depth();
   return { items, oldestSeconds: oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000 };
+}
+
+/** When each door's certificate expires. */
+function certificatesOf({ grpcTls, httpTls, embeddedTls }: Secrets) {
+  const doors = { grpc: grpcTls, http: httpTls, mqtt: embeddedTls };
+  return Object.entries(doors).flatMap(([door, tls]) =>
+    tls === null ? [] : [{ door, expiresAt: Date.parse(new X509Certificate(tls.cert).validTo) }],
+  );
 }
 
 function listenOf(text: string): Listen {

@@ -27,6 +27,8 @@ export interface MetricsSources {
   framesInFlight(): number;
   queue(): { readonly frames: number; readonly bytes: number };
   queueOf(cameraId: CameraId): number;
+  /** Milliseconds; null where the line sets none. */
+  taktOf(cameraId: CameraId): number | null;
   models(): readonly ModelState[];
   store(): {
     readonly isWritable: boolean;
@@ -40,6 +42,8 @@ export interface MetricsSources {
   /** Null where there is no MQTT at all. */
   mqttConnected(): boolean | null;
   isReady(): boolean;
+  /** `expiresAt`: milliseconds since 1970. */
+  certificates(): readonly { readonly door: string; readonly expiresAt: number }[];
 }
 
 export interface MetricsOptions {
@@ -73,6 +77,18 @@ export function addScrapedGauges(
     g.set({ version: options.version, site: options.site }, 1),
   );
   gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
+  gauge(
+    'inspection_certificate_expiry_timestamp_seconds',
+    'When the certificate of a door expires, seconds since 1970.',
+    ['door'],
+    (g) => sources.certificates().forEach(({ door, expiresAt }) => g.set({ door }, expiresAt / 1000)),
+  );
+  gauge('inspection_camera_takt_seconds', 'Time within which a frame of a camera is answered.', ['camera'], (g) => {
+    for (const camera of labelled) {
+      const taktMs = sources.taktOf(camera);
+      if (taktMs !== null) g.set({ camera }, taktMs / 1000);
+    }
+  });
   addQueue(gauge, labelled, options, sources);
   addModels(gauge, sources);
   addStore(gauge, sources);

@@ -10,6 +10,8 @@ const sources: MetricsSources = {
   framesInFlight: () => 3,
   queue: () => ({ frames: 2, bytes: 99 }),
   queueOf: () => 1,
+  taktOf: () => 200,
+  certificates: () => [{ door: 'grpc', expiresAt: 1_800_000_000_000 }],
   models: () => [
     {
       model: 'm',

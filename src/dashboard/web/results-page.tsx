@@ -8,6 +8,7 @@ import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
 
 const TIMES = ['since', 'until'];
+const SEARCH_MS = 5000;
 
 export function ResultsPage() {
   const words = useWords();
@@ -18,8 +19,13 @@ export function ResultsPage() {
 
   const load = useCallback(async (search: string, before: number | null, old: readonly ResultJson[]) => {
     try {
-      const cursor = before === null ? '' : `&before=${before}`;
-      const page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`);
+      let page: Page = { results: [], next: before };
+      // A page may be empty and still go on: a rare part is looked for further back, with an eye on the clock.
+      const endsAt = performance.now() + SEARCH_MS;
+      do {
+        const cursor: string = page.next === null ? '' : `&before=${page.next}`;
+        page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`);
+      } while (page.results.length === 0 && page.next !== null && performance.now() < endsAt);
       setRows([...old, ...page.results]);
       setNext(page.next);
       setFailure(null);
