@@ -67,6 +67,14 @@ describe('checking an image file by its header', () => {
     expect(checkImage(file(png), limits)).toMatchObject({ ok: false, reason: 'bad_image' });
   });
 
+  it('refuses a PNG cut off at any byte, though all its pixels be there', () => {
+    const png = files.get('image/png') ?? new Uint8Array(0);
+    for (let length = 1; length < png.length; length++) {
+      expect([length, checkImage(file(png.subarray(0, length)), limits).ok]).toEqual([length, false]);
+    }
+    expect(checkImage(file(new Uint8Array([...png, 0, 0])), limits).ok).toBe(true);
+  });
+
   it('never throws on a file cut off at any byte, nor finds another size in it', () => {
     for (const bytes of files.values()) {
       for (let length = 0; length < Math.min(bytes.length, 700); length++) {

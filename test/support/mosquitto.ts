@@ -72,6 +72,10 @@ export class Mosquitto {
     this.child?.kill('SIGSTOP');
   }
 
+  thaw(): void {
+    this.child?.kill('SIGCONT');
+  }
+
   async remove(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });

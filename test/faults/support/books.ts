@@ -18,8 +18,8 @@ export class Books {
   readonly unanswered = new Set<string>();
   /** Answers that differ from the first one to the same frame. */
   readonly changed: string[] = [];
-  /** Milliseconds from sending to answer, by reason (`''`: inspected). */
-  readonly times = new Map<string, number[]>();
+  /** Frames that the store could not take at that moment. */
+  refusals = 0;
   private next = 0;
 
   constructor(camera = 'cam-1') {
@@ -33,28 +33,36 @@ export class Books {
     const lane = async () => {
       while (!stop.aborted) {
         const outcome = await this.send(sender, again.shift() ?? `f${this.next++}`);
-        if (outcome.kind === 'error' && outcome.code !== 'store_unavailable') return;
+        if (outcome.kind !== 'error') continue;
+        if (outcome.code !== 'store_unavailable') return;
+        this.refusals += 1;
+        await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     await sender.close();
   }
 
-  /** @returns new frame ids, for `send` */
-  take(count: number): string[] {
-    return Array.from({ length: count }, () => `f${this.next++}`);
+  /** Sends `count` new frames, six at a time. @throws where one is not answered */
+  async sendMore(address: string, count: number): Promise<void> {
+    const sender = await connectGrpcSender({ address });
+    const ids = Array.from({ length: count }, () => `f${this.next++}`);
+    const lane = async () => {
+      for (let frameId = ids.shift(); frameId !== undefined; frameId = ids.shift()) {
+        const outcome = await this.send(sender, frameId);
+        if (outcome.kind === 'error') throw new Error(`${frameId}: ${outcome.code}: ${outcome.message}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, lane));
+    await sender.close();
   }
 
   async send(sender: FrameSender, frameId: string): Promise<SendOutcome> {
     this.unanswered.add(frameId);
     const frame = { cameraId: this.camera, frameId, contentType: null, capturedAt: null, sequence: null };
     const bytes = await imageOf(frameId);
-    const from = performance.now();
     const outcome = await sender.send({ ...frame, bytes, isSimulated: false });
     if (outcome.kind === 'error') return outcome;
-    const times = this.times.get(outcome.reason ?? '') ?? [];
-    times.push(performance.now() - from);
-    this.times.set(outcome.reason ?? '', times);
     const first = this.answered.get(frameId);
     if (first === undefined) this.answered.set(frameId, outcome);
     else if (first.resultId !== outcome.resultId) this.changed.push(`${frameId}: answered twice, differently`);

@@ -28,7 +28,7 @@ describe('WatchResults', () => {
     for (let i = 0; i < 350; i++) setup.ledger.record({ frameId: `f-${i}` });
     const { messages, stream } = await startedWatch(setup, { after_ledger_seq: 20 });
     for (let i = 350; i < 360; i++) setup.ledger.record({ frameId: `f-${i}` });
-    await vi.waitFor(() => expect(places(messages)).toEqual(upTo(360, 21)));
+    await vi.waitFor(() => expect(places(messages)).toEqual(upTo(360, 21)), { timeout: 10_000 });
     stream.cancel();
   });
 
