@@ -37,6 +37,11 @@ export async function getJson<T>(where: string, signal?: AbortSignal): Promise<T
   return (await response.json()) as T;
 }
 
+export async function postJson(where: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  await request(where, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
 export async function sendReview(
   resultId: string,
   review: { label: string; defectClass: string | null; comment: string | null },

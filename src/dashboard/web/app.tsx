@@ -3,6 +3,7 @@
 import { type FormEvent, useSyncExternalStore } from 'react';
 import { LinePage } from './line-page.tsx';
 import { reconnect, useLine } from './live.ts';
+import { ModelsPage } from './models-page.tsx';
 import { ResultPage } from './result-page.tsx';
 import { ResultsPage } from './results-page.tsx';
 import { ReviewPage } from './review-page.tsx';
@@ -10,7 +11,7 @@ import { changeSettings, type Settings, useSettings } from './settings.ts';
 import { SystemPage } from './system-page.tsx';
 import { useWords } from './words.ts';
 
-const PAGES = ['line', 'results', 'review', 'system'] as const;
+const PAGES = ['line', 'results', 'review', 'models', 'system'] as const;
 
 export function App() {
   const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
@@ -43,6 +44,7 @@ function Page({ page, id }: { readonly page: string; readonly id: string | undef
   if (page === 'results')
     return id === undefined ? <ResultsPage /> : <ResultPage key={id} id={decodeURIComponent(id)} />;
   if (page === 'review') return <ReviewPage />;
+  if (page === 'models') return <ModelsPage />;
   if (page === 'system') return <SystemPage />;
   return <LinePage />;
 }

@@ -1,0 +1,179 @@
+/** Model packages: which decide, how they do on their golden images here, and the switch from one to another. */
+
+import { useCallback, useEffect, useState } from 'react';
+import type { GoldenReport, ModelListing } from '../../frame/models.ts';
+import { getJson, postJson } from './api.ts';
+import { useWords } from './words.ts';
+
+interface ActivationJson {
+  readonly seq: number;
+  readonly at: string;
+  readonly by: string;
+  readonly kind: 'first_start' | 'activate' | 'rollback';
+  readonly recipe: string;
+  readonly from: { readonly name: string; readonly version: string } | null;
+  readonly to: { readonly name: string; readonly version: string };
+}
+
+type Golden = Omit<GoldenReport, 'checkedAt'> & { readonly checkedAt: string };
+
+/** What was asked for and waits for a second tap. */
+type Wish =
+  | { readonly kind: 'activate'; readonly name: string; readonly version: string }
+  | { readonly kind: 'rollback'; readonly recipe: string };
+
+export function ModelsPage() {
+  const words = useWords();
+  const [models, setModels] = useState<readonly ModelListing[]>([]);
+  const [activations, setActivations] = useState<readonly ActivationJson[]>([]);
+  const [wish, setWish] = useState<Wish | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const load = useCallback(async () => {
+    const [listed, done] = await Promise.all([
+      getJson<{ models: ModelListing[] }>('/api/v1/models'),
+      getJson<{ activations: ActivationJson[] }>('/api/v1/models/activations'),
+    ]);
+    setModels(listed.models);
+    setActivations(done.activations.toReversed());
+  }, []);
+  const guarded = useCallback(async (work: () => Promise<void>) => {
+    setIsBusy(true);
+    try {
+      await work();
+      setFailure(null);
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    } finally {
+      setIsBusy(false);
+    }
+  }, []);
+  useEffect(() => void guarded(load), [guarded, load]);
+
+  const grant = (granted: Wish) =>
+    void guarded(async () => {
+      setWish(null);
+      const { kind, ...body } = granted;
+      await postJson(`/api/v1/models/${kind}`, body);
+      await load();
+    });
+  const kinds = { first_start: words.first_start, activate: words.activate, rollback: words.rollbackDone };
+  const switched = [...new Set(activations.filter(({ from }) => from !== null).map(({ recipe }) => recipe))];
+  return (
+    <main className="models">
+      <h1 className="hidden">{words.models}</h1>
+      {failure !== null && (
+        <p className="banner bad" role="alert">
+          {failure}
+        </p>
+      )}
+      {isBusy && <p className="banner">{words.working}</p>}
+      {wish !== null && (
+        <div className="banner ask" role="alertdialog" aria-label={wishText(words, wish)}>
+          <strong>{wishText(words, wish)}</strong>
+          <button type="button" className="primary" onClick={() => grant(wish)}>
+            {words.yes}
+          </button>
+          <button type="button" onClick={() => setWish(null)}>
+            {words.no}
+          </button>
+        </div>
+      )}
+      {models.map((model) => (
+        <Model
+          key={`${model.name}/${model.version}`}
+          model={model}
+          isBusy={isBusy}
+          onActivate={() => setWish({ kind: 'activate', name: model.name, version: model.version })}
+        />
+      ))}
+      <section className="card wide">
+        <h2>{words.activations}</h2>
+        {switched.map((recipe) => (
+          <p key={recipe}>
+            <button type="button" disabled={isBusy} onClick={() => setWish({ kind: 'rollback', recipe })}>
+              ↶ {words.rollback(recipe)}
+            </button>
+          </p>
+        ))}
+        <ul className="events">
+          {activations.map((one) => (
+            <li key={one.seq} className="note">
+              <time dateTime={one.at}>{new Date(one.at).toLocaleString()}</time>
+              <strong>
+                {one.recipe}: {one.from === null ? '' : `${one.from.name}/${one.from.version} → `}
+                {one.to.name}/{one.to.version}
+              </strong>
+              <span>
+                {kinds[one.kind]} – {one.by}
+              </span>
+            </li>
+          ))}
+        </ul>
+      </section>
+    </main>
+  );
+}
+
+function Model(props: { readonly model: ModelListing; readonly isBusy: boolean; readonly onActivate: () => void }) {
+  const { model, isBusy, onActivate } = props;
+  const words = useWords();
+  const [golden, setGolden] = useState<Golden | string | null>(null);
+  const path = `/api/v1/models/${encodeURIComponent(model.name)}/${encodeURIComponent(model.version)}`;
+  const isAtWork = model.recipes.length > 0;
+  const check = () =>
+    void getJson<Golden>(`${path}/golden`).then(setGolden, (error: unknown) =>
+      setGolden(error instanceof Error ? error.message : String(error)),
+    );
+  return (
+    <section className={isAtWork ? 'card atwork' : 'card'} aria-label={`${model.name}/${model.version}`}>
+      <h2>
+        {model.name}/{model.version}
+      </h2>
+      {isAtWork && <p className="good">● {words.decidesFor(model.recipes.join(', '))}</p>}
+      {model.fault !== null && <p className="banner bad">{model.fault}</p>}
+      <p className="quiet hash">
+        {model.createdAt ?? ''} {model.sha256 ?? ''}
+      </p>
+      <div className="actions">
+        {!isAtWork && (
+          <button type="button" className="primary" disabled={isBusy || model.fault !== null} onClick={onActivate}>
+            {words.activate}
+          </button>
+        )}
+        <button type="button" onClick={check}>
+          {words.golden}
+        </button>
+      </div>
+      {typeof golden === 'string' && <p className="banner bad">{golden}</p>}
+      {golden !== null && typeof golden !== 'string' && <GoldenScores golden={golden} />}
+    </section>
+  );
+}
+
+function GoldenScores({ golden }: { readonly golden: Golden }) {
+  const words = useWords();
+  return (
+    <div>
+      <p className={golden.isOk ? 'good' : 'banner bad'}>
+        {golden.isOk ? '✓' : '✕'} {golden.provider.toUpperCase()}, {words.largestError}:{' '}
+        {golden.maxError === null ? '–' : golden.maxError.toPrecision(2)} / {golden.tolerance} {golden.detail ?? ''}
+      </p>
+      <table>
+        <tbody>
+          {golden.scores.map((score) => (
+            <tr key={score.file}>
+              <td>{score.file}</td>
+              <td className="number">{score.expected.toFixed(4)}</td>
+              <td className="number">{score.scored.toFixed(4)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function wishText(words: ReturnType<typeof useWords>, wish: Wish): string {
+  return wish.kind === 'activate' ? words.askActivate(`${wish.name}/${wish.version}`) : words.askRollback(wish.recipe);
+}
