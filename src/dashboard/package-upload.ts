@@ -10,6 +10,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { LoupeError } from '../errors.ts';
@@ -35,7 +36,6 @@ export async function receivePackage(request: IncomingMessage, maxBytes: number)
     await receive(request, folder, maxBytes);
     return { folder, remove };
   } catch (error) {
-    request.unpipe();
     request.resume();
     await remove();
     throw error;
@@ -48,47 +48,59 @@ async function receive(request: IncomingMessage, folder: string, maxBytes: numbe
     throw new LoupeError('invalid_request', `expected multipart/form-data, got "${type.slice(0, 64)}"`);
   }
   const writing: Promise<void>[] = [];
+  const givenUp = new AbortController();
   let left = maxBytes;
   let parser: BusboyInstance;
   try {
-    parser = new Busboy({
-      headers: { 'content-type': type },
-      limits: { files: MAX_FILES, fields: 0, fileSize: maxBytes },
-    });
+    // No limit per file: one would cut the file short without a word.
+    parser = new Busboy({ headers: { 'content-type': type }, limits: { files: MAX_FILES, fields: 0 } });
   } catch (error) {
     throw new LoupeError('invalid_request', `expected multipart/form-data: ${String(error)}`, { cause: error });
   }
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (code: 'invalid_request' | 'message_too_large', message: string) =>
-      reject(new LoupeError(code, message));
-    parser.on('file', (name, file) => {
-      if (!PLACE.test(name)) {
-        file.resume();
-        refuse(
-          'invalid_request',
-          `expected manifest.json, model.onnx, golden/NAME or report/NAME, got "${name.slice(0, 64)}"`,
-        );
-        return;
-      }
-      file.on('data', (chunk: Buffer) => {
-        left -= chunk.length;
-        if (left < 0)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const refuse = (code: 'invalid_request' | 'message_too_large', message: string) =>
+        reject(new LoupeError(code, message));
+      parser.on('file', (name, file) => {
+        if (!PLACE.test(name)) {
+          file.resume();
+          const got = name.slice(0, 64);
+          refuse('invalid_request', `expected manifest.json, model.onnx, golden/NAME or report/NAME, got "${got}"`);
+          return;
+        }
+        file.on('data', (chunk: Buffer) => {
+          left -= chunk.length;
+          if (left >= 0) return;
           refuse('message_too_large', `expected a package of at most ${maxBytes} bytes (models.max_package_bytes)`);
+        });
+        const written = writeOf(file, path.join(folder, name), givenUp.signal);
+        written.catch(reject);
+        writing.push(written);
       });
-      const target = createWriteStream(path.join(folder, name), { flags: 'wx' });
-      const written = pipeline(file, target);
-      written.catch((error: unknown) => refuse('invalid_request', `${name}: ${String(error)}`));
-      writing.push(written);
+      parser.on('filesLimit', () => refuse('invalid_request', `expected at most ${MAX_FILES} files`));
+      parser.on('fieldsLimit', () => refuse('invalid_request', 'expected files only, each sent with a file name'));
+      parser.on('error', (error) => refuse('invalid_request', `expected multipart/form-data: ${String(error)}`));
+      parser.on('finish', resolve);
+      request.once('error', reject);
+      request.once('close', () => {
+        if (!request.complete) refuse('invalid_request', 'the sender went away in the middle of the package');
+      });
+      request.pipe(parser);
     });
-    parser.on('filesLimit', () => refuse('invalid_request', `expected at most ${MAX_FILES} files`));
-    parser.on('fieldsLimit', () => refuse('invalid_request', 'expected files only, each sent with a file name'));
-    parser.on('error', (error) => refuse('invalid_request', `expected multipart/form-data: ${String(error)}`));
-    parser.on('finish', resolve);
-    request.once('error', reject);
-    request.once('close', () => {
-      if (!request.complete) refuse('invalid_request', 'the sender went away in the middle of the package');
-    });
-    request.pipe(parser);
-  });
-  await Promise.all(writing);
+    await Promise.all(writing);
+  } catch (error) {
+    request.unpipe(parser);
+    givenUp.abort();
+    // Nothing may write into the folder any more when it is removed.
+    await Promise.allSettled(writing);
+    throw error;
+  }
+}
+
+async function writeOf(file: Readable, target: string, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(file, createWriteStream(target, { flags: 'wx' }), { signal });
+  } catch (error) {
+    throw new LoupeError('invalid_request', `${path.basename(target)}: ${String(error)}`, { cause: error });
+  }
 }

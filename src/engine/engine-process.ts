@@ -15,6 +15,7 @@ import type {
   Scored,
   ToEngine,
 } from './protocol.ts';
+import { mayRaise, putBehind, putForward } from './priority.ts';
 
 /** An engine that could not prove itself, with the stage that failed. `exit` is a child that ended without a word. */
 export class EngineStartError extends Error {
@@ -57,6 +58,7 @@ export class EngineProcess {
   private lastHeard = performance.now();
   private isPinged = false;
   private hasEnded = false;
+  private isBehind = false;
   private cause: string | undefined;
   private settleStart: ((outcome: EngineReady | EngineStartError) => void) | undefined;
   private readonly started: Promise<EngineReady | EngineStartError>;
@@ -114,6 +116,18 @@ export class EngineProcess {
   /** @param withinMs milliseconds until nobody waits for the answer any more */
   score(id: number, image: Image, roi: Roi | null, withinMs: number): void {
     this.send({ kind: 'score', id, image, roi, withinMs });
+  }
+
+  /** Lets the engines at work go first, until `comeForward`. Does nothing where that could not be undone. */
+  stayBehind(): void {
+    if (this.pid === undefined || !mayRaise()) return;
+    putBehind(this.pid);
+    this.isBehind = true;
+  }
+
+  comeForward(): void {
+    if (this.isBehind && this.pid !== undefined && !this.hasEnded) putForward(this.pid);
+    this.isBehind = false;
   }
 
   /** Has the golden images scored again, between frames; `checked` tells how they did. */

@@ -156,6 +156,7 @@ export class EnginePool {
       if (this.isStopping) throw new EngineStartError('exit', 'the service is stopping');
       await this.startEngine(this.addSlot(), this.provider, true);
     }
+    for (const { engine } of this.slots) engine?.comeForward();
     this.watchGolden();
   }
 
@@ -237,7 +238,7 @@ export class EnginePool {
     }
   }
 
-  private async startEngine(slot: Slot, provider: Provider, isProbed = false): Promise<void> {
+  private async startEngine(slot: Slot, provider: Provider, isTakingOver = false): Promise<void> {
     const layout = this.options.layout[provider];
     const engine = new EngineProcess(
       {
@@ -248,7 +249,7 @@ export class EnginePool {
           threads: layout.threads,
           batchSizes: layout.batchSizes,
           maxPixels: this.options.maxPixels,
-          isProbed,
+          isProbed: isTakingOver,
         },
         decodeThreads: layout.decodeThreads,
         hangMs: this.options.hangMs,
@@ -262,6 +263,7 @@ export class EnginePool {
       },
     );
     slot.engine = engine;
+    if (isTakingOver) engine.stayBehind();
     const ready = await engine.start();
     slot.ready = ready;
     this.golden.proven(ready);

@@ -58,6 +58,15 @@ class Slow(nn.Module):
         return mean + 0.0 * block[0, 0]
 
 
+class Unsteady(nn.Module):
+    """Now and then (one run in ten) a bright image turns dark: what a broken device does."""
+
+    def forward(self, image):
+        mean = brightness(image)
+        luck = torch.rand_like(mean.mean())
+        return mean * (luck < 0.9).float()
+
+
 def png(level):
     def chunk(kind, data):
         body = kind + data
@@ -120,6 +129,7 @@ write("nan", NanWhenBright(), true)
 write("wrong-shape", WrongShape(), true)
 write("golden-mismatch", MeanBrightness(), {51: 0.7})
 write("slow", Slow(), true)
+write("unsteady", Unsteady(), true)
 sigmoid = lambda x: 1 / (1 + 2.718281828459045**-x)
 write(
     "float-nchw-logit",
