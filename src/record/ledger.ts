@@ -57,7 +57,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.options = options;
     this.outbox = new Outbox({
-      read: (limit) => this.read('outboxNext', limit),
+      read: (after, limit) => this.read('outboxNext', { after, limit }),
       remove: (ids) => this.write('outboxDone', ids, false),
       removeOlderThan: (olderThanMs) => this.write('outboxDrop', { olderThanMs }, null),
       depth: () => this.state.outbox,
@@ -182,6 +182,7 @@ export class Ledger {
 
   private async close(): Promise<void> {
     clearTimeout(this.respawn);
+    await this.outbox.removeSent();
     await this.started?.catch(() => undefined);
     await Promise.all([this.reader?.close(), this.browser?.close()]);
     await this.writer?.close();

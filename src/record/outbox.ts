@@ -4,8 +4,8 @@ import type { OutboxItem } from './contract.ts';
 
 /** What the outbox needs of the two threads. */
 export interface OutboxPorts {
-  /** The oldest `limit` messages of the table. */
-  read(limit: number): Promise<readonly OutboxItem[]>;
+  /** The oldest `limit` messages of the table with an id above `after`. */
+  read(after: number, limit: number): Promise<readonly OutboxItem[]>;
   /** False where it could not be committed now. */
   remove(ids: readonly number[]): Promise<boolean>;
   /** Null where it could not be committed now. */
@@ -13,6 +13,13 @@ export interface OutboxPorts {
   /** The table as of the last commit. */
   depth(): { readonly items: number; readonly oldestAt: number | null };
 }
+
+/**
+ * A sent message may stay in the table for so long, or until so many have gathered: taking each out by a commit of its own
+ * doubled the commits of the ledger. After a kill the ones that stayed are sent once more.
+ */
+const REMOVE_AFTER_MS = 100;
+const REMOVE_AT = 64;
 
 export class Outbox {
   private readonly ports: OutboxPorts;
@@ -22,6 +29,11 @@ export class Outbox {
   private readonly removedDuringRead = new Set<number>();
   private readonly listeners = new Set<() => void>();
   private reads = 0;
+  /** Handed out and not below `floor`, ascending: ids only ever grow with the commits. */
+  private readonly handedOut: number[] = [];
+  /** Everything up to here is done: no need to read it again while it waits for its removal. */
+  private floor = 0;
+  private removal: NodeJS.Timeout | undefined;
 
   constructor(ports: OutboxPorts) {
     this.ports = ports;
@@ -35,18 +47,25 @@ export class Outbox {
   async next(limit: number): Promise<readonly OutboxItem[]> {
     this.reads += 1;
     try {
-      const items = await this.ports.read(limit + this.sent.size);
-      return items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id)).slice(0, limit);
+      const sentAbove = [...this.sent].filter((id) => id > this.floor).length;
+      const items = await this.ports.read(this.floor, limit + sentAbove);
+      const waiting = items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id)).slice(0, limit);
+      for (const { id } of waiting) if (id > (this.handedOut.at(-1) ?? this.floor)) this.handedOut.push(id);
+      return waiting;
     } finally {
       this.reads -= 1;
       if (this.reads === 0) this.removedDuringRead.clear();
     }
   }
 
-  /** Takes sent messages out. While the store cannot be written they are remembered and taken out later. Never rejects. */
+  /** These were sent: never handed out again, and soon taken from the table, once it can be written. Never rejects. */
   async done(ids: readonly number[]): Promise<void> {
     for (const id of ids) this.sent.add(id);
-    await this.removeSent();
+    while (this.handedOut[0] !== undefined && this.sent.has(this.handedOut[0])) {
+      this.floor = this.handedOut.shift() ?? this.floor;
+    }
+    if (this.sent.size >= REMOVE_AT) await this.removeSent();
+    else this.removal ??= setTimeout(() => void this.removeSent(), REMOVE_AFTER_MS);
   }
 
   /** Drops messages that waited longer than `olderThanMs`; returns how many. 0 while the store cannot be written. */
@@ -72,8 +91,10 @@ export class Outbox {
     for (const listener of this.listeners) listener();
   }
 
-  /** @internal The ledger's: the store can be written again. */
+  /** @internal The ledger's: the store can be written again, or is about to be closed. */
   async removeSent(): Promise<void> {
+    clearTimeout(this.removal);
+    this.removal = undefined;
     const ids = [...this.sent];
     if (ids.length === 0) return;
     const isRemoved = await this.ports.remove(ids).catch(() => false);

@@ -50,7 +50,7 @@ export type ReaderCalls = {
   reviewsOf: { args: string; reply: readonly Review[] };
   chainLink: { args: string; reply: ChainLink | null };
   totals: { args: null; reply: readonly Total[] };
-  outboxNext: { args: number; reply: readonly OutboxItem[] };
+  outboxNext: { args: { readonly after: number; readonly limit: number }; reply: readonly OutboxItem[] };
 };
 
 /** Options of the writer thread: the ledger's, without what cannot cross. */

@@ -10,15 +10,20 @@ const port = parentPort;
 if (port === null) throw new Error('reader-thread is the entry of a worker thread and was started otherwise');
 
 const { path } = workerData as { readonly path: string };
-let database: Database | null = null;
+let opened: { readonly database: Database; readonly reader: Reader; readonly search: Search } | null = null;
+
+function open(): NonNullable<typeof opened> {
+  const database = openForReading(databasePath(path));
+  return { database, reader: new Reader(database), search: new Search(database) };
+}
 
 function answer(call: Call): Reply {
   try {
-    database ??= openForReading(databasePath(path));
-    return { id: call.id, value: read(new Reader(database), new Search(database), call) };
+    opened ??= open();
+    return { id: call.id, value: read(opened.reader, opened.search, call) };
   } catch (error) {
-    database?.close();
-    database = null;
+    opened?.database.close();
+    opened = null;
     return { id: call.id, error: error instanceof Error ? error.message : String(error) };
   }
 }
@@ -49,17 +54,20 @@ function read(reader: Reader, search: Search, { name, args }: Call): unknown {
       return search.chainLink(args as ReaderCalls['chainLink']['args']);
     case 'totals':
       return reader.totals();
-    case 'outboxNext':
-      return reader.outboxNext(args as ReaderCalls['outboxNext']['args']);
+    case 'outboxNext': {
+      const { after, limit } = args as ReaderCalls['outboxNext']['args'];
+      return reader.outboxNext(after, limit);
+    }
   }
 }
 
 port.on('message', (message: ToThread) => {
   if (message.kind === 'calls') {
-    for (const call of message.calls)
-      port.postMessage({ notices: [], replies: [answer(call)] } satisfies FromThread<never>);
+    // What came together is short (people ask on a thread of their own) and goes back together: waking the main thread costs
+    // more than the reading.
+    port.postMessage({ notices: [], replies: message.calls.map(answer) } satisfies FromThread<never>);
     return;
   }
-  database?.close();
+  opened?.database.close();
   port.close();
 });

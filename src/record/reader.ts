@@ -20,20 +20,21 @@ interface OutboxRow extends Row {
 /** Reads through `database`. Every method is one short statement, so that no reader holds the WAL. */
 export class Reader {
   private readonly database: Database;
+  /** What every frame asks is prepared once. */
+  private readonly statements: ReturnType<typeof prepare>;
 
   constructor(database: Database) {
     this.database = database;
+    this.statements = prepare(database);
   }
 
   get(resultId: string): RecordedResult | null {
-    const row = this.database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`).get(resultId);
+    const row = this.statements.get.get(resultId);
     return row === undefined ? null : resultOf(row);
   }
 
   find(cameraId: CameraId, frameId: FrameId): RecordedResult | null {
-    const row = this.database
-      .prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`)
-      .get(cameraId, frameId);
+    const row = this.statements.find.get(cameraId, frameId);
     return row === undefined ? null : resultOf(row);
   }
 
@@ -66,22 +67,16 @@ export class Reader {
     return Number(this.database.prepare('SELECT max(ledger_seq) FROM results').pluck().get() ?? 0);
   }
 
-  /** The oldest undelivered messages, in the order of their commit. */
-  outboxNext(limit: number): readonly OutboxItem[] {
-    return this.database
-      .prepare<[number], OutboxRow>(
-        `SELECT o.id AS outbox_id, o.topic, o.correlation_data, o.is_duplicate, ${RESULT_COLUMNS}
-         FROM outbox o JOIN results ON results.ledger_seq = o.ledger_seq ORDER BY o.id LIMIT ?`,
-      )
-      .all(limit)
-      .map((row) => ({
-        id: row.outbox_id,
-        cameraId: row.camera_id as CameraId,
-        topic: row.topic,
-        correlationData: row.correlation_data,
-        duplicate: row.is_duplicate === 1,
-        result: resultOf(row),
-      }));
+  /** The oldest undelivered messages above the id `after`, in the order of their commit. */
+  outboxNext(after: number, limit: number): readonly OutboxItem[] {
+    return this.statements.outboxNext.all(after, limit).map((row) => ({
+      id: row.outbox_id,
+      cameraId: row.camera_id as CameraId,
+      topic: row.topic,
+      correlationData: row.correlation_data,
+      duplicate: row.is_duplicate === 1,
+      result: resultOf(row),
+    }));
   }
 
   private select(
@@ -102,4 +97,15 @@ export class Reader {
       .all(...given.map(([, value]) => value), Math.min(limit, MAX_QUERY_ROWS))
       .map(resultOf);
   }
+}
+
+function prepare(database: Database) {
+  return {
+    get: database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`),
+    find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
+    outboxNext: database.prepare<[number, number], OutboxRow>(
+      `SELECT o.id AS outbox_id, o.topic, o.correlation_data, o.is_duplicate, ${RESULT_COLUMNS}
+       FROM outbox o JOIN results ON results.ledger_seq = o.ledger_seq WHERE o.id > ? ORDER BY o.id LIMIT ?`,
+    ),
+  };
 }

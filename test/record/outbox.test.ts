@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OutboxItem } from '../../src/record/contract.ts';
+import { databasePath, openForReading } from '../../src/record/database.ts';
 import { Outbox } from '../../src/record/outbox.ts';
 import { cam, decisionOf, imageOf, openLedger, recordFrame, storeFolder } from './support.ts';
 
@@ -74,7 +75,7 @@ describe('the outbox', () => {
     const table = [1, 2, 3].map((id) => ({ id }) as OutboxItem);
     let isWritable = false;
     const outbox = new Outbox({
-      read: async (limit) => table.slice(0, limit),
+      read: async (after, limit) => table.filter(({ id }) => id > after).slice(0, limit),
       remove: async (ids) => {
         if (isWritable)
           for (const id of ids)
@@ -109,5 +110,50 @@ describe('the outbox', () => {
     await outbox.done([1]);
     answer([{ id: 1 } as OutboxItem, { id: 2 } as OutboxItem]);
     expect((await reading).map((item) => item.id)).toEqual([2]);
+  });
+
+  it('takes sent messages out together, and reads none of them again meanwhile', async () => {
+    const removed: (readonly number[])[] = [];
+    const readAfter: number[] = [];
+    const outbox = new Outbox({
+      read: async (after, limit) => {
+        readAfter.push(after);
+        return Array.from({ length: limit }, (_, i) => ({ id: after + 1 + i }) as OutboxItem);
+      },
+      remove: async (ids) => removed.push(ids) > 0,
+      removeOlderThan: async () => null,
+      depth: () => ({ items: 0, oldestAt: null }),
+    });
+    for (let round = 0; round < 63; round++) {
+      const [first] = await outbox.next(1);
+      await outbox.done([first?.id ?? 0]);
+    }
+    expect(removed).toEqual([]);
+    expect(readAfter.at(-1)).toBe(62);
+    const [second, third] = await outbox.next(2);
+    await outbox.done([third?.id ?? 0]);
+    expect(removed).toHaveLength(1);
+    expect(removed[0]).toHaveLength(64);
+    // One before it was not sent: it comes again.
+    expect((await outbox.next(1)).map(({ id }) => id)).toEqual([second?.id]);
+    expect(readAfter.at(-1)).toBe(63);
+  });
+
+  it('takes a lone sent message out of the table by itself, soon', async () => {
+    const { ledger, path } = await openLedger();
+    const image = imageOf('a');
+    await ledger.record(decisionOf('a', image), image, [own]);
+    const [item] = await ledger.outbox.next(1);
+    await ledger.outbox.done([item?.id ?? 0]);
+    expect(ledger.outbox.depth().items).toBe(0);
+    const rows = () => {
+      const database = openForReading(databasePath(path));
+      try {
+        return database.prepare('SELECT count(*) FROM outbox').pluck().get();
+      } finally {
+        database.close();
+      }
+    };
+    await vi.waitFor(() => expect(rows()).toBe(0), 5000);
   });
 });

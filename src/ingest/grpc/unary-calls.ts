@@ -17,9 +17,12 @@ export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUn
     return;
   }
   const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
+  const abort = () => gone.abort();
+  call.on('cancelled', abort);
   if (call.cancelled) gone.abort();
   const outcome = await desk.inspect(call.request, 'grpc_unary', { signal: gone.signal, deadline: deadlineOf(call) });
+  // grpc-js 1.14 says `cancelled` at the end of every call, and an abort costs a stack trace.
+  call.off('cancelled', abort);
   const failure = failureOf(outcome);
   if (failure !== null) callback(failure);
   else if (outcome.kind === 'answered') callback(null, responseFrom(outcome.result, outcome.duplicate));
