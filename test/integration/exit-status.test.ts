@@ -201,7 +201,6 @@ describe('the commands', () => {
   it('doctor says what works, as JSON too', async () => {
     const { code, stdout } = await loupe([
       'doctor',
-      'evaluate',
       '--json',
       ...sets([...testSettings(emptyFolder()), 'store.retention.min_free_bytes=0']),
     ]);
