@@ -116,10 +116,10 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await tile.waitFor();
     const name = (await tile.getAttribute('aria-label')) ?? '';
     const acknowledged = () =>
-      page.evaluate(`JSON.parse(localStorage['loupe.settings']).acknowledged?.[${JSON.stringify(name)}] ?? 0`);
-    expect(await acknowledged()).toBe(0);
+      page.evaluate(`JSON.parse(localStorage['loupe.settings']).acknowledged?.[${JSON.stringify(name)}] ?? ''`);
+    expect(await acknowledged()).toBe('');
     await tile.getByRole('button', { name: 'Acknowledge' }).click();
-    await expect.poll(acknowledged).toBeGreaterThan(0);
+    await expect.poll(acknowledged).toMatch(/^[0-9a-f-]{36}$/);
     await close(page);
   });
 

@@ -17,17 +17,17 @@ export function LinePage() {
     <main className="line" data-count={cameras.size > 6 ? 'many' : 'few'}>
       <h1 className="hidden">{words.line}</h1>
       {[...cameras.values()].map((camera) => (
-        <Tile key={camera.cameraId} camera={camera} acknowledged={acknowledged[camera.cameraId] ?? 0} />
+        <Tile key={camera.cameraId} camera={camera} acknowledged={acknowledged[camera.cameraId] ?? ''} />
       ))}
     </main>
   );
 }
 
-const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly acknowledged: number }) {
+const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly acknowledged: string }) {
   const { camera, acknowledged } = props;
   const words = useWords();
   const { last, lastRejected } = camera;
-  const open = lastRejected !== null && lastRejected.ledgerSeq > acknowledged ? lastRejected : null;
+  const open = lastRejected !== null && lastRejected.resultId !== acknowledged ? lastRejected : null;
   const isStill = camera.conditions.some(({ kind }) => kind === 'silent' || kind === 'never_seen');
   return (
     <section className={`tile ${open?.verdict ?? ''} ${isStill ? 'still' : ''}`} aria-label={camera.cameraId}>
@@ -73,7 +73,7 @@ const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly a
               {words[open.disposition]}
             </p>
           </div>
-          <button type="button" className="primary" onClick={() => acknowledge(camera.cameraId, open.ledgerSeq)}>
+          <button type="button" className="primary" onClick={() => acknowledge(camera.cameraId, open.resultId)}>
             {words.acknowledge}
           </button>
         </div>
@@ -105,8 +105,8 @@ function Numbers({ camera }: { readonly camera: CameraView }) {
   );
 }
 
-function acknowledge(cameraId: string, ledgerSeq: number): void {
-  changeSettings({ acknowledged: { ...settings().acknowledged, [cameraId]: ledgerSeq } });
+function acknowledge(cameraId: string, resultId: string): void {
+  changeSettings({ acknowledged: { ...settings().acknowledged, [cameraId]: resultId } });
 }
 
 export function conditionText(words: Words, condition: Condition): string {

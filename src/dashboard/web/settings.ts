@@ -8,8 +8,8 @@ export interface Settings {
   readonly reviewer: string;
   /** Empty where the service wants none. */
   readonly token: string;
-  /** Per camera: the ledger place up to which rejected parts were acknowledged. */
-  readonly acknowledged: Readonly<Record<string, number>>;
+  /** Per camera: the result that was acknowledged last. Any other one, of whatever ledger, is open. */
+  readonly acknowledged: Readonly<Record<string, string>>;
 }
 
 const KEY = 'loupe.settings';
