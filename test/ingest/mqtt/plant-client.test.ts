@@ -173,6 +173,59 @@ describe.skipIf(!hasMosquitto)('PlantClient', () => {
     await vi.waitFor(() => expect(inspector.frameIds.toSorted()).toEqual(['f1', 'f2', 'f3', 'f4', 'f5', 'f6']), soon);
   });
 
+  it('asks the broker for no more at once than it can hold, and loses none of the rest', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    const gate = deferred<void>();
+    inspector.answer = async (frame) => {
+      await gate.promise;
+      return answered(frame);
+    };
+    const sender = await connectAsync(mosquitto.url, { protocolVersion: 5 });
+    const ids = Array.from({ length: 30 }, (_, index) => `f${index}`);
+    for (const id of ids) await sender.publishAsync(`loupe/cam-1/frame/${id}`, image, { qos: 1 });
+    expect(inspector.frameIds.length).toBeLessThanOrEqual(1);
+    gate.resolve();
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(ids), soon);
+    await sender.endAsync();
+  });
+
+  it('is not sent a packet beyond its limit, and goes on with the next', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    const sender = await connectAsync(mosquitto.url, { protocolVersion: 5 });
+    await sender.publishAsync('loupe/cam-1/frame/huge', Buffer.alloc(300_000), { qos: 1 });
+    await sender.publishAsync('loupe/cam-1/frame/next', image, { qos: 1 });
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['next']), soon);
+    expect(events.filter((event) => event.kind === 'plant_disconnected')).toEqual([]);
+    await sender.endAsync();
+  });
+
+  it('takes a frame whole whose connection ended half-way through its packet', async () => {
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    // The CONNACK and SUBACK have passed: what comes next is the frame.
+    proxy.cutAfter(40_000);
+    const sender = await connectAsync(mosquitto.url, { protocolVersion: 5 });
+    const large = Buffer.alloc(90_000, 7);
+    await sender.publishAsync('loupe/cam-1/frame/large', large, { qos: 1 });
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['large']), soon);
+    expect(inspector.frames[0]?.image.bytes).toHaveLength(large.length);
+    expect(events.filter((event) => event.kind === 'plant_disconnected')).toHaveLength(1);
+    await sender.endAsync();
+  });
+
+  it('falls back to 3.1.1 where the broker refuses version 5, and takes the frames there', async () => {
+    proxy.refuseVersion5();
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    const sender = await connectAsync(mosquitto.url, { protocolVersion: 4 });
+    await sender.publishAsync('loupe/cam-1/frame/old', image, { qos: 1 });
+    await vi.waitFor(() => expect(inspector.frameIds).toEqual(['old']), soon);
+    expect(proxy.refused).toBe(1);
+    await sender.endAsync();
+  });
+
   it('never inspects a retained frame', async () => {
     const camera = await connectAsync(mosquitto.url, {}, false);
     await camera.publishAsync('loupe/cam-1/frame/old', image, { qos: 1, retain: true });
