@@ -13,6 +13,7 @@ import { registerModels } from './commands/models.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
+import { registerTeach } from './commands/teach.ts';
 import { registerVerify } from './commands/verify.ts';
 import { VERSION } from './version.ts';
 
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerConfig(program);
   registerDataset(program);
   registerEvaluate(program);
+  registerTeach(program);
   registerModels(program);
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
   process.stdout.on('error', () => undefined);

@@ -77,7 +77,11 @@ export const manifestSchema = z.strictObject({
   output,
   /** How the probability was calibrated; the graph's output is already calibrated. */
   calibration: z
-    .strictObject({ method: z.literal('temperature'), temperature: z.number().positive(), parts: z.int().min(1) })
+    .discriminatedUnion('method', [
+      z.strictObject({ method: z.literal('temperature'), temperature: z.number().positive(), parts: z.int().min(1) }),
+      /** Platt: probability = sigmoid(scale * logit + shift). */
+      z.strictObject({ method: z.literal('platt'), scale: z.number(), shift: z.number(), parts: z.int().min(1) }),
+    ])
     .optional(),
   /** Suggested by training; a recipe may set its own. */
   cuts,

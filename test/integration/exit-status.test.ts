@@ -147,6 +147,7 @@ describe('the commands', () => {
       'results',
       'send',
       'serve',
+      'teach',
       'verify',
     ]);
     for (const name of names) expect((await loupe([name, '--help'])).code).toBe(0);

@@ -1,0 +1,80 @@
+/** A labelled folder through the shipped backbone. */
+
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { InputContract } from '../../engine/contract.ts';
+import { Session } from '../../engine/session.ts';
+import { readHeader } from '../../ingest/image-header/dimensions.ts';
+import { type LabelledFolder, LabelledFolderError } from '../../training/labelled-folder.ts';
+import type { Example } from '../../training/teaching.ts';
+import { folderPixels } from '../training/folder-pixels.ts';
+
+export const EMBEDDING = 'embedding';
+/** models/backbone, beside src/ and dist/ alike. */
+const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
+const EDGES = [64, 128, 192, 256] as const;
+const BATCH = 4;
+/** Images whose size is looked at. */
+const LOOKED_AT = 50;
+
+export function readBackbone(): Promise<Uint8Array> {
+  return readFile(BACKBONE);
+}
+
+/** The least input edge that loses no detail of a typical image, at most 256: 64, 128, 192 or 256. */
+export async function edgeFor({ root, images }: LabelledFolder): Promise<number> {
+  const every = Math.ceil(images.length / LOOKED_AT);
+  const longest: number[] = [];
+  for (const { file } of images.filter((_, i) => i % every === 0)) {
+    const { dimensions } = readHeader(await readFile(path.join(root, file)));
+    if (dimensions !== null) longest.push(Math.max(dimensions.width, dimensions.height));
+  }
+  const median = longest.sort((a, b) => a - b)[Math.floor(longest.length / 2)] ?? 0;
+  return EDGES.find((edge) => edge >= median) ?? 256;
+}
+
+export function inputOf(edge: number): InputContract {
+  return {
+    name: 'image',
+    dtype: 'uint8',
+    layout: 'NHWC',
+    width: edge,
+    height: edge,
+    colour: 'RGB',
+    resize: { fit: 'fill', kernel: 'linear' },
+  };
+}
+
+/** @throws LabelledFolderError with the image that cannot be decoded */
+export async function embedFolder(
+  folder: LabelledFolder,
+  backbone: Uint8Array,
+  input: InputContract,
+  onImage: (done: number) => void,
+): Promise<Example[]> {
+  const contract = { input, output: { name: EMBEDDING, kind: 'logit' } } as const;
+  const session = await Session.open(backbone, contract, { provider: 'cpu', threads: availableParallelism() });
+  const { width, height, colour, resize } = input;
+  const source = folderPixels(folder.root, { width, height, colour, ...resize });
+  const examples: Example[] = [];
+  for (let from = 0; from < folder.images.length; from += BATCH) {
+    const batch = folder.images.slice(from, from + BATCH);
+    const pixels = await Promise.all(
+      batch.map((image) =>
+        source.pixels(image.file).catch((error: unknown) => {
+          throw new LabelledFolderError(`${image.file}: ${error instanceof Error ? error.message : String(error)}`, {
+            cause: error,
+          });
+        }),
+      ),
+    );
+    const rows = await session.embed(pixels);
+    for (const [i, { file, group, isDefective }] of batch.entries()) {
+      examples.push({ file, group, isDefective, embedding: rows[i] ?? new Float32Array() });
+    }
+    onImage(examples.length);
+  }
+  return examples;
+}

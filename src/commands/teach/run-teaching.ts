@@ -1,0 +1,100 @@
+/** Everything `loupe teach` does, from folder to package or to figures. */
+
+import { type LabelledFolder, readLabelledFolder } from '../../training/labelled-folder.ts';
+import { fewShot } from '../../training/few-shot.ts';
+import { teach } from '../../training/teaching.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { Progress } from '../progress.ts';
+import { edgeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
+import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
+
+export interface TeachOptions {
+  readonly data: string;
+  readonly out?: string;
+  readonly edge?: number;
+  readonly maxEscapes: number;
+  readonly maxFalseRejects: number;
+  readonly measure?: true;
+  readonly images: number;
+  readonly draws: number;
+}
+
+export async function runTeaching(options: TeachOptions, bar: Progress) {
+  const { out } = options;
+  if (out === undefined) throw new CommandError(EXIT.usage, 'expected --out MODELS/NAME/VERSION, or --measure');
+  const { name, version } = nameOf(out);
+  await refuseOverwriting(out);
+  const began = performance.now();
+  const { folder, backbone, input, examples } = await embedded(options, bar);
+  const lesson = teach(examples, { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects });
+  if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
+  const { cuts } = lesson.cuts;
+  const manifest = await writePackage(out, { folder, backbone, input, lesson, cuts });
+  return {
+    model: `${name}/${version}`,
+    package: out,
+    images: folder.images.length,
+    seconds: (performance.now() - began) / 1000,
+    input_edge: input.width,
+    l2: lesson.l2,
+    folds: lesson.folds,
+    cuts: manifest.cuts,
+    escape_limit_shown: lesson.cuts.isShown,
+    metrics: manifest.metrics,
+    warnings: lesson.warnings,
+  };
+}
+
+export async function runMeasuring(options: TeachOptions, bar: Progress) {
+  const { folder, input, examples } = await embedded(options, bar);
+  const { images, draws } = options;
+  const limits = { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects };
+  const { aurocs, mean, spread } = fewShot(examples, images, draws, limits);
+  return {
+    data: options.data,
+    images: folder.images.length,
+    taught_per_class: images,
+    draws,
+    input_edge: input.width,
+    auroc_mean: mean,
+    auroc_spread: spread,
+    aurocs,
+  };
+}
+
+async function embedded(options: TeachOptions, bar: Progress) {
+  const whole = await readLabelledFolder(options.data);
+  const folder = options.measure === true ? thinned(whole) : whole;
+  const backbone = await readBackbone();
+  const input = inputOf(options.edge ?? (await edgeFor(folder)));
+  bar.start(folder.images.length);
+  const examples = await embedFolder(folder, backbone, input, (done) => bar.update(done));
+  bar.stop();
+  return { folder, backbone, input, examples };
+}
+
+/** Of each class, for a measurement: more would only take longer. */
+const MEASURED_PER_CLASS = 300;
+
+function thinned(folder: LabelledFolder): LabelledFolder {
+  const images = [false, true].flatMap((isDefective) => {
+    const of = folder.images.filter((image) => image.isDefective === isDefective);
+    const every = of.length / Math.min(of.length, MEASURED_PER_CLASS);
+    return of.filter((_, i) => Math.floor(i / every) !== Math.floor((i - 1) / every));
+  });
+  return { ...folder, images };
+}
+
+export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string {
+  const auroc = taught.metrics['cross_validated_auroc'];
+  const area =
+    auroc === undefined ? '' : `${auroc.value.toFixed(4)} (${auroc.low.toFixed(4)} … ${auroc.high.toFixed(4)})`;
+  return [
+    `${taught.package}: taught on ${taught.images} images in ${taught.seconds.toFixed(1)} s`,
+    `  held-out AUROC  ${area}`,
+    `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
+    `  report          ${taught.package}/report/report.html`,
+    ...taught.warnings.map((warning) => `  WARNING ${warning}`),
+    '',
+  ].join('\n');
+}

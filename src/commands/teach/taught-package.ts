@@ -1,0 +1,176 @@
+/** A lesson as a model package on disk: whole, or not there at all. */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { judge } from '../../decide/decide.ts';
+import type { InputContract } from '../../engine/contract.ts';
+import { Session } from '../../engine/session.ts';
+import { type Manifest, MODEL_NAME, MODEL_VERSION } from '../../model-repository/manifest.ts';
+import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
+import type { Interval } from '../../training/intervals.ts';
+import type { LabelledFolder } from '../../training/labelled-folder.ts';
+import type { DecisionCuts } from '../../training/measures.ts';
+import { OUTPUT_NAME, withLinearHead } from '../../training/onnx-graph.ts';
+import { reportHtml } from '../../training/report/report.ts';
+import type { Lesson } from '../../training/teaching.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import { fingerprintsOf } from '../training/fingerprints.ts';
+import { folderPixels } from '../training/folder-pixels.ts';
+import { worstMistakes } from '../training/pictures.ts';
+import { EMBEDDING } from './embedding.ts';
+
+const GOLDEN_PER_CLASS = 3;
+const GOLDEN_TOLERANCE = 0.02;
+const COST_RATIO = 100;
+
+export interface TaughtModel {
+  readonly folder: LabelledFolder;
+  readonly backbone: Uint8Array;
+  readonly input: InputContract;
+  readonly lesson: Lesson;
+  readonly cuts: DecisionCuts;
+}
+
+/** `<models>/<name>/<version>` as name and version. */
+export function nameOf(out: string): { readonly name: string; readonly version: string } {
+  const folder = path.resolve(out);
+  const [name, version] = [path.basename(path.dirname(folder)), path.basename(folder)];
+  if (MODEL_NAME.test(name) && MODEL_VERSION.test(version)) return { name, version };
+  throw new CommandError(EXIT.usage, `expected --out MODELS/NAME/VERSION, for example models/gasket/1, got "${out}"`);
+}
+
+/** @throws CommandError when there is something in its place already */
+export async function refuseOverwriting(out: string): Promise<void> {
+  const isThere = await stat(out).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new CommandError(EXIT.failed, `${out} is there already: a version never changes, name the next one`);
+}
+
+export async function writePackage(out: string, taught: TaughtModel): Promise<Manifest> {
+  const { name, version } = nameOf(out);
+  await refuseOverwriting(out);
+  // Beside its place and hidden until whole: a rename is all or nothing.
+  const draft = path.join(path.dirname(path.resolve(out)), `.${version}-${randomUUID()}`);
+  try {
+    await mkdir(path.join(draft, 'golden'), { recursive: true });
+    await mkdir(path.join(draft, 'report'));
+    const model = withLinearHead(taught.backbone, EMBEDDING, taught.lesson.head);
+    await writeFile(path.join(draft, 'model.onnx'), model);
+    const golden = await writeGolden(draft, model, taught);
+    const manifest = await manifestOf(name, version, model, golden, taught);
+    await writeFile(path.join(draft, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeFile(path.join(draft, 'report', 'report.html'), await reportOf(`${name}/${version}`, taught));
+    await rename(draft, out);
+    return manifest;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** The user's own images, scored by the graph that is written, as an engine will. */
+async function writeGolden(draft: string, model: Uint8Array, taught: TaughtModel): Promise<Manifest['golden']> {
+  const { folder, input } = taught;
+  const contract = { input, output: { name: OUTPUT_NAME, kind: 'probability' } } as const;
+  const session = await Session.open(model, contract, { provider: 'cpu', threads: 1 });
+  const { width, height, colour, resize } = input;
+  const source = folderPixels(folder.root, { width, height, colour, ...resize });
+  const golden: Manifest['golden'] = [];
+  for (const isDefective of [false, true]) {
+    const of = folder.images.filter((image) => image.isDefective === isDefective);
+    for (let k = 0; k < GOLDEN_PER_CLASS; k++) {
+      const image = of[Math.floor((k * of.length) / GOLDEN_PER_CLASS)];
+      if (image === undefined) continue;
+      const file = `golden/${isDefective ? 'ng' : 'ok'}-${k + 1}${path.extname(image.file).toLowerCase()}`;
+      await copyFile(path.join(folder.root, image.file), path.join(draft, file));
+      const [probability = Number.NaN] = await session.run([await source.pixels(image.file)], 1);
+      golden.push({ file, probability: Number(probability.toFixed(6)) });
+    }
+  }
+  return golden;
+}
+
+async function manifestOf(
+  name: string,
+  version: string,
+  model: Uint8Array,
+  golden: Manifest['golden'],
+  { folder, input, lesson, cuts }: TaughtModel,
+): Promise<Manifest> {
+  const hash = createHash('sha256');
+  for (const { file } of folder.images) hash.update(await readFile(path.join(folder.root, file)));
+  const { name: inputName, dtype, layout, width, height, colour, resize } = input;
+  return {
+    schema: 'loupe.model/1',
+    name,
+    version,
+    description: 'Taught on this machine by `loupe teach`: the shipped backbone and logistic regression.',
+    created_at: new Date().toISOString(),
+    sha256: createHash('sha256').update(model).digest('hex'),
+    input: { name: inputName, dtype, layout, width, height, colour, resize },
+    output: { name: OUTPUT_NAME, kind: 'probability' },
+    calibration: { method: 'platt', ...lesson.calibration, parts: folder.images.length },
+    cuts: { pass_below: cuts.passBelow, fail_above: cuts.failAbove },
+    golden_tolerance: GOLDEN_TOLERANCE,
+    golden,
+    training_data: {
+      source: `labelled folder ${path.basename(path.resolve(folder.root))}, the images themselves hashed in its order`,
+      licence: "the user's own",
+      parts: new Set(folder.images.map((image) => image.group)).size,
+      sha256: hash.digest('hex'),
+    },
+    metrics: metricsOf(lesson, folder.images.length),
+  };
+}
+
+/** Cross-validated by group. The cuts were chosen on the same held-out scores: that is why they are named so. */
+function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['metrics'] {
+  const metrics: Manifest['metrics'] = {};
+  const put = (key: string, value: number | undefined, interval: Interval | null | undefined) => {
+    if (value === undefined || Number.isNaN(value) || !interval) return;
+    metrics[key] = { value, low: interval.low, high: interval.high, n };
+  };
+  put('cross_validated_auroc', measures?.auroc, intervals?.auroc);
+  put('cross_validated_average_precision', measures?.averagePrecision, intervals?.averagePrecision);
+  put('cross_validated_calibration_error', measures?.ece, intervals?.ece);
+  put('cross_validated_review_rate', measures?.reviewRate, intervals?.reviewRate);
+  if (cuts.kind === 'chosen') {
+    put('escape_rate_at_chosen_cuts', cuts.escapeRate, cuts.escapeInterval);
+    put('false_reject_rate_at_chosen_cuts', cuts.falseRejectRate, cuts.falseRejectInterval);
+  }
+  return metrics;
+}
+
+async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): Promise<string> {
+  const kindOf = new Map(folder.images.map((image) => [image.file, image.kind]));
+  const images = lesson.validation.map((image): EvaluatedImage => {
+    const judgement = judge(image.probability, cuts);
+    const of = { ...image, kind: kindOf.get(image.file) ?? '', reason: judgement.reason, decodeMs: 0, inferMs: 0 };
+    return judgement.verdict === 'UNINSPECTED'
+      ? { ...of, probability: null, verdict: 'UNINSPECTED' }
+      : { ...of, verdict: judgement.verdict };
+  });
+  const evaluation = evaluate({
+    images,
+    cuts,
+    hasGroups: folder.hasGroups,
+    fingerprints: await fingerprintsOf(folder),
+    trained: [],
+  });
+  const cautions = [
+    'Cross-validated: each image was scored by a fit that saw nothing of its part; the cuts were chosen on these same scores.',
+    ...lesson.warnings,
+  ];
+  return reportHtml({
+    evaluation: { ...evaluation, warnings: [...cautions, ...evaluation.warnings] },
+    model,
+    data: folder.root,
+    madeAt: new Date().toISOString(),
+    costRatio: COST_RATIO,
+    mistakes: await worstMistakes(evaluation, folder.root),
+    baseline: null,
+  });
+}

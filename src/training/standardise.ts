@@ -1,0 +1,45 @@
+/** Features to mean 0 and deviation 1, by the training images alone. Pure. */
+
+import type { Samples } from './logistic.ts';
+
+/** Beyond this many deviations a feature says no more: see LinearHead. */
+export const CLIP = 4;
+
+export interface Scale {
+  /** [width] */
+  readonly means: Float64Array;
+  /** [width], above zero. */
+  readonly deviations: Float64Array;
+}
+
+/** @param rows one embedding per image, all of one width */
+export function scaleOf(rows: readonly Float32Array[]): Scale {
+  const width = rows[0]?.length ?? 0;
+  const means = new Float64Array(width);
+  const deviations = new Float64Array(width);
+  for (const row of rows) for (let j = 0; j < width; j++) means[j] = (means[j] ?? 0) + (row[j] ?? 0) / rows.length;
+  for (const row of rows) {
+    for (let j = 0; j < width; j++) {
+      deviations[j] = (deviations[j] ?? 0) + ((row[j] ?? 0) - (means[j] ?? 0)) ** 2 / rows.length;
+    }
+  }
+  // A feature that never changes carries nothing: divided by 1 it stays 0.
+  return { means, deviations: deviations.map((variance) => (variance > 1e-10 ? Math.sqrt(variance) : 1)) };
+}
+
+/**
+ * Clipped, and divided by the root of the width: a penalty then means the same whatever the width.
+ * @returns samples as rows
+ */
+export function standardised(rows: readonly Float32Array[], { means, deviations }: Scale): Samples {
+  const width = means.length;
+  const values = new Float64Array(rows.length * width);
+  const root = Math.sqrt(width);
+  for (const [i, row] of rows.entries()) {
+    for (let j = 0; j < width; j++) {
+      const z = ((row[j] ?? 0) - (means[j] ?? 0)) / (deviations[j] ?? 1);
+      values[i * width + j] = Math.max(-CLIP, Math.min(CLIP, z)) / root;
+    }
+  }
+  return { values, count: rows.length, width };
+}

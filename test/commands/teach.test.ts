@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { registerEvaluate } from '../../src/commands/evaluate.ts';
+import { registerTeach } from '../../src/commands/teach.ts';
+import { encodePng } from '../../src/demo/jpeg.ts';
+import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { randomFrom } from '../../src/training/random.ts';
+
+const EDGE = 48;
+
+let folder = '';
+let data = '';
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'loupe-teach-'));
+  data = path.join(folder, 'data');
+  const random = randomFrom(4);
+  for (const label of ['ok', 'ng']) {
+    await mkdir(path.join(data, label), { recursive: true });
+    for (let i = 0; i < 12; i++)
+      await writeFile(path.join(data, label, `${i}.png`), await part(label === 'ng', random));
+  }
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Grey noise; a defect is a dark square of 6 pixels somewhere. */
+function part(isDefective: boolean, random: () => number): Promise<Uint8Array> {
+  const pixels = new Uint8Array(EDGE * EDGE * 3);
+  const [x, y] = [4 + Math.floor(random() * 36), 4 + Math.floor(random() * 36)];
+  for (let p = 0; p < EDGE * EDGE; p++) {
+    const inside = Math.abs((p % EDGE) - x) < 3 && Math.abs(Math.floor(p / EDGE) - y) < 3;
+    pixels.fill(isDefective && inside ? 10 : 120 + 40 * random(), 3 * p, 3 * p + 3);
+  }
+  return encodePng(pixels, EDGE);
+}
+
+let printed = '';
+beforeEach(() => {
+  printed = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function run(...args: string[]): Promise<void> {
+  const program = new Command('loupe').exitOverride().configureOutput({ writeErr: () => undefined });
+  registerTeach(program);
+  registerEvaluate(program);
+  await program.parseAsync(args, { from: 'user' });
+}
+
+describe('loupe teach', () => {
+  it('writes a package that serves: proven in an engine, and right about its parts', { timeout: 60_000 }, async () => {
+    const out = path.join(folder, 'models', 'noise', '1');
+    await run('teach', '--data', data, '--out', out, '--json');
+    expect(JSON.parse(printed)).toMatchObject({
+      model: 'noise/1',
+      images: 24,
+      input_edge: 64,
+      escape_limit_shown: false,
+    });
+    const { manifest } = await loadModelPackage(path.join(folder, 'models'), 'noise', '1');
+    expect(manifest.golden).toHaveLength(6);
+    expect(manifest.metrics['cross_validated_auroc']?.value).toBeGreaterThan(0.9);
+    expect(await readFile(path.join(out, 'report', 'report.html'), 'utf8')).toContain('Cross-validated');
+    expect(await readdir(path.join(folder, 'models', 'noise'))).toEqual(['1']);
+    printed = '';
+    await run('evaluate', '--model', out, '--data', data, '--json');
+    expect(JSON.parse(printed).auroc).toBeGreaterThan(0.95);
+    await expect(run('teach', '--data', data, '--out', out)).rejects.toThrow(/is there already/);
+  });
+
+  it('measures itself without writing anything', async () => {
+    await run('teach', '--data', data, '--measure', '--images', '5', '--draws', '2');
+    expect(printed).toMatch(/^AUROC 0\.\d+ \+- 0\.\d+ over 2 draws|^AUROC 1\.000/);
+  });
+
+  it('refuses one-sided data, an image that is none, and a package name that is none', async () => {
+    const bad = path.join(folder, 'bad');
+    for (const label of ['ok', 'ng']) await mkdir(path.join(bad, label), { recursive: true });
+    await writeFile(path.join(bad, 'ok', 'a.png'), await part(false, Math.random));
+    const out = path.join(folder, 'models', 'bad', '1');
+    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(/at least 5 good images/);
+    await writeFile(path.join(bad, 'ng', 'b.png'), 'no image');
+    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(/ng\/b.png: unsupported_format/);
+    await expect(run('teach', '--data', data, '--out', path.join(folder, 'x y', 'one'))).rejects.toThrow(
+      /NAME\/VERSION/,
+    );
+    await expect(run('teach', '--data', data)).rejects.toThrow(/--out/);
+    await expect(run('teach', '--data', data, '--out', out, '--edge', '100')).rejects.toThrow(/multiple of 16/);
+    await expect(readdir(path.join(folder, 'models', 'bad'))).rejects.toThrow();
+  });
+});
