@@ -22,6 +22,13 @@ import { VERSION } from './version.ts';
 
 export type MqttEvent = EmbeddedBrokerEvent | PlantClientEvent | MqttSinkEvent | PublisherEvent;
 
+/** PEM. `ca` is the authority that the other side must be signed by. */
+export interface ClientTls {
+  readonly ca: Buffer | null;
+  readonly cert: Buffer | null;
+  readonly key: Buffer | null;
+}
+
 export interface MqttRoadParts {
   readonly config: Config;
   readonly secrets: Secrets;
@@ -45,6 +52,8 @@ interface Broker {
   /** Opens the way in, once results can leave. */
   takeFrames(): void;
   close(): Promise<void>;
+  /** New connections use it. */
+  useTls(files: ClientTls): void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -100,6 +109,11 @@ export class MqttRoad {
     return this.broker.whyDisconnected;
   }
 
+  /** New connections get or show this certificate; open ones keep theirs. */
+  useTls(files: ClientTls): void {
+    this.broker.useTls(files);
+  }
+
   /**
    * Opens the broker, or starts reaching for the plant's, which may be away.
    * @returns its address
@@ -147,8 +161,17 @@ function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): B
   const { host, port } = listenFrom(listen) ?? { host: '127.0.0.1', port: 0 };
   const maxMessageBytes = config.limits.message_bytes;
   const broker = new EmbeddedBroker(
-    { host, port, tls: secrets.embeddedTls, topics, maxMessageBytes, maxClients, onEvent },
-    { frames, login: (name, password) => tokens.login(name, password) },
+    {
+      host,
+      port,
+      tls: secrets.embeddedTls,
+      bindsCameras: config.mqtt.embedded.tls?.camera_from_certificate ?? false,
+      topics,
+      maxMessageBytes,
+      maxClients,
+      onEvent,
+    },
+    { frames, countRefused: parts.countRefused, login: (name, password) => tokens.login(name, password) },
   );
   const scheme = secrets.embeddedTls === null ? 'mqtt' : 'mqtts';
   return {
@@ -162,6 +185,9 @@ function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): B
     },
     takeFrames: () => undefined,
     close: () => broker.stop(),
+    useTls: ({ cert, key, ca }) => {
+      if (cert !== null && key !== null) broker.useTls({ cert, key, clientCa: ca });
+    },
   };
 }
 
@@ -169,7 +195,9 @@ function plant(parts: MqttRoadParts, topics: Topics, frames: FrameHandler, url: 
   const { config, secrets, onEvent } = parts;
   const { client_id: clientId, username, connections } = config.mqtt;
   const { password, ca, cert, key } = secrets.broker;
-  const access = { url, username, password, tls: { ca, cert, key }, onEvent };
+  // Read at every connection: a new certificate is at work from the next one on.
+  const tls: { -readonly [K in keyof ClientTls]: ClientTls[K] } = { ca, cert, key };
+  const access = { url, username, password, tls, onEvent };
   const sink = new MqttSink({
     ...access,
     clientId: `${clientId}-out`,
@@ -194,5 +222,6 @@ function plant(parts: MqttRoadParts, topics: Topics, frames: FrameHandler, url: 
       await source.stop();
       await sink.stop();
     },
+    useTls: (files) => void Object.assign(tls, files),
   };
 }

@@ -1,5 +1,6 @@
 /** What the stages report, as log lines and counters. The stages themselves know neither. */
 
+import type { CertificateEvent } from './certificates.ts';
 import type { PoolEvent } from './engine/pool.ts';
 import type { ModelEvent } from './model-control.ts';
 import type { Log } from './observe/log.ts';
@@ -133,6 +134,16 @@ export class Reporting {
       case 'publish_failed':
         this.throttled.log('warn', kind, fields);
     }
+  }
+
+  certificate(event: CertificateEvent): void {
+    const { kind, ...fields } = event;
+    if (kind === 'certificate_refused') this.metrics.certificateRefused(event.door);
+    this.log.log(
+      kind === 'certificate_reloaded' ? 'info' : kind === 'certificate_refused' ? 'error' : 'warn',
+      kind,
+      fields,
+    );
   }
 
   frameFailed(cameraId: string, frameId: string, error: unknown): void {

@@ -4,9 +4,10 @@
  *   HTTP (health) ─> ledger ─> engines ─> MQTT publisher ─> gRPC, MQTT sources
  */
 
-import { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
+import { doorsOf } from './certificate-doors.ts';
+import { Certificates } from './certificates.ts';
 import { isLoopback, type Listen, listenFrom } from './config/fields.ts';
 import type { Config } from './config/schema.ts';
 import type { Secrets } from './config/secrets.ts';
@@ -66,6 +67,7 @@ export class Service {
   private readonly feed: LiveFeed;
   private readonly recent: RecentEvents;
   private readonly mqtt: MqttRoad | null;
+  private readonly certificates: Certificates;
   private addresses: Addresses | null = null;
   private healthTimer: NodeJS.Timeout | undefined;
   private phase: 'starting' | 'running' | 'stopping' = 'starting';
@@ -93,7 +95,6 @@ export class Service {
     this.recent = new RecentEvents(log, () => Date.now());
     this.log = this.recent;
     const listed = listedCameras(config);
-    const certificates = certificatesOf(secrets);
     this.metrics = new Metrics(
       {
         version: VERSION,
@@ -106,7 +107,7 @@ export class Service {
         queue: () => this.admission.depth,
         queueOf: (cameraId) => this.admission.depthOf(cameraId),
         taktOf: (cameraId) => listed.get(cameraId)?.taktMs ?? null,
-        certificates: () => certificates,
+        certificates: () => this.certificates.expiries(),
         models: () => this.models.states(),
         store: () => {
           const { writable, pending, lastLedgerSeq, bytes, diskFreeBytes } = this.ledger.status();
@@ -182,6 +183,7 @@ export class Service {
       {
         ...listenOf(config.grpc.listen),
         tls: secrets.grpcTls,
+        bindsCameras: config.grpc.tls?.camera_from_certificate ?? false,
         maxMessageBytes: config.limits.message_bytes,
         onEvent: (event) => reporting.grpc(event),
       },
@@ -234,10 +236,30 @@ export class Service {
         models: this.modelLife.desk,
         maxPackageBytes: config.models.max_package_bytes,
       },
-      more: [(server) => addFrameUpload(server, { inspector: this.pipeline, countRefused, clock: SYSTEM_CLOCK })],
+      more: [
+        (server) =>
+          addFrameUpload(server, {
+            inspector: this.pipeline,
+            countRefused,
+            clock: SYSTEM_CLOCK,
+            bindsCameras: config.http.tls?.camera_from_certificate ?? false,
+          }),
+      ],
       feed: this.feed,
       onError: (error) => reporting.httpFailed(error),
     });
+    this.certificates = new Certificates(
+      doorsOf(config, secrets, { grpc: this.grpc, http: this.http, mqtt: this.mqtt }),
+      {
+        now: () => Date.now(),
+        onEvent: (event) => reporting.certificate(event),
+      },
+    );
+  }
+
+  /** Reads the certificates again, as the service does by itself every minute. Never rejects. */
+  reloadCertificates(): Promise<void> {
+    return this.certificates.reload();
   }
 
   /**
@@ -262,6 +284,7 @@ export class Service {
       http: `${scheme}://${hostText(http)}:${httpPort}`,
       mqtt,
     };
+    this.certificates.start();
     this.phase = 'running';
     this.tellHealth();
     this.healthTimer = setInterval(() => this.tellHealth(), HEALTH_PERIOD_MS);
@@ -290,6 +313,7 @@ export class Service {
     this.phase = 'stopping';
     this.log.log('info', 'stopping', { framesInFlight: this.pipeline.framesInFlight });
     clearInterval(this.healthTimer);
+    await this.certificates.stop();
     const endsAt = performance.now() + this.config.shutdown_ms;
     const leftMs = () => Math.max(0, endsAt - performance.now());
     const drained = this.pipeline.drain(leftMs());
@@ -360,14 +384,6 @@ function observerOf(
 function outboxDepth(ledger: Ledger): { items: number; oldestSeconds: number } {
   const { items, oldestAt } = ledger.outbox.depth();
   return { items, oldestSeconds: oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000 };
-}
-
-/** When each door's certificate expires. */
-function certificatesOf({ grpcTls, httpTls, embeddedTls }: Secrets) {
-  const doors = { grpc: grpcTls, http: httpTls, mqtt: embeddedTls };
-  return Object.entries(doors).flatMap(([door, tls]) =>
-    tls === null ? [] : [{ door, expiresAt: Date.parse(new X509Certificate(tls.cert).validTo) }],
-  );
 }
 
 function listenOf(text: string): Listen {

@@ -16,6 +16,8 @@ export function registerServe(program: Command): void {
           ? `${JSON.stringify(readyLine(service, addresses))}\n`
           : banner(config, service, addresses),
       );
+      // At a terminal it means that the terminal is gone, and the service goes with it.
+      if (!process.stdin.isTTY) process.on('SIGHUP', () => void service.reloadCertificates());
       await untilTold(log);
       await service.stop();
     });

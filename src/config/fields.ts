@@ -52,6 +52,12 @@ export const tls = z
       .nullable()
       .default(null)
       .describe('Certificate authority, PEM; when set, a client must show a certificate it signed.'),
+    camera_from_certificate: z
+      .boolean()
+      .default(false)
+      .describe(
+        'A client certificate may send frames only under the camera ids that it names (DNS names, else the common name); on gRPC and MQTT it needs no token for that.',
+      ),
   })
   .nullable()
   .default(null);

@@ -3,8 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, type ConfigFault } from './load.ts';
 import type { Config } from './schema.ts';
+import { readTlsFiles, TlsFileError, type TlsFiles, type TlsPaths } from './tls-files.ts';
 
-export interface TlsFiles {
+export interface ServerTls {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly clientCa: Buffer | null;
@@ -17,9 +18,9 @@ export interface Credential {
 }
 
 export interface Secrets {
-  readonly grpcTls: TlsFiles | null;
-  readonly httpTls: TlsFiles | null;
-  readonly embeddedTls: TlsFiles | null;
+  readonly grpcTls: ServerTls | null;
+  readonly httpTls: ServerTls | null;
+  readonly embeddedTls: ServerTls | null;
   readonly credentials: readonly Credential[];
   readonly broker: {
     readonly password: string | null;
@@ -41,12 +42,19 @@ export async function readSecrets(config: Config): Promise<Secrets> {
       return null;
     }
   };
-  const readTls = async (path: string, tls: Config['grpc']['tls']): Promise<TlsFiles | null> => {
+  const readTls = async (path: string, paths: TlsPaths, names: Readonly<Record<keyof TlsPaths, string>>) => {
+    try {
+      return await readTlsFiles(paths);
+    } catch (error) {
+      if (!(error instanceof TlsFileError)) throw error;
+      faults.push(...error.faults.map(({ file, message }) => ({ path: `${path}.${names[file]}`, message })));
+      return { cert: null, key: null, ca: null };
+    }
+  };
+  const readServerTls = async (path: string, tls: Config['grpc']['tls']): Promise<ServerTls | null> => {
     if (tls === null) return null;
-    const cert = await read(`${path}.cert_file`, tls.cert_file);
-    const key = await read(`${path}.key_file`, tls.key_file);
-    const clientCa = await read(`${path}.client_ca_file`, tls.client_ca_file);
-    return cert === null || key === null ? null : { cert, key, clientCa };
+    const names = { cert: 'cert_file', key: 'key_file', ca: 'client_ca_file' };
+    return serverTls(await readTls(path, serverPaths(tls), names));
   };
   const credentials: Credential[] = [];
   for (const [i, entry] of config.auth.tokens.entries()) {
@@ -59,17 +67,28 @@ export async function readSecrets(config: Config): Promise<Secrets> {
   }
   const { mqtt } = config;
   const secrets: Secrets = {
-    grpcTls: await readTls('grpc.tls', config.grpc.tls),
-    httpTls: await readTls('http.tls', config.http.tls),
-    embeddedTls: await readTls('mqtt.embedded.tls', mqtt.embedded.tls),
+    grpcTls: await readServerTls('grpc.tls', config.grpc.tls),
+    httpTls: await readServerTls('http.tls', config.http.tls),
+    embeddedTls: await readServerTls('mqtt.embedded.tls', mqtt.embedded.tls),
     credentials,
     broker: {
       password: (await read('mqtt.password_file', mqtt.password_file))?.toString('utf8').trim() ?? null,
-      ca: await read('mqtt.ca_file', mqtt.ca_file),
-      cert: await read('mqtt.cert_file', mqtt.cert_file),
-      key: await read('mqtt.key_file', mqtt.key_file),
+      ...(await readTls('mqtt', brokerPaths(config), { cert: 'cert_file', key: 'key_file', ca: 'ca_file' })),
     },
   };
   if (faults.length > 0) throw new ConfigError(faults);
   return secrets;
+}
+
+export function serverPaths(tls: NonNullable<Config['grpc']['tls']>): TlsPaths {
+  return { cert: tls.cert_file, key: tls.key_file, ca: tls.client_ca_file };
+}
+
+export function brokerPaths({ mqtt }: Config): TlsPaths {
+  return { cert: mqtt.cert_file, key: mqtt.key_file, ca: mqtt.ca_file };
+}
+
+/** What a server needs, or null where it has no pair. */
+export function serverTls({ cert, key, ca }: TlsFiles): ServerTls | null {
+  return cert === null || key === null ? null : { cert, key, clientCa: ca };
 }

@@ -44,7 +44,7 @@ function checkRecipes(config: Config, report: Report): void {
 interface Door {
   readonly path: readonly string[];
   readonly listen: string;
-  readonly tls: unknown;
+  readonly tls: Config['grpc']['tls'];
   readonly trusted_network: boolean;
 }
 
@@ -57,6 +57,9 @@ function checkListening(config: Config, report: Report): void {
     doors.push({ path: ['mqtt', 'embedded'], ...config.mqtt.embedded });
   }
   for (const door of doors) {
+    if (door.tls?.camera_from_certificate === true && door.tls.client_ca_file === null) {
+      report([...door.path, 'tls', 'camera_from_certificate'], 'expected client_ca_file beside it');
+    }
     const host = listenFrom(door.listen)?.host;
     if (host === undefined || isLoopback(host)) continue;
     const missing: string[] = [];

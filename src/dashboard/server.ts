@@ -1,6 +1,7 @@
 /** The HTTP server: health and metrics for ops, results for people and tools. Reads; never touches the way of a frame. */
 
 import { createServer as createHttp } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
@@ -14,10 +15,17 @@ import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addReviewRoutes, bearerOf, type ReviewPorts } from './review-routes.ts';
 import type { Right, RouteRight } from './right.ts';
 
+/** PEM. With `clientCa`, a client must show a certificate of that authority. */
+export interface HttpTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa: Buffer | null;
+}
+
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer | null } | null;
+  readonly tls: HttpTls | null;
   readonly maxBodyBytes: number;
   /** Whether only this machine can connect: then a request that names another host comes from a page that was tricked. */
   readonly isLoopback: boolean;
@@ -29,6 +37,10 @@ export interface HttpServerOptions {
   readonly more: readonly ((server: FastifyInstance) => void)[];
   onError(error: unknown): void;
 }
+
+/** Milliseconds a connection may take to say what it wants, and how often that is looked at. */
+const SLOW_PEER_LIMITS = { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 2000 };
+const MAX_CONNECTIONS = 200;
 
 const SECURITY_HEADERS = {
   'content-security-policy':
@@ -57,18 +69,22 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.options = options;
     const { tls } = options;
-    const common = { bodyLimit: options.maxBodyBytes, requestTimeout: 60_000, forceCloseConnections: 'idle' as const };
+    const { requestTimeout } = SLOW_PEER_LIMITS;
+    const common = { bodyLimit: options.maxBodyBytes, requestTimeout, forceCloseConnections: 'idle' as const };
     this.server =
       tls === null
-        ? Fastify({ ...common, serverFactory: (handler) => createHttp(handler) })
+        ? Fastify({ ...common, serverFactory: (handler) => createHttp(SLOW_PEER_LIMITS, handler) })
         : Fastify({
             ...common,
             https: {
+              ...SLOW_PEER_LIMITS,
+              handshakeTimeout: SLOW_PEER_LIMITS.headersTimeout,
               cert: tls.cert,
               key: tls.key,
               ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
             },
           });
+    this.server.server.maxConnections = MAX_CONNECTIONS;
     this.addGuards();
     const api = new Api(this.server);
     addOpsRoutes(this.server, api, options.ports);
@@ -85,6 +101,13 @@ export class HttpServer {
     await this.server.listen({ host: this.options.host, port: this.options.port });
     const address = this.server.server.address();
     return { port: typeof address === 'object' && address !== null ? address.port : this.options.port };
+  }
+
+  /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
+  useTls({ cert, key, clientCa }: HttpTls): void {
+    const { server } = this.server;
+    if (!('setSecureContext' in server)) return;
+    (server as HttpsServer).setSecureContext({ cert, key, ...(clientCa === null ? {} : { ca: clientCa }) });
   }
 
   async stop(): Promise<void> {

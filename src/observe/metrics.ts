@@ -42,6 +42,7 @@ export class Metrics {
   private readonly outboxDropped: Counter<'reason'>;
   private readonly retainedIgnored: Counter;
   private readonly activations: Counter<'result'>;
+  private readonly certificatesRefused: Counter<'door'>;
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
     const registers = [this.registry];
@@ -166,6 +167,12 @@ export class Metrics {
       registers,
     });
     for (const result of ['switched', 'refused']) this.activations.inc({ result }, 0);
+    this.certificatesRefused = new Counter({
+      name: 'inspection_certificate_reload_failures_total',
+      help: 'New certificate files that could not be used; the old ones stay at work.',
+      labelNames: ['door'],
+      registers,
+    });
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
   }
@@ -227,6 +234,10 @@ export class Metrics {
 
   outboxGivenUp(reason: string, count: number): void {
     this.outboxDropped.inc({ reason }, count);
+  }
+
+  certificateRefused(door: string): void {
+    this.certificatesRefused.inc({ door });
   }
 
   retainedFrameIgnored(): void {

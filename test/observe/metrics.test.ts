@@ -79,6 +79,7 @@ describe('the metrics', () => {
       'inspection_execution_provider_degraded{model="m"} 1',
       'inspection_outbox_depth 5',
       'inspection_mqtt_connected 0',
+      'inspection_certificate_expiry_timestamp_seconds{door="grpc"} 1800000000',
       'inspection_build_info{version="1.2.3",site="here"} 1',
     ]) {
       expect(seriesOf(text)).toContain(line);

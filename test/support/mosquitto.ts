@@ -1,6 +1,6 @@
 /** A real Mosquitto for one test file, with its persistence in a folder of its own. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, connect } from 'node:net';
 import os from 'node:os';
@@ -17,17 +17,26 @@ if (!hasMosquitto) {
   console.warn(message);
 }
 
+/** A broker with TLS that asks for a client certificate of `caFile`, and for this user. */
+export interface MosquittoAccess {
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  readonly user: { readonly name: string; readonly password: string };
+}
+
 export class Mosquitto {
   readonly port: number;
   private readonly folder: string;
   private child: ChildProcess | undefined;
 
-  private constructor(port: number) {
+  private readonly access: MosquittoAccess | null;
+
+  private constructor(port: number, access: MosquittoAccess | null) {
     this.port = port;
+    this.access = access;
     this.folder = mkdtempSync(path.join(os.tmpdir(), 'loupe-mosquitto-'));
     const lines = [
       `listener ${port} 127.0.0.1`,
-      'allow_anonymous true',
+      ...this.accessLines(),
       'persistence true',
       `persistence_location ${this.folder}/`,
       // Saved after every change: a killed broker still knows its sessions.
@@ -38,16 +47,16 @@ export class Mosquitto {
     writeFileSync(this.configFile, `${lines.join('\n')}\n`);
   }
 
-  static async create(): Promise<Mosquitto> {
+  static async create(access: MosquittoAccess | null = null): Promise<Mosquitto> {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
-    return new Mosquitto(port);
+    return new Mosquitto(port, access);
   }
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
+    return `${this.access === null ? 'mqtt' : 'mqtts'}://127.0.0.1:${this.port}`;
   }
 
   async start(): Promise<void> {
@@ -79,6 +88,21 @@ export class Mosquitto {
   async remove(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private accessLines(): readonly string[] {
+    if (this.access === null) return ['allow_anonymous true'];
+    const { tls, user } = this.access;
+    const passwords = path.join(this.folder, 'passwords');
+    execFileSync('mosquitto_passwd', ['-b', '-c', passwords, user.name, user.password], { stdio: 'ignore' });
+    return [
+      'allow_anonymous false',
+      `password_file ${passwords}`,
+      `certfile ${tls.certFile}`,
+      `keyfile ${tls.keyFile}`,
+      `cafile ${tls.caFile}`,
+      'require_certificate true',
+    ];
   }
 
   private get configFile(): string {

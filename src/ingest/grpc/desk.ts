@@ -1,11 +1,13 @@
 /** What every method of the service shares: from a message as it came to the outcome of its frame. */
 
+import type { Metadata } from '@grpc/grpc-js';
 import { asLoupeError, type ErrorCode, type RefusalCode } from '../../errors.ts';
 import type { Outcome, Refusal } from '../../frame/verdict.ts';
 import { type Clock, type IntakeLimits, invalidRequest, takeIn } from '../intake.ts';
+import { type ClientCertificate, type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { Authorize, CountRefused, Inspector, ResultsReader } from '../ports.ts';
 import { draftFrom } from '../wire/request.ts';
-import type { Arrival } from './definition.ts';
+import { type Arrival, tokenOf } from './definition.ts';
 import type { ModelServicePorts } from './model-service.ts';
 
 export interface GrpcPorts {
@@ -23,6 +25,14 @@ export interface DeskOptions {
   readonly maxMessageBytes: number;
   readonly intakeLimits: IntakeLimits;
   readonly clock: Clock;
+  /** Whether a client certificate says which camera it is. */
+  readonly bindsCameras: boolean;
+}
+
+/** What a call says about who makes it. */
+export interface Caller {
+  readonly metadata: Metadata;
+  getAuthContext(): { readonly sslPeerCertificate?: ClientCertificate | undefined };
 }
 
 export interface Patience {
@@ -41,13 +51,33 @@ export class Desk {
     this.options = options;
   }
 
+  peerOf(call: Caller): Peer {
+    return this.options.bindsCameras ? peerOf(call.getAuthContext().sslPeerCertificate) : UNBOUND;
+  }
+
+  /** Why this caller may not send frames, or null. A certificate that names a camera stands for a token. */
+  whyNoSender(call: Caller, peer: Peer): Extract<RefusalCode, 'unauthenticated' | 'permission_denied'> | null {
+    if (peer.cameraIds !== null && peer.cameraIds.length > 0) return null;
+    return this.ports.authorize(tokenOf(call.metadata), 'ingest');
+  }
+
   /** Never rejects. Frames are handed to the inspector before this returns, so their order is the order of the calls. */
-  async inspect(arrival: Arrival, transport: 'grpc_unary' | 'grpc_stream', patience: Patience): Promise<Outcome> {
+  async inspect(
+    arrival: Arrival,
+    transport: 'grpc_unary' | 'grpc_stream',
+    peer: Peer,
+    patience: Patience,
+  ): Promise<Outcome> {
     const { ports, options } = this;
     const intake = this.takeIn(arrival, transport, patience.deadline - options.clock.now());
     if (intake.kind === 'refused') {
       ports.countRefused(transport, intake.code);
       return intake;
+    }
+    const notAs = whyNotAs(peer, intake.frame.cameraId);
+    if (notAs !== null) {
+      ports.countRefused(transport, notAs.code);
+      return notAs;
     }
     try {
       return await ports.inspector.inspect(intake.frame, { signal: patience.signal });

@@ -9,9 +9,10 @@ import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
 import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { type Handlers, inspectionService, type InspectStreamCall, tokenOf } from './definition.ts';
+import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
 import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
 import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
+import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
 import { reflectionOf } from './reflection.ts';
@@ -24,6 +25,12 @@ export interface GrpcSourceOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly tls: GrpcTls | null;
+  /** Whether a client certificate says which camera it is, and that it is no other. Default false. */
+  readonly bindsCameras?: boolean;
+  /** Default 200. */
+  readonly maxConnections?: number;
+  /** How long a peer may take to say its first word, and to send the whole of a unary request. */
+  readonly patience?: SlowPeerLimits;
   /** Largest message accepted. */
   readonly maxMessageBytes: number;
   /** Frames of one stream that may be under way; default 32. */
@@ -44,6 +51,7 @@ export type GrpcEvent =
 const OWN_SERVICES = ['', SERVICE_NAME] as const;
 const MAX_FRAMES_PER_STREAM = 32;
 const BUDGET_MESSAGES = 8;
+const MAX_CONNECTIONS = 200;
 /** How long the last answers have to leave the machine. */
 const LINGER_MS = 500;
 
@@ -64,9 +72,15 @@ export class GrpcSource {
   constructor(options: GrpcSourceOptions, ports: GrpcPorts) {
     this.options = options;
     const { clock = SYSTEM_CLOCK, intakeLimits = INTAKE_LIMITS, maxMessageBytes } = options;
-    this.desk = new Desk(ports, { clock, intakeLimits, maxMessageBytes });
+    const { bindsCameras = false } = options;
+    this.desk = new Desk(ports, { clock, intakeLimits, maxMessageBytes, bindsCameras });
     this.budget = new ByteBudget(options.maxStreamBytes ?? maxMessageBytes * BUDGET_MESSAGES);
     for (const service of OWN_SERVICES) this.health.setStatus(service, 'NOT_SERVING');
+  }
+
+  /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
+  useTls(tls: GrpcTls): void {
+    this.open?.useTls(tls);
   }
 
   /** Opens the port. Health says NOT_SERVING until `setServing`. Rejects where the port cannot be had. */
@@ -92,7 +106,8 @@ export class GrpcSource {
 
   private async openPort(): Promise<{ readonly port: number }> {
     const { host, port, tls, maxMessageBytes } = this.options;
-    const open = createServer(maxMessageBytes);
+    const { maxConnections = MAX_CONNECTIONS, patience = SLOW_PEER_LIMITS } = this.options;
+    const open = createServer({ maxMessageBytes, maxConnections, patience });
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.addModelService(server);
@@ -149,8 +164,8 @@ export class GrpcSource {
   }
 
   private openStream(call: InspectStreamCall): void {
-    const { authorize } = this.desk.ports;
-    const denied = authorize(tokenOf(call.metadata), 'ingest');
+    const peer = this.desk.peerOf(call);
+    const denied = this.desk.whyNoSender(call, peer);
     if (denied !== null) {
       const refusal = this.desk.refuse('grpc_stream', denied, explainDenial(denied, 'ingest'));
       call.emit('error', statusOf(refusal.code, refusal.message));
@@ -163,7 +178,7 @@ export class GrpcSource {
     const maxFrames = this.options.maxFramesPerStream ?? MAX_FRAMES_PER_STREAM;
     let finish = (): void => undefined;
     this.track(new Promise<void>((resolve) => (finish = resolve)));
-    const stream: InspectStream = new InspectStream(this.desk, call, maxFrames, this.budget, () => {
+    const stream: InspectStream = new InspectStream(this.desk, call, peer, maxFrames, this.budget, () => {
       this.streams.delete(stream);
       finish();
     });

@@ -1,6 +1,8 @@
 /** The gRPC server with the limits and windows that frames need. */
 
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
 
 export interface GrpcTls {
   /** PEM. */
@@ -18,19 +20,22 @@ const MAX_CONCURRENT_CALLS = 100;
 /** grpc-js ends a whole stream over a message beyond its limit; up to this many times ours, the frame alone is refused. */
 const GRACE_FACTOR = 2;
 
-interface Http2Session {
-  setLocalWindowSize(bytes: number): void;
-  once(event: 'close', listener: () => void): void;
-  destroy(): void;
-}
-
 export interface OpenServer {
   readonly server: Server;
   /** Connections that are open now. */
-  readonly sessions: ReadonlySet<Http2Session>;
+  readonly sessions: ReadonlySet<ServerHttp2Session>;
+  /** @throws where the pair does not fit: the old one stays */
+  useTls(tls: GrpcTls): void;
 }
 
-export function createServer(maxMessageBytes: number): OpenServer {
+export interface ServerLimits {
+  readonly maxMessageBytes: number;
+  readonly maxConnections: number;
+  readonly patience: SlowPeerLimits;
+}
+
+export function createServer(limits: ServerLimits): OpenServer {
+  const { maxMessageBytes } = limits;
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes * GRACE_FACTOR,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
@@ -40,31 +45,31 @@ export function createServer(maxMessageBytes: number): OpenServer {
     'grpc.max_connection_idle_ms': 300_000,
     'grpc.enable_channelz': 0,
   });
-  return { server, sessions: widenWindows(server) };
+  return { server, ...openUp(server, limits) };
 }
 
 /** The fields of grpc-js 1.14 that carry the HTTP/2 settings. */
 interface Http2Parts {
   commonServerOptions: { settings?: object };
-  createHttp2Server(credentials: ServerCredentials): Http2Server;
-}
-
-interface Http2Server {
-  on(event: 'session', listener: (session: Http2Session) => void): void;
+  createHttp2Server(credentials: ServerCredentials): Http2Server | Http2SecureServer;
 }
 
 /**
- * A grpc-js server leaves both flow-control windows at 64 KiB, and `grpc-node.flow_control_window` speaks to its clients only
+ * What grpc-js has no option for is set where it makes its HTTP/2 server. It leaves both flow-control windows at 64 KiB, and `grpc-node.flow_control_window` speaks to its clients only
  * (grpc/grpc-node#2864): an upload is then held to 64 KiB per round trip, 6 MB/s on a 10 ms link. Goes when a release has
  * grpc/grpc-node#3058; until then grpc-js stays pinned, and a test sees the windows on the wire.
  */
-function widenWindows(server: Server): ReadonlySet<Http2Session> {
-  const sessions = new Set<Http2Session>();
+function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'sessions' | 'useTls'> {
+  const sessions = new Set<ServerHttp2Session>();
+  const secure = new Set<Http2SecureServer>();
   const parts = server as unknown as Http2Parts;
   parts.commonServerOptions.settings = { ...parts.commonServerOptions.settings, initialWindowSize: CALL_WINDOW_BYTES };
   const create = parts.createHttp2Server.bind(server);
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
+    http2Server.maxConnections = limits.maxConnections;
+    cutSlowPeers(http2Server, limits.patience);
+    if ('setSecureContext' in http2Server) secure.add(http2Server);
     http2Server.on('session', (session) => {
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       sessions.add(session);
@@ -72,7 +77,12 @@ function widenWindows(server: Server): ReadonlySet<Http2Session> {
     });
     return http2Server;
   };
-  return sessions;
+  return {
+    sessions,
+    useTls: ({ cert, key, clientCa }) => {
+      for (const one of secure) one.setSecureContext({ cert, key, ...(clientCa === null ? {} : { ca: clientCa }) });
+    },
+  };
 }
 
 export function credentialsOf(tls: GrpcTls | null): ServerCredentials {

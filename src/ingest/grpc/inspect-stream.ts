@@ -10,6 +10,7 @@
 
 import type { Outcome } from '../../frame/verdict.ts';
 import { responseFrom } from '../wire/response.ts';
+import type { Peer } from '../peer.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { Arrival, InspectStreamCall, WireStreamResponse } from './definition.ts';
 import { type Desk, deadlineOf } from './desk.ts';
@@ -17,6 +18,7 @@ import { retryAfterMs, statusOf } from './status.ts';
 
 export class InspectStream {
   private readonly desk: Desk;
+  private readonly peer: Peer;
   private readonly call: InspectStreamCall;
   private readonly maxFrames: number;
   private readonly budget: ByteBudget;
@@ -29,8 +31,16 @@ export class InspectStream {
   private readonly onOver: () => void;
 
   /** @param onOver called once, when the stream is finished and none of its frames is under way */
-  constructor(desk: Desk, call: InspectStreamCall, maxFrames: number, budget: ByteBudget, onOver: () => void) {
+  constructor(
+    desk: Desk,
+    call: InspectStreamCall,
+    peer: Peer,
+    maxFrames: number,
+    budget: ByteBudget,
+    onOver: () => void,
+  ) {
     this.desk = desk;
+    this.peer = peer;
     this.call = call;
     this.maxFrames = maxFrames;
     this.budget = budget;
@@ -70,7 +80,7 @@ export class InspectStream {
     this.budget.take(arrival.bytes);
     this.steer();
     const patience = { signal: this.gone.signal, deadline: deadlineOf(this.call) };
-    const outcome = await this.desk.inspect(arrival, 'grpc_stream', patience);
+    const outcome = await this.desk.inspect(arrival, 'grpc_stream', this.peer, patience);
     this.budget.give(arrival.bytes);
     this.underWay--;
     if (!this.call.cancelled && !this.isOver && !this.call.write(answerOf(outcome, arrival))) {

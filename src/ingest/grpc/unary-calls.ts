@@ -10,7 +10,8 @@ import { type Desk, deadlineOf, explainDenial } from './desk.ts';
 import { type StatusError, statusOf } from './status.ts';
 
 export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUnaryData<WireResult>): Promise<void> {
-  const denied = desk.ports.authorize(tokenOf(call.metadata), 'ingest');
+  const peer = desk.peerOf(call);
+  const denied = desk.whyNoSender(call, peer);
   if (denied !== null) {
     const refusal = desk.refuse('grpc_unary', denied, explainDenial(denied, 'ingest'));
     callback(statusOf(refusal.code, refusal.message));
@@ -20,7 +21,10 @@ export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUn
   const abort = () => gone.abort();
   call.on('cancelled', abort);
   if (call.cancelled) gone.abort();
-  const outcome = await desk.inspect(call.request, 'grpc_unary', { signal: gone.signal, deadline: deadlineOf(call) });
+  const outcome = await desk.inspect(call.request, 'grpc_unary', peer, {
+    signal: gone.signal,
+    deadline: deadlineOf(call),
+  });
   // grpc-js 1.14 says `cancelled` at the end of every call, and an abort costs a stack trace.
   call.off('cancelled', abort);
   const failure = failureOf(outcome);

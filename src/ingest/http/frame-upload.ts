@@ -1,15 +1,20 @@
 /** Frames by HTTP, for debugging and for folders: the body is the image file, the names stand in the query. */
 
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { describeError, LoupeError, RETRY_AFTER_MS } from '../../errors.ts';
 import { resultJson } from '../../frame/result-json.ts';
 import { type Clock, type FrameDraft, takeIn } from '../intake.ts';
+import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused, Inspector } from '../ports.ts';
 
 export interface FrameUploadPorts {
   readonly inspector: Inspector;
   readonly countRefused: CountRefused;
   readonly clock: Clock;
+  /** Whether a client certificate says which camera it is, and that it is no other. */
+  readonly bindsCameras: boolean;
 }
 
 const NAMES = [
@@ -42,6 +47,11 @@ export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts)
         ports.countRefused('http', 'invalid_request');
         throw intake instanceof LoupeError ? intake : new LoupeError(intake.code, intake.message);
       }
+      const notAs = whyNotAs(ports.bindsCameras ? peerAt(request.raw.socket) : UNBOUND, intake.frame.cameraId);
+      if (notAs !== null) {
+        ports.countRefused('http', notAs.code);
+        throw new LoupeError(notAs.code, notAs.message);
+      }
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const outcome = await ports.inspector.inspect(intake.frame, { signal: gone.signal });
@@ -55,6 +65,10 @@ export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts)
       return reply.code(status).send(resultJson(result, duplicate));
     });
   });
+}
+
+function peerAt(socket: Socket): Peer {
+  return peerOf(socket instanceof TLSSocket ? socket.getPeerCertificate() : null);
 }
 
 function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {

@@ -10,9 +10,10 @@
  */
 
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
 import { Aedes, type AedesOptions, type Client, type PublishPacket, type Subscription } from 'aedes';
-import type { Right } from '../ports.ts';
+import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
+import type { CountRefused, Right } from '../ports.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import { MAX_TOPIC_LEVELS, type Topics } from './topics.ts';
@@ -23,6 +24,8 @@ export interface EmbeddedBrokerOptions {
   readonly port: number;
   /** PEM; null: plain text. */
   readonly tls: { readonly key: Buffer; readonly cert: Buffer; readonly clientCa?: Buffer | null } | null;
+  /** Whether a client certificate says which camera it is, and that it is no other. Default false. */
+  readonly bindsCameras?: boolean;
   readonly topics: Topics;
   readonly maxMessageBytes: number;
   readonly maxClients: number;
@@ -31,6 +34,7 @@ export interface EmbeddedBrokerOptions {
 
 export interface EmbeddedBrokerPorts {
   readonly frames: FrameHandler;
+  readonly countRefused: CountRefused;
   /** The rights of this user; null where user name or password is wrong. */
   readonly login: (name: string | null, password: string | null) => readonly Right[] | null;
 }
@@ -63,6 +67,7 @@ const BAD_USER_NAME_OR_PASSWORD = 4;
 
 interface Session {
   readonly rights: readonly Right[];
+  readonly peer: Peer;
   /** Aborted when the connection has ended. */
   readonly connection: AbortController;
 }
@@ -73,7 +78,7 @@ export class EmbeddedBroker {
   private readonly sessions = new WeakMap<Client, Session>();
   private readonly sockets = new Set<Socket>();
   private broker: Aedes | undefined;
-  private server: Server | undefined;
+  private server: Server | TlsServer | undefined;
   private starting: Promise<{ readonly port: number }> | undefined;
   private ending: Promise<void> | undefined;
 
@@ -90,6 +95,13 @@ export class EmbeddedBroker {
   start(): Promise<{ readonly port: number }> {
     this.starting ??= this.open();
     return this.starting;
+  }
+
+  /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
+  useTls({ key, cert, clientCa }: NonNullable<EmbeddedBrokerOptions['tls']>): void {
+    const { server } = this;
+    if (server === undefined || !('setSecureContext' in server)) return;
+    server.setSecureContext({ key, cert, ...(clientCa == null ? {} : { ca: clientCa }) });
   }
 
   /** Closes every connection and the port. Frames not yet acknowledged stay with their senders. */
@@ -147,6 +159,7 @@ export class EmbeddedBroker {
             {
               key: tls.key,
               cert: tls.cert,
+              handshakeTimeout: CONNECT_TIMEOUT_MS,
               ...(tls.clientCa == null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
             },
             accept,
@@ -194,7 +207,8 @@ export class EmbeddedBroker {
       sessionExpiryIntervalLimit: SESSION_EXPIRY_LIMIT_SECONDS,
       pendingSessionsLimit: maxClients,
       authenticate: (client, username, password, done) => {
-        const rights = this.ports.login(username ?? null, password?.toString('utf8') ?? null);
+        const peer = this.peerOf(client);
+        const rights = this.rightsOf(peer, username ?? null, password?.toString('utf8') ?? null);
         if (rights === null) {
           this.reportLogin(client);
           done(
@@ -203,12 +217,23 @@ export class EmbeddedBroker {
           );
           return;
         }
-        this.sessions.set(client, { rights, connection: new AbortController() });
+        this.sessions.set(client, { rights, peer, connection: new AbortController() });
         done(null, true);
       },
       authorizePublish: (client, packet, done) => this.take(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => done(null, this.grant(client, subscription)),
     };
+  }
+
+  private peerOf({ conn }: Client): Peer {
+    if (this.options.bindsCameras !== true) return UNBOUND;
+    return peerOf(conn instanceof TLSSocket ? conn.getPeerCertificate() : null);
+  }
+
+  /** A certificate that names a camera stands for user name and password; it gives the right to send, and no other. */
+  private rightsOf(peer: Peer, name: string | null, password: string | null): readonly Right[] | null {
+    if (name === null && peer.cameraIds !== null && peer.cameraIds.length > 0) return ['ingest'];
+    return this.ports.login(name, password);
   }
 
   private reportLogin(client: Client): void {
@@ -234,6 +259,13 @@ export class EmbeddedBroker {
     }
     if (!session.rights.includes('ingest')) {
       done(new Error('this user may not send frames'));
+      return;
+    }
+    const topic = this.options.topics.parse(publish.topic);
+    const notAs = topic === null || topic.kind === 'refused' ? null : whyNotAs(session.peer, topic.cameraId);
+    if (notAs !== null) {
+      this.ports.countRefused('mqtt', notAs.code);
+      done(new Error(notAs.message));
       return;
     }
     void this.ports.frames.handle(publish, session.connection.signal).then((handled) => {

@@ -42,7 +42,11 @@ beforeEach(async () => {
   );
   broker = new EmbeddedBroker(
     { host: '127.0.0.1', port: 0, tls: null, topics, maxMessageBytes: 100_000, maxClients: 5 },
-    { frames, login: (name, password) => (password === 'secret' ? (USERS[name ?? ''] ?? null) : null) },
+    {
+      frames,
+      countRefused: () => undefined,
+      login: (name, password) => (password === 'secret' ? (USERS[name ?? ''] ?? null) : null),
+    },
   );
   url = `mqtt://127.0.0.1:${(await broker.start()).port}`;
 });
