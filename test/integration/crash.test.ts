@@ -58,7 +58,7 @@ describe('kill -9', () => {
       from = next;
       for (const [frameId, outcome] of answers) if (outcome.kind === 'answered') answered.set(frameId, outcome);
     }
-    expect(answered.size).toBeGreaterThan(20);
+    expect(answered.size).toBeGreaterThan(5);
 
     const report = await verifyStore(store);
     expect(report.findings).toEqual([]);

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { greyPng } from '../support/images.ts';
 import { emptyFolder, LOUPE, loupe, ServiceProcess, testSettings } from '../support/service-process.ts';
 
 const sets = (settings: readonly string[]) => settings.flatMap((setting) => ['--set', setting]);
@@ -88,7 +89,7 @@ describe('serve', () => {
       const posted = await fetch(`${wrong.addresses.http}/api/v1/frames?camera_id=a&frame_id=1&max_wait_ms=200`, {
         method: 'POST',
         headers: { 'content-type': 'image/png' },
-        body: Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de', 'hex'),
+        body: Buffer.from(await greyPng(9)),
       });
       expect(await posted.json()).toMatchObject({
         verdict: 'UNINSPECTED',
