@@ -17,6 +17,8 @@ import { syncFolder } from './image-store.ts';
 
 export const LEDGER_ENTRY = 'ledger.db';
 export const IMAGES_ENTRY = 'images/';
+/** Which models were put to work, by whom: lines are only ever added, so any beginning of it is whole. */
+export const ACTIVATIONS_ENTRY = 'activations.jsonl';
 
 export interface BackupReport {
   readonly file: string;
@@ -101,6 +103,8 @@ async function writeTar(
       }
       onProgress({ images: counted.images, ofImages });
     }
+    // A store whose models were never changed has none.
+    await Promise.race([addFile(tar, join(store, ACTIVATIONS_ENTRY), ACTIVATIONS_ENTRY), diskFailed]);
     const rows = snapshot.prepare<[], number>('SELECT count(*) FROM results').pluck().get() ?? 0;
     // Nobody else writes to the copy, and one file is easier to carry than a file and its log.
     snapshot.pragma('journal_mode = DELETE');
@@ -145,7 +149,8 @@ async function addFile(tar: Pack, path: string, name: string): Promise<boolean> 
   }
   const { size, mtime } = await file.stat();
   // Closes `file`; an entry of another length than its header says is an error of the tar.
-  await pipeline(file.createReadStream(), tar.entry({ name, size, mtime, mode: 0o640 }));
+  const asOfNow = size === 0 ? {} : { end: size - 1 };
+  await pipeline(file.createReadStream(asOfNow), tar.entry({ name, size, mtime, mode: 0o640 }));
   return true;
 }
 

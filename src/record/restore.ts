@@ -5,7 +5,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Extract } from 'tar-stream';
-import { IMAGES_ENTRY, LEDGER_ENTRY } from './backup.ts';
+import { ACTIVATIONS_ENTRY, IMAGES_ENTRY, LEDGER_ENTRY } from './backup.ts';
 import { databasePath, StoreRefusedError } from './database.ts';
 import { syncFolder } from './image-store.ts';
 
@@ -77,7 +77,8 @@ class Unpacking {
         entry.resume();
         continue;
       }
-      if (type !== 'file' || (name !== LEDGER_ENTRY && !IMAGE_NAME.test(name))) {
+      const isKnown = name === LEDGER_ENTRY || name === ACTIVATIONS_ENTRY || IMAGE_NAME.test(name);
+      if (type !== 'file' || !isKnown) {
         throw new StoreRefusedError(`${this.file} holds ${JSON.stringify(name.slice(0, 128))}: no backup of Loupe`);
       }
       const isLedger = name === LEDGER_ENTRY;
@@ -85,7 +86,7 @@ class Unpacking {
       await this.makeFolder(dirname(path));
       await pipeline(entry, createWriteStream(path, { flags: 'wx', flush: true }));
       if (isLedger) this.hasLedger = true;
-      else this.onProgress({ images: ++this.images });
+      else if (name !== ACTIVATIONS_ENTRY) this.onProgress({ images: ++this.images });
     }
   }
 

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   truncateSync,
@@ -47,6 +48,18 @@ describe('backup and restore', () => {
     expect(await verifyStore(copy)).toMatchObject({ ok: true, rows: 7, outbox: 1, chainHash: last?.chainHash });
     const again = await openLedger({ path: copy });
     expect((await recordFrame(again.ledger, 'f8')).ledgerSeq).toBe(8);
+  });
+
+  it('carry the journal of activations, without which a restored store would serve other models', async () => {
+    const { path } = await storeOf(1);
+    const journal = '{"to":"2"}\n';
+    writeFileSync(join(path, 'activations.jsonl'), journal);
+    const to = join(storeFolder(), 'backup.tar');
+    await backUp(path, to);
+    const copy = join(storeFolder(), 'new');
+    expect(await restore(to, copy)).toEqual({ images: 1 });
+    expect(readFileSync(join(copy, 'activations.jsonl'), 'utf8')).toBe(journal);
+    expect(await verifyStore(copy)).toMatchObject({ ok: true, rows: 1 });
   });
 
   it('are consistent while the service writes and retention deletes', async () => {
