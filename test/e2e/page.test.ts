@@ -124,6 +124,12 @@ describe.skipIf(!hasBrowser())('the page', () => {
   });
 
   it('finds a part, and shows what proves its verdict', async () => {
+    // Which part of the line is the first to fail is the model's to say.
+    const failed = async () => {
+      const { text } = await service.get('/api/v1/results?camera=demo-grpc-1&verdict=FAIL&limit=1');
+      return (JSON.parse(text) as { results: unknown[] }).results.length;
+    };
+    await expect.poll(failed, { timeout: 90_000 }).toBe(1);
     const page = await open('results');
     await page.getByLabel('Verdict').selectOption('FAIL');
     await page.getByLabel('Camera').fill('demo-grpc-1');
@@ -141,7 +147,7 @@ describe.skipIf(!hasBrowser())('the page', () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     await shoot(page, 'result');
     await close(page);
-  });
+  }, 180_000);
 
   it('is judged by keyboard: one key a part, undone by another', async () => {
     const page = await open('review');
