@@ -81,6 +81,24 @@ describe.skipIf(!hasMosquitto)("the plant's own broker", () => {
 
   it('may die and come back: gRPC goes on, results wait, in order, and the last will tells of a killed service', async () => {
     service = await ServiceProcess.start(settings());
+    // Subscribed before the broker dies, in a session that it keeps: what is published before the reader is back waits for it.
+    const reader = mqtt.connect(broker.url, {
+      protocolVersion: 5,
+      reconnectPeriod: 50,
+      clientId: 'reader',
+      clean: false,
+      properties: { sessionExpiryInterval: 3600 },
+    });
+    reader.on('error', () => undefined);
+    const heard: string[] = [];
+    const statuses: string[] = [];
+    reader.on('message', (topic, payload) => {
+      const message = JSON.parse(String(payload)) as { frameId: string; status: string };
+      if (topic.endsWith('/status')) statuses.push(message.status);
+      else heard.push(message.frameId);
+    });
+    await reader.subscribeAsync(['plant/line-1/cam-3/result', 'plant/line-1/status'], { qos: 1 });
+    await expect.poll(() => statuses.at(-1), PATIENT).toBe('online');
     await broker.stop('SIGKILL');
     await expect.poll(async () => (await service.samples()).get('inspection_mqtt_connected'), PATIENT).toBe(0);
     const ready = await service.get('/readyz');
@@ -96,16 +114,6 @@ describe.skipIf(!hasMosquitto)("the plant's own broker", () => {
     await sender.close();
     expect(total(await service.samples(), 'inspection_outbox_depth')).toBe(waiting + 30);
 
-    const reader = mqtt.connect(broker.url, { protocolVersion: 5, reconnectPeriod: 50 });
-    reader.on('error', () => undefined);
-    const heard: string[] = [];
-    const statuses: string[] = [];
-    reader.on('message', (topic, payload) => {
-      const message = JSON.parse(String(payload)) as { frameId: string; status: string };
-      if (topic.endsWith('/status')) statuses.push(message.status);
-      else heard.push(message.frameId);
-    });
-    reader.on('connect', () => reader.subscribe(['plant/line-1/cam-3/result', 'plant/line-1/status'], { qos: 1 }));
     await broker.start();
     await expect.poll(() => new Set(heard).size, { timeout: 25_000 }).toBe(30);
     expect([...new Set(heard)]).toEqual(Array.from({ length: 30 }, (_, i) => `f${i}`));
