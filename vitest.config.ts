@@ -7,6 +7,8 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // In CI a test may be tried once more: whole services, brokers and browsers share two cores there. What was retried is printed.
+    retry: process.env['CI'] === undefined ? 0 : 1,
     maxWorkers: 2,
   },
 });
