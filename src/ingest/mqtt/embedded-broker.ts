@@ -29,6 +29,8 @@ export interface EmbeddedBrokerOptions {
   readonly topics: Topics;
   readonly maxMessageBytes: number;
   readonly maxClients: number;
+  /** How long a peer may take for the TLS handshake. Default 10 s. */
+  readonly handshakeMs?: number;
   readonly onEvent?: (event: EmbeddedBrokerEvent) => void;
 }
 
@@ -159,16 +161,18 @@ export class EmbeddedBroker {
             {
               key: tls.key,
               cert: tls.cert,
-              handshakeTimeout: CONNECT_TIMEOUT_MS,
+              handshakeTimeout: this.options.handshakeMs ?? CONNECT_TIMEOUT_MS,
               ...(tls.clientCa == null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
             },
             accept,
           );
     server.maxConnections = maxClients;
     server.on('drop', () => onEvent?.({ kind: 'broker_full', maxClients }));
-    server.on('tlsClientError', (error: Error) =>
-      onEvent?.({ kind: 'broker_client_failed', clientId: '', message: error.message }),
-    );
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.
+      socket.destroy();
+      onEvent?.({ kind: 'broker_client_failed', clientId: '', message: error.message });
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => resolve());

@@ -1,5 +1,8 @@
 /** Real cameras (mqtt.js, both versions) at the real embedded broker. */
 
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { Authority } from '../../support/authority.ts';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectMqttSender } from '../../../src/client/mqtt-sender.ts';
@@ -253,5 +256,30 @@ describe('the sender', () => {
 
   it('says so when no broker answers', async () => {
     await expect(connectMqttSender({ url: 'mqtt://127.0.0.1:1', root: 'loupe' })).rejects.toThrow(/no broker answers/);
+  });
+});
+
+describe('the embedded broker over TLS', () => {
+  it('cuts a connection that never shakes hands', async () => {
+    const { cert, key } = new Authority().server();
+    const topics = new Topics('loupe');
+    const options = { host: '127.0.0.1', port: 0, maxMessageBytes: 1000, maxClients: 5, handshakeMs: 100 };
+    const frames = new FrameHandler(
+      { topics, maxMessageBytes: 1000 },
+      {
+        inspector,
+        countRefused: () => undefined,
+        reply: () => undefined,
+        onRetained: () => undefined,
+        clock: SYSTEM_CLOCK,
+      },
+    );
+    const ports = { frames, countRefused: () => undefined, login: () => null };
+    const secure = new EmbeddedBroker({ ...options, tls: { cert, key }, topics }, ports);
+    const { port } = await secure.start();
+    const socket = connectTcp(port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    await once(socket, 'close');
+    await secure.stop();
   });
 });
