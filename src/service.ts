@@ -4,26 +4,23 @@
  *   HTTP (health) ─> ledger ─> engines ─> MQTT publisher ─> gRPC, MQTT sources
  */
 
-import path from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { doorsOf } from './certificate-doors.ts';
 import { Certificates } from './certificates.ts';
-import { isLoopback, type Listen, listenFrom } from './config/fields.ts';
+import { hostText, listenOf } from './config/fields.ts';
 import type { Config } from './config/schema.ts';
 import type { Secrets } from './config/secrets.ts';
 import { LineView } from './dashboard/line-view.ts';
 import { LiveFeed } from './dashboard/live-feed.ts';
-import { HttpServer } from './dashboard/server.ts';
+import type { HttpServer } from './dashboard/server.ts';
 import { cudaProviderMissing } from './engine/cuda.ts';
-import type { CameraId, Frame } from './frame/frame.ts';
-import type { RecordedResult } from './frame/verdict.ts';
+import { frameCounting } from './frame-counting.ts';
+import { httpDoor } from './http-door.ts';
 import { Admission } from './ingest/admission.ts';
-import { Cameras, type CameraSettings } from './ingest/cameras.ts';
+import { Cameras } from './ingest/cameras.ts';
 import { GrpcSource } from './ingest/grpc/grpc-source.ts';
-import { addFrameUpload } from './ingest/http/frame-upload.ts';
 import { checkImage } from './ingest/image-check.ts';
 import { SYSTEM_CLOCK } from './ingest/intake.ts';
-import { SequenceGaps } from './ingest/sequence-gaps.ts';
 import { SERVICE_NAME } from './ingest/wire/contract.ts';
 import { listedCameras, unlistedCameras } from './line-cameras.ts';
 import { ModelLife } from './model-life.ts';
@@ -34,7 +31,7 @@ import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { RecentEvents } from './observe/recent-events.ts';
 import { packageRecipes, type PackagedRecipe } from './packaged-recipes.ts';
-import { Pipeline, type PipelineObserver } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
 import { Tokens } from './tokens.ts';
@@ -176,7 +173,7 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: observerOf(this.metrics, reporting, listed),
+      observer: frameCounting(this.metrics, reporting, listed),
     });
     const countRefused = this.metrics.requestRefused.bind(this.metrics);
     this.grpc = new GrpcSource(
@@ -216,36 +213,17 @@ export class Service {
       service: () => this.health(),
       now: () => Date.now(),
     });
-    const httpListen = listenOf(config.http.listen);
-    this.http = new HttpServer({
-      ...httpListen,
-      tls: secrets.httpTls,
-      maxBodyBytes: config.limits.message_bytes,
-      isLoopback: isLoopback(httpListen.host),
-      authorize: (token, right) => tokens.authorize(token, right),
-      ports: {
-        version: VERSION,
-        health: () => this.health(),
-        status: () => this.status(),
-        metrics: { contentType: this.metrics.contentType, render: () => this.metrics.render() },
-        results: this.ledger,
-        reviews: this.ledger,
-        nameOf: (token) => tokens.nameOf(token),
-        now: () => Date.now(),
-        imageFile: (result) => this.imageFile(result),
-        models: this.modelLife.desk,
-        maxPackageBytes: config.models.max_package_bytes,
-      },
-      more: [
-        (server) =>
-          addFrameUpload(server, {
-            inspector: this.pipeline,
-            countRefused,
-            clock: SYSTEM_CLOCK,
-            bindsCameras: config.http.tls?.camera_from_certificate ?? false,
-          }),
-      ],
+    this.http = httpDoor({
+      config,
+      secrets,
+      tokens,
+      ledger: this.ledger,
+      inspector: this.pipeline,
+      models: this.modelLife.desk,
+      metrics: this.metrics,
       feed: this.feed,
+      health: () => this.health(),
+      status: () => this.status(),
       onError: (error) => reporting.httpFailed(error),
     });
     this.certificates = new Certificates(
@@ -353,45 +331,9 @@ export class Service {
       recentEvents: this.recent.list(),
     };
   }
-
-  private imageFile(result: RecordedResult): string | null {
-    return result.imagePath === null ? null : path.join(this.config.store.path, 'images', result.imagePath);
-  }
-}
-
-/** Counts every frame and what became of it, and notices the ones that never came. */
-function observerOf(
-  metrics: Metrics,
-  reporting: Reporting,
-  listed: ReadonlyMap<CameraId, CameraSettings>,
-): PipelineObserver {
-  const gaps = new SequenceGaps();
-  return {
-    received: (frame: Frame) => {
-      metrics.frameReceived(frame);
-      if (frame.sequence === null || listed.get(frame.cameraId)?.countsGaps === false) return;
-      const missing = gaps.note(frame.cameraId, frame.sequence);
-      if (missing === 0) return;
-      metrics.sequenceGap(frame.cameraId, missing);
-      reporting.sequenceGap(frame.cameraId, missing, frame.sequence);
-    },
-    finished: (frame, outcome, batchSize, recordMs) =>
-      metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono),
-    failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
-  };
 }
 
 function outboxDepth(ledger: Ledger): { items: number; oldestSeconds: number } {
   const { items, oldestAt } = ledger.outbox.depth();
   return { items, oldestSeconds: oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000 };
-}
-
-function listenOf(text: string): Listen {
-  const listen = listenFrom(text);
-  if (listen === null) throw new Error(`the schema let "${text}" pass as an address`);
-  return listen;
-}
-
-function hostText({ host }: Listen): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

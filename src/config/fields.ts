@@ -17,6 +17,18 @@ export function listenFrom(text: string): Listen | null {
   return host === undefined || !(port <= 65_535) ? null : { host, port };
 }
 
+/** Of a configured address, which the schema has checked. */
+export function listenOf(text: string): Listen {
+  const listen = listenFrom(text);
+  if (listen === null) throw new Error(`the schema let "${text}" pass as an address`);
+  return listen;
+}
+
+/** A host as it stands in front of `:PORT`. */
+export function hostText({ host }: Listen): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 /** True for addresses that only this machine can reach. */
 export function isLoopback(host: string): boolean {
   if (isIP(host) === 4) return host.startsWith('127.');

@@ -1,0 +1,30 @@
+/** Every frame in the metrics and, where something is amiss, in the log. */
+
+import type { CameraId, Frame } from './frame/frame.ts';
+import type { CameraSettings } from './ingest/cameras.ts';
+import { SequenceGaps } from './ingest/sequence-gaps.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { PipelineObserver } from './pipeline.ts';
+import type { Reporting } from './reporting.ts';
+
+/** Counts every frame and what became of it, and notices the ones that never came. */
+export function frameCounting(
+  metrics: Metrics,
+  reporting: Reporting,
+  listed: ReadonlyMap<CameraId, CameraSettings>,
+): PipelineObserver {
+  const gaps = new SequenceGaps();
+  return {
+    received: (frame: Frame) => {
+      metrics.frameReceived(frame);
+      if (frame.sequence === null || listed.get(frame.cameraId)?.countsGaps === false) return;
+      const missing = gaps.note(frame.cameraId, frame.sequence);
+      if (missing === 0) return;
+      metrics.sequenceGap(frame.cameraId, missing);
+      reporting.sequenceGap(frame.cameraId, missing, frame.sequence);
+    },
+    finished: (frame, outcome, batchSize, recordMs) =>
+      metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono),
+    failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
+  };
+}

@@ -1,0 +1,72 @@
+/** HTTP, wired: what each route may ask of the rest of the service. */
+
+import path from 'node:path';
+import { isLoopback, listenOf } from './config/fields.ts';
+import type { Config } from './config/schema.ts';
+import type { Secrets } from './config/secrets.ts';
+import type { LiveFeed } from './dashboard/live-feed.ts';
+import { HttpServer } from './dashboard/server.ts';
+import type { RecordedResult } from './frame/verdict.ts';
+import { addFrameUpload } from './ingest/http/frame-upload.ts';
+import { SYSTEM_CLOCK } from './ingest/intake.ts';
+import type { Inspector } from './ingest/ports.ts';
+import type { ModelLife } from './model-life.ts';
+import type { Health } from './observe/health.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { Ledger } from './record/ledger.ts';
+import type { Tokens } from './tokens.ts';
+import { VERSION } from './version.ts';
+
+export interface HttpDoorParts {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly tokens: Tokens;
+  readonly ledger: Ledger;
+  readonly inspector: Inspector;
+  readonly models: ModelLife['desk'];
+  readonly metrics: Metrics;
+  readonly feed: LiveFeed;
+  readonly health: () => Health;
+  readonly status: () => object;
+  readonly onError: (error: unknown) => void;
+}
+
+export function httpDoor(parts: HttpDoorParts): HttpServer {
+  const { config, secrets, tokens, ledger, metrics } = parts;
+  const listen = listenOf(config.http.listen);
+  return new HttpServer({
+    ...listen,
+    tls: secrets.httpTls,
+    maxBodyBytes: config.limits.message_bytes,
+    isLoopback: isLoopback(listen.host),
+    authorize: (token, right) => tokens.authorize(token, right),
+    ports: {
+      version: VERSION,
+      health: parts.health,
+      status: parts.status,
+      metrics: { contentType: metrics.contentType, render: () => metrics.render() },
+      results: ledger,
+      reviews: ledger,
+      nameOf: (token) => tokens.nameOf(token),
+      now: () => Date.now(),
+      imageFile: (result) => imageFile(config, result),
+      models: parts.models,
+      maxPackageBytes: config.models.max_package_bytes,
+    },
+    more: [
+      (server) =>
+        addFrameUpload(server, {
+          inspector: parts.inspector,
+          countRefused: metrics.requestRefused.bind(metrics),
+          clock: SYSTEM_CLOCK,
+          bindsCameras: config.http.tls?.camera_from_certificate ?? false,
+        }),
+    ],
+    feed: parts.feed,
+    onError: parts.onError,
+  });
+}
+
+function imageFile(config: Config, { imagePath }: RecordedResult): string | null {
+  return imagePath === null ? null : path.join(config.store.path, 'images', imagePath);
+}
