@@ -39,7 +39,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
     tls: secrets.httpTls,
     maxBodyBytes: config.limits.message_bytes,
     isLoopback: isLoopback(listen.host),
-    authorize: (token, right) => tokens.authorize(token, right),
+    whoAsks: (token) => tokens.actorOf(token),
     ports: {
       version: VERSION,
       health: parts.health,
@@ -47,7 +47,6 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       results: ledger,
       reviews: ledger,
-      nameOf: (token) => tokens.nameOf(token),
       now: () => Date.now(),
       imageFile: (result) => imageFile(config, result),
       models: parts.models,

@@ -190,7 +190,7 @@ export class Service {
         authorize: (token, right) => tokens.authorize(token, right),
         countRefused,
         models: this.modelLife.desk,
-        nameOf: (token) => tokens.nameOf(token),
+        nameOf: (token) => tokens.actorOf(token).name,
       },
     );
     this.mqtt = usesMqtt

@@ -2,7 +2,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Credential } from './config/secrets.ts';
-import { type Right, RIGHTS } from './ingest/ports.ts';
+import { type Actor, NOBODY, type Right, RIGHTS } from './frame/people.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
@@ -14,16 +14,18 @@ export class Tokens {
   }[];
 
   constructor(credentials: readonly Credential[]) {
-    this.entries = credentials.map(({ name, token, rights }) => ({ name, digest: digest(token), rights }));
+    this.entries = credentials.map(({ name, token, rights }) => ({
+      name,
+      digest: digest(token),
+      rights: rightsIn(rights),
+    }));
   }
 
   /** Null when the bearer may do it, else why not. Without configured tokens everyone may. */
   authorize(token: string | null, right: Right): 'unauthenticated' | 'permission_denied' | null {
-    if (this.entries.length === 0) return null;
-    if (token === null) return 'unauthenticated';
-    const rights = this.rightsOf(token);
-    if (rights === null) return 'unauthenticated';
-    return rights.includes(right) ? null : 'permission_denied';
+    const actor = this.actorOf(token);
+    if (actor.rights.includes(right)) return null;
+    return actor.kind === 'anonymous' ? 'unauthenticated' : 'permission_denied';
   }
 
   /** The rights of user `name` with this password; null when there is no such user, or the password is wrong. */
@@ -35,20 +37,22 @@ export class Tokens {
     return entry !== undefined && timingSafeEqual(entry.digest, given) ? entry.rights : null;
   }
 
-  /** Whose token it is; null where it is nobody's. */
-  nameOf(token: string | null): string | null {
-    if (token === null) return null;
+  /**
+   * Who bears `token`. Every entry is compared, in constant time each: how long it takes says nothing about which one is near.
+   */
+  actorOf(token: string | null): Actor {
+    if (this.entries.length === 0) return { ...NOBODY, rights: RIGHTS };
+    if (token === null) return NOBODY;
     const given = digest(token);
-    let name: string | null = null;
-    for (const entry of this.entries) if (timingSafeEqual(entry.digest, given)) name = entry.name;
-    return name;
+    let actor = NOBODY;
+    for (const { digest: expected, name, rights } of this.entries) {
+      if (timingSafeEqual(expected, given)) actor = { kind: 'token', name, role: null, rights };
+    }
+    return actor;
   }
+}
 
-  /** Every entry is compared, in constant time each: how long it takes says nothing about which one is near. */
-  private rightsOf(token: string): readonly Right[] | null {
-    const given = digest(token);
-    let rights: readonly Right[] | null = null;
-    for (const entry of this.entries) if (timingSafeEqual(entry.digest, given)) rights = entry.rights;
-    return rights;
-  }
+/** Whoever may change things may change models, as a token with `admin` always could. */
+function rightsIn(rights: readonly Right[]): readonly Right[] {
+  return rights.includes('admin') && !rights.includes('tune') ? [...rights, 'tune'] : rights;
 }

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { RIGHTS } from '../frame/people.ts';
 import { bytes, cameraId, filePath, fraction, listen, milliseconds, name, tls } from './fields.ts';
 
 const MB = 1024 * 1024;
@@ -70,10 +71,12 @@ const token = z
     token: z.string().min(16).nullable().default(null).describe('The secret itself, at least 16 characters.'),
     token_file: filePath.nullable().default(null).describe('File that holds the secret; better than `token`.'),
     rights: z
-      .array(z.enum(['ingest', 'read', 'review', 'admin']))
+      .array(z.enum(RIGHTS))
       .min(1)
       .default(['ingest', 'read'])
-      .describe('What it may do: send frames, read results and metrics, judge pictures, change things.'),
+      .describe(
+        'What it may do: send frames, read results and metrics, judge pictures, change cuts and models, change everything.',
+      ),
   })
   .refine((t) => (t.token === null) !== (t.token_file === null), { error: 'expected either token or token_file' });
 

@@ -1,6 +1,7 @@
 /** Reads the files a configuration points to, before anything listens. */
 
 import { readFile } from 'node:fs/promises';
+import type { Right } from '../frame/people.ts';
 import { ConfigError, type ConfigFault } from './load.ts';
 import type { Config } from './schema.ts';
 import { readTlsFiles, TlsFileError, type TlsFiles, type TlsPaths } from './tls-files.ts';
@@ -14,7 +15,7 @@ export interface ServerTls {
 export interface Credential {
   readonly name: string;
   readonly token: string;
-  readonly rights: readonly ('ingest' | 'read' | 'review' | 'admin')[];
+  readonly rights: readonly Right[];
 }
 
 export interface Secrets {

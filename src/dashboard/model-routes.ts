@@ -1,17 +1,15 @@
-/** The life of models over HTTP. Looking needs the right `read`, changing the right `admin`. */
+/** The life of models over HTTP. Looking needs the right `read`, changing the right `tune`. */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
 import type { Activated, Activation, GoldenReport, ModelControl } from '../frame/models.ts';
+import { nameOf } from '../frame/people.ts';
 import type { Api } from './api.ts';
 import { receivePackage } from './package-upload.ts';
-import { bearerOf } from './review-routes.ts';
 
 export interface ModelRoutesPorts {
   readonly models: ModelControl;
-  /** Name of the bearer of a token; null where no tokens are configured. */
-  nameOf(token: string | null): string | null;
   /** Bytes of one uploaded package. */
   readonly maxPackageBytes: number;
 }
@@ -63,7 +61,7 @@ const rollbackBody = z.strictObject({
 
 export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRoutesPorts): void {
   const { models } = ports;
-  const by = (request: FastifyRequest) => ports.nameOf(bearerOf(request)) ?? 'anyone';
+  const by = (request: FastifyRequest) => nameOf(request.actor);
 
   api.add({
     method: 'GET',
@@ -102,7 +100,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
   api.add({
     method: 'DELETE',
     path: '/api/v1/models/{name}/{version}',
-    right: 'admin',
+    right: 'tune',
     summary: 'Delete a package that decides for no recipe',
     params: named,
     answer: z.object({}),
@@ -114,7 +112,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
   api.add({
     method: 'POST',
     path: '/api/v1/models/activate',
-    right: 'admin',
+    right: 'tune',
     summary: 'Put a model to work: proven first, then switched; on any failure the old one serves on',
     body: activateBody,
     answer: activated,
@@ -125,7 +123,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
   api.add({
     method: 'POST',
     path: '/api/v1/models/rollback',
-    right: 'admin',
+    right: 'tune',
     summary: 'Go back to the model that decided before',
     body: rollbackBody,
     answer: activated,
@@ -137,7 +135,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
   void server.register(async (scope) => {
     // The body is read by the upload itself, file by file.
     scope.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null));
-    scope.post('/api/v1/models', { config: { right: 'admin' } }, async (request, reply) => {
+    scope.post('/api/v1/models', { config: { right: 'tune' } }, async (request, reply) => {
       refuseOtherSites(request);
       const upload = await receivePackage(request.raw, ports.maxPackageBytes);
       try {

@@ -1,6 +1,5 @@
 /** What people say about results: the queue, one judgement, everything said about one result. */
 
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
 import { resultJson } from '../frame/result-json.ts';
@@ -28,8 +27,6 @@ export interface ReviewPorts {
     review(review: Review): Promise<boolean>;
     get(resultId: string): Promise<RecordedResult | null>;
   };
-  /** Name of the bearer of a token; null where no tokens are configured. */
-  nameOf(token: string | null): string | null;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -72,7 +69,7 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     answer: reviewSchema,
     handle: async ({ params, body }, _reply, request) => {
       const { label, defectClass, comment } = body;
-      const reviewer = ports.nameOf(bearerOf(request)) ?? body.reviewer;
+      const reviewer = request.actor.name ?? body.reviewer;
       if (reviewer === undefined) throw new LoupeError('invalid_request', 'reviewer: expected who says so');
       if ((await reviews.get(params.id)) === null) {
         throw new LoupeError('result_not_found', `no result "${params.id}"`);
@@ -88,9 +85,4 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
 
 function reviewJson(review: Review): ReviewJson {
   return { ...review, reviewedAt: new Date(review.reviewedAt).toISOString() };
-}
-
-export function bearerOf(request: FastifyRequest): string | null {
-  const header = request.headers.authorization;
-  return header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length) : null;
 }

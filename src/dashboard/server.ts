@@ -2,9 +2,10 @@
 
 import { createServer as createHttp } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
+import type { Actor } from '../frame/people.ts';
 import { Api, type problemSchema } from './api.ts';
 import { addLineRoutes } from './line-routes.ts';
 import type { LiveFeed } from './live-feed.ts';
@@ -12,8 +13,7 @@ import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
 import { addPage } from './page.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
-import { addReviewRoutes, bearerOf, type ReviewPorts } from './review-routes.ts';
-import type { Right, RouteRight } from './right.ts';
+import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 
 /** PEM. With `clientCa`, a client must show a certificate of that authority. */
 export interface HttpTls {
@@ -29,8 +29,8 @@ export interface HttpServerOptions {
   readonly maxBodyBytes: number;
   /** Whether only this machine can connect: then a request that names another host comes from a page that was tricked. */
   readonly isLoopback: boolean;
-  /** Null when the bearer of `token` may do it, else why not. */
-  authorize(token: string | null, right: Right): 'unauthenticated' | 'permission_denied' | null;
+  /** Who bears this token; null: the request shows none. */
+  whoAsks(token: string | null): Actor;
   readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts & ModelRoutesPorts;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
@@ -54,13 +54,6 @@ const SECURITY_HEADERS = {
 const PROBLEM = 'application/problem+json; charset=utf-8';
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What a request needs; `open` routes answer everyone. */
-    right?: RouteRight;
-  }
-}
 
 export class HttpServer {
   private readonly options: HttpServerOptions;
@@ -115,6 +108,7 @@ export class HttpServer {
   }
 
   private addGuards(): void {
+    this.server.decorateRequest('actor');
     this.server.addHook('onRequest', async (_request, reply) => {
       reply.headers(SECURITY_HEADERS);
     });
@@ -128,11 +122,13 @@ export class HttpServer {
       if (request.method !== 'GET' && request.headers['sec-fetch-site'] === 'cross-site') {
         throw new LoupeError('permission_denied', 'a page of another site asked for this');
       }
+      request.actor = this.options.whoAsks(bearerOf(request));
       const right = request.routeOptions.config.right ?? 'admin';
-      if (right === 'open') return;
-      const refused = this.options.authorize(bearerOf(request), right);
-      if (refused === null) return;
-      throw new LoupeError(refused, `this needs the right "${right}"; send Authorization: Bearer <token>`);
+      if (right === 'open' || request.actor.rights.includes(right)) return;
+      throw new LoupeError(
+        request.actor.kind === 'anonymous' ? 'unauthenticated' : 'permission_denied',
+        `this needs the right "${right}"; send Authorization: Bearer <token>`,
+      );
     });
     this.server.setNotFoundHandler({}, (request, reply) =>
       reply
@@ -146,6 +142,11 @@ export class HttpServer {
       return reply.code(describeError(known.code).http).type(PROBLEM).send(errorBody(known.code, known.message));
     });
   }
+}
+
+function bearerOf(request: FastifyRequest): string | null {
+  const header = request.headers.authorization;
+  return header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length) : null;
 }
 
 /** Fastify's own complaints (a body too large, bad JSON) are the client's; anything else unknown is ours. */

@@ -2,6 +2,7 @@
 
 import type { RefusalCode } from '../errors.ts';
 import type { CameraId, Frame, FrameId, Transport } from '../frame/frame.ts';
+import type { Right } from '../frame/people.ts';
 import type { Delivery, Outcome, RecordedResult, Verdict } from '../frame/verdict.ts';
 
 export interface InspectOptions {
@@ -32,9 +33,6 @@ export interface ResultsReader {
   /** Calls `listener` after each commit; returns how to stop. */
   onCommit(listener: (lastLedgerSeq: number) => void): () => void;
 }
-
-export const RIGHTS = ['ingest', 'read', 'review', 'admin'] as const;
-export type Right = (typeof RIGHTS)[number];
 
 /** Null when the bearer of `token` may do it, else why not. Without configured tokens everyone may. */
 export type Authorize = (

@@ -95,10 +95,10 @@ describe('/api/v1', () => {
   });
 
   it('shows the line, and streams it', async () => {
-    const { json } = await get('/api/v1/cameras');
-    const [camera] = cameraSchema.array().parse(json['cameras']);
-    expect(camera).toMatchObject({ cameraId: 'cam-1', isListed: false });
-    expect(camera?.strip).toHaveLength(3);
+    // Five times a second the view reads what was committed.
+    const shown = async () => cameraSchema.array().parse((await get('/api/v1/cameras')).json['cameras'])[0];
+    await expect.poll(async () => (await shown())?.strip.length).toBe(3);
+    expect(await shown()).toMatchObject({ cameraId: 'cam-1', isListed: false });
     const stream = await fetch(`${service.addresses.http}/api/v1/live`);
     expect(stream.headers.get('content-type')).toBe('text/event-stream');
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();

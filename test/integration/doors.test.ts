@@ -14,7 +14,7 @@ import { emptyFolder, loupe, ServiceProcess, servicesOf, testSettings, total } f
 
 const PATIENT = { timeout: 15_000 };
 const SERVICE = '/inspection.v1.InspectionService';
-const RIGHTS = ['ingest', 'read', 'review', 'admin'];
+const RIGHTS = ['ingest', 'read', 'review', 'tune', 'admin'];
 const tokenFor = (right: string) => `the-secret-token-of-${right}`;
 const picture = Buffer.from(await greyPng(200));
 

@@ -3,7 +3,8 @@
 import type { Metadata, sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { asLoupeError } from '../../errors.ts';
 import type { Activated, GoldenReport, ModelControl, ModelListing, ModelVersion } from '../../frame/models.ts';
-import type { Authorize, Right } from '../ports.ts';
+import type { Right } from '../../frame/people.ts';
+import type { Authorize } from '../ports.ts';
 import { timestampFrom } from '../wire/timestamp.ts';
 import { tokenOf } from './definition.ts';
 import { explainDenial } from './desk.ts';
@@ -45,11 +46,11 @@ export function modelHandlers(
       const described = await models.describe(name, orNull(version));
       return { package: packageOf(described), manifest_json: JSON.stringify(described.manifest) };
     }),
-    Activate: method('Activate', 'admin', async ({ name, version, recipe_id }: WireName & WireRecipe, by) => {
+    Activate: method('Activate', 'tune', async ({ name, version, recipe_id }: WireName & WireRecipe, by) => {
       const request = { name, version: orNull(version), recipe: orNull(recipe_id) };
       return { activations: (await models.activate(request, by)).map(activationOf) };
     }),
-    Rollback: method('Rollback', 'admin', async ({ recipe_id }: WireRecipe, by) => ({
+    Rollback: method('Rollback', 'tune', async ({ recipe_id }: WireRecipe, by) => ({
       activations: (await models.rollback(orNull(recipe_id), by)).map(activationOf),
     })),
     GetGoldenReport: method('GetGoldenReport', 'read', async ({ name, version }: WireName) =>

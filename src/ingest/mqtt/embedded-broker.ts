@@ -12,8 +12,9 @@
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
 import { Aedes, type AedesOptions, type Client, type PublishPacket, type Subscription } from 'aedes';
+import type { Right } from '../../frame/people.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
-import type { CountRefused, Right } from '../ports.ts';
+import type { CountRefused } from '../ports.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import { MAX_TOPIC_LEVELS, type Topics } from './topics.ts';

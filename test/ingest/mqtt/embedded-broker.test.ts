@@ -10,7 +10,7 @@ import { SYSTEM_CLOCK } from '../../../src/ingest/intake.ts';
 import { EmbeddedBroker } from '../../../src/ingest/mqtt/embedded-broker.ts';
 import { FrameHandler } from '../../../src/ingest/mqtt/frame-handler.ts';
 import { Topics } from '../../../src/ingest/mqtt/topics.ts';
-import type { Right } from '../../../src/ingest/ports.ts';
+import type { Right } from '../../../src/frame/people.ts';
 import { answered, deferred, FakeInspector } from '../../support/inspectors.ts';
 
 const USERS: Readonly<Record<string, readonly Right[]>> = {
