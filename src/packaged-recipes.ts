@@ -3,6 +3,7 @@
 import type { Config } from './config/schema.ts';
 import type { ModelVersion } from './frame/models.ts';
 import { ActivationJournal, currentOf, type JournalEntry, type NewEntry } from './model-repository/activations.ts';
+import { contractSha256 } from './model-repository/manifest.ts';
 import {
   listModels,
   loadModelPackage,
@@ -42,7 +43,7 @@ export function packagedRecipe(id: string, recipe: RecipeConfig, found: ModelPac
     failAbove: recipe.fail_above ?? suggested.fail_above,
   };
   return {
-    recipe: { id, lane: `${name}/${version}`, roi: recipe.roi, cuts },
+    recipe: { id, lane: `${name}/${version}`, contractSha256: contractSha256(found.manifest), roi: recipe.roi, cuts },
     package: found,
     isPinned: recipe.version !== null,
   };
