@@ -49,6 +49,9 @@ export const ERRORS = {
   model_exists: refusal('ALREADY_EXISTS', 409),
   model_in_use: refusal('FAILED_PRECONDITION', 409),
   model_refused: refusal('FAILED_PRECONDITION', 422),
+  // What is asked about recipes and their cuts.
+  recipe_not_found: refusal('NOT_FOUND', 404),
+  cuts_changed: refusal('FAILED_PRECONDITION', 409),
   unauthenticated: refusal('UNAUTHENTICATED', 401),
   permission_denied: refusal('PERMISSION_DENIED', 403),
   // The service cannot record now.

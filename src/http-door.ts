@@ -24,6 +24,7 @@ export interface HttpDoorParts {
   readonly ledger: Ledger;
   readonly inspector: Inspector;
   readonly models: ModelLife['desk'];
+  readonly cuts: ModelLife['cuts'];
   readonly metrics: Metrics;
   readonly feed: LiveFeed;
   readonly health: () => Health;
@@ -50,6 +51,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       now: () => Date.now(),
       imageFile: (result) => imageFile(config, result),
       models: parts.models,
+      cuts: parts.cuts,
       maxPackageBytes: config.models.max_package_bytes,
     },
     more: [

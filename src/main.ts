@@ -4,13 +4,13 @@ import { Command, CommanderError } from 'commander';
 import { registerBackup, registerRestore } from './commands/backup.ts';
 import { registerBench } from './commands/bench.ts';
 import { registerConfig } from './commands/config.ts';
+import { registerCuts } from './commands/cuts.ts';
 import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { registerModels } from './commands/models.ts';
-import { registerReplay } from './commands/replay.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
@@ -29,7 +29,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerDemo(program);
   registerSend(program);
   registerResults(program);
-  registerReplay(program);
   registerVerify(program);
   registerBackup(program);
   registerRestore(program);
@@ -40,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerEvaluate(program);
   registerTeach(program);
   registerModels(program);
+  registerCuts(program);
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
   process.stdout.on('error', () => undefined);
   try {

@@ -15,6 +15,7 @@ import type {
   ModelListing,
 } from './frame/models.ts';
 import { type ActivationJournal, currentOf, formerOf, type NewEntry } from './model-repository/activations.ts';
+import type { CutJournal } from './model-repository/cut-journal.ts';
 import type { ModelPackage } from './model-repository/package.ts';
 import type { ModelRepository } from './model-repository/repository.ts';
 import { packagedRecipe, type PackagedRecipe } from './packaged-recipes.ts';
@@ -32,6 +33,7 @@ export interface ModelDeskOptions {
   readonly config: Config;
   readonly repository: ModelRepository;
   readonly journal: ActivationJournal;
+  readonly cutJournal: CutJournal;
   readonly workplace: Workplace;
   now(): number;
   onEvent(event: ModelEvent): void;
@@ -144,14 +146,15 @@ export class ModelDesk implements ModelControl {
     kind: 'activate' | 'rollback',
     by: string,
   ): Promise<readonly Activated[]> {
-    const { config, journal, workplace } = this.options;
+    const { config, journal, cutJournal, workplace } = this.options;
     const startedAt = performance.now();
     const standing = await this.standing(changes);
     if (standing !== null) return standing;
+    const cutEntries = await cutJournal.read();
     const packaged = changes.map(({ recipe, package: found }) => {
       const settings = config.recipes[recipe];
       if (settings === undefined) throw new Error(`no recipe ${recipe}`);
-      return packagedRecipe(recipe, settings, found);
+      return packagedRecipe(recipe, settings, found, cutEntries);
     });
     let written: readonly Activation[] = [];
     try {
@@ -186,13 +189,14 @@ export class ModelDesk implements ModelControl {
   /** What is asked for, where it is so already: nothing is to be done then, and nothing is noted. */
   private async standing(changes: readonly Change[]): Promise<readonly Activated[] | null> {
     const entries = await this.options.journal.read();
+    const cutEntries = await this.options.cutJournal.read();
     const standing: Activated[] = [];
     for (const { recipe, configuredModel, package: found } of changes) {
       const activation = currentOf(entries, recipe, configuredModel);
       const settings = this.options.config.recipes[recipe];
       if (settings === undefined || activation?.to.sha256 !== found.manifest.sha256) return null;
       if (activation.to.name !== found.manifest.name || activation.to.version !== found.manifest.version) return null;
-      standing.push({ activation, cuts: packagedRecipe(recipe, settings, found).recipe.cuts });
+      standing.push({ activation, cuts: packagedRecipe(recipe, settings, found, cutEntries).recipe.cuts });
     }
     return standing;
   }

@@ -6,6 +6,7 @@ import { EngineStartError } from './engine/engine-process.ts';
 import { EnginePool, type PoolEvent, type PoolOptions, ProviderUnavailableError, type Task } from './engine/pool.ts';
 import { LoupeError } from './errors.ts';
 import { Lane } from './lane.ts';
+import type { Cuts } from './frame/verdict.ts';
 import type { ModelPackage } from './model-repository/package.ts';
 import type { EnginesHealth } from './observe/health.ts';
 import type { ModelState } from './observe/scraped-gauges.ts';
@@ -107,8 +108,22 @@ export class ModelsAtWork {
     }
     this.lanes.set(key, lane);
     this.packages.set(key, first.package);
-    for (const { recipe } of recipes) this.active.set(recipe.id, recipe);
+    for (const { recipe } of recipes) {
+      // One that has this lane already has the cuts of now; those of `recipes` were read before the proof.
+      if (this.active.get(recipe.id)?.lane !== key) this.active.set(recipe.id, recipe);
+    }
     this.retireUnused();
+  }
+
+  /**
+   * Judges by these cuts whatever comes in from now on; a frame that is inside keeps those it came under.
+   * @param lane whose model they were chosen for; false where another took over meanwhile, and then nothing is changed
+   */
+  useCuts(recipeId: string, lane: string, cuts: Cuts): boolean {
+    const recipe = this.active.get(recipeId);
+    if (recipe?.lane !== lane) return false;
+    this.active.set(recipeId, { ...recipe, cuts });
+    return true;
   }
 
   /** Resolves when no lane drains any more. */

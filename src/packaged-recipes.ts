@@ -1,9 +1,11 @@
 /** Which package decides for each recipe: as the configuration pins it, else as it was activated, else the highest. */
 
 import type { Config } from './config/schema.ts';
+import type { RecipeCuts } from './frame/cuts.ts';
 import type { ModelVersion } from './frame/models.ts';
+import type { Cuts } from './frame/verdict.ts';
 import { ActivationJournal, currentOf, type JournalEntry, type NewEntry } from './model-repository/activations.ts';
-import { contractSha256 } from './model-repository/manifest.ts';
+import { type CutEntry, CutJournal, standingChanges } from './model-repository/cut-journal.ts';
 import {
   listModels,
   loadModelPackage,
@@ -18,6 +20,11 @@ export interface PackagedRecipe {
   readonly package: ModelPackage;
   /** The configuration names the version: it cannot be changed while the service runs. */
   readonly isPinned: boolean;
+  readonly cutsSource: RecipeCuts['source'];
+  /** What judges once every change of cuts is taken back. */
+  readonly baseCuts: Cuts;
+  /** Changes of cuts that stand, the one in force last. */
+  readonly cutChanges: readonly CutEntry[];
 }
 
 type RecipeConfig = Config['recipes'][string];
@@ -28,25 +35,42 @@ type RecipeConfig = Config['recipes'][string];
  */
 export async function packageRecipes(config: Config): Promise<PackagedRecipe[]> {
   const entries = await new ActivationJournal(config.store.path).read();
+  const cutEntries = await new CutJournal(config.store.path).read();
   const packaged: PackagedRecipe[] = [];
   for (const [id, recipe] of Object.entries(config.recipes)) {
-    packaged.push(packagedRecipe(id, recipe, await packageFor(config, id, recipe, entries)));
+    packaged.push(packagedRecipe(id, recipe, await packageFor(config, id, recipe, entries), cutEntries));
   }
   return packaged;
 }
 
-/** A recipe with the model that decides for it: its own cuts where it has some, else those that the model suggests. */
-export function packagedRecipe(id: string, recipe: RecipeConfig, found: ModelPackage): PackagedRecipe {
+/**
+ * A recipe with the model that decides for it, and its cuts: as they were chosen for this very model while the service ran,
+ * else as the configuration says, else as the model suggests.
+ */
+export function packagedRecipe(
+  id: string,
+  recipe: RecipeConfig,
+  found: ModelPackage,
+  cutEntries: readonly CutEntry[],
+): PackagedRecipe {
   const { name, version, cuts: suggested } = found.manifest;
-  const cuts = {
-    passBelow: recipe.pass_below ?? suggested.pass_below,
-    failAbove: recipe.fail_above ?? suggested.fail_above,
-  };
+  const configured = configuredCuts(recipe);
+  const baseCuts = configured ?? { passBelow: suggested.pass_below, failAbove: suggested.fail_above };
+  const cutChanges = standingChanges(cutEntries, id, found.engineModel, configured);
+  const chosen = cutChanges.at(-1)?.to ?? null;
   return {
-    recipe: { id, lane: `${name}/${version}`, contractSha256: contractSha256(found.manifest), roi: recipe.roi, cuts },
+    recipe: { id, lane: `${name}/${version}`, roi: recipe.roi, cuts: chosen ?? baseCuts },
     package: found,
     isPinned: recipe.version !== null,
+    cutsSource: chosen !== null ? 'chosen' : configured !== null ? 'configuration' : 'model',
+    baseCuts,
+    cutChanges,
   };
+}
+
+/** The cuts of the configuration itself; null where it leaves them to the model. */
+export function configuredCuts({ pass_below: passBelow, fail_above: failAbove }: RecipeConfig): Cuts | null {
+  return passBelow === null || failAbove === null ? null : { passBelow, failAbove };
 }
 
 /**

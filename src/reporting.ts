@@ -1,6 +1,7 @@
 /** What the stages report, as log lines and counters. The stages themselves know neither. */
 
 import type { CertificateEvent } from './certificates.ts';
+import type { CutsEvent } from './cuts-control.ts';
 import type { PoolEvent } from './engine/pool.ts';
 import type { ModelEvent } from './model-control.ts';
 import type { Log } from './observe/log.ts';
@@ -90,7 +91,7 @@ export class Reporting {
     }
   }
 
-  model(event: ModelEvent): void {
+  model(event: ModelEvent | CutsEvent): void {
     const { kind, ...fields } = event;
     switch (event.kind) {
       case 'model_activated':
@@ -100,6 +101,10 @@ export class Reporting {
       case 'model_activation_refused':
         this.metrics.modelActivated('refused');
         this.log.log('warn', kind, fields);
+        return;
+      case 'cuts_changed':
+        this.metrics.cutsChanged(event.change.recipe);
+        this.log.log('info', kind, fields);
         return;
       case 'model_added':
       case 'model_removed':

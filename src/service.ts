@@ -97,6 +97,7 @@ export class Service {
         version: VERSION,
         site: config.site,
         cameras: [...listed.keys()],
+        recipes: Object.keys(config.recipes),
         queueLimit: { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
       },
       {
@@ -106,6 +107,7 @@ export class Service {
         taktOf: (cameraId) => listed.get(cameraId)?.taktMs ?? null,
         certificates: () => this.certificates.expiries(),
         models: () => this.models.states(),
+        recipes: () => [...this.models.recipes.values()].map(({ id, cuts }) => ({ recipe: id, ...cuts })),
         store: () => {
           const { writable, pending, lastLedgerSeq, bytes, diskFreeBytes } = this.ledger.status();
           return { isWritable: writable, pending, lastLedgerSeq, bytes, diskFreeBytes };
@@ -220,6 +222,7 @@ export class Service {
       ledger: this.ledger,
       inspector: this.pipeline,
       models: this.modelLife.desk,
+      cuts: this.modelLife.cuts,
       metrics: this.metrics,
       feed: this.feed,
       health: () => this.health(),

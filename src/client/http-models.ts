@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { asLoupeError, ERROR_CODES, LoupeError } from '../errors.ts';
+import { LoupeError } from '../errors.ts';
 import type {
   ActivateRequest,
   Activated,
@@ -12,33 +12,32 @@ import type {
   ModelDescription,
   ModelListing,
 } from '../frame/models.ts';
-
-interface HttpModelsOptions {
-  readonly url: string;
-  readonly token: string | null;
-}
+import type { HttpApi } from './http-api.ts';
 
 /** Times travel as text. */
 type OnWire<T> = Omit<T, 'at' | 'checkedAt'> & { readonly at: string; readonly checkedAt: string };
 
 export class HttpModels implements ModelControl {
-  private readonly options: HttpModelsOptions;
+  private readonly api: HttpApi;
 
-  constructor(options: HttpModelsOptions) {
-    this.options = options;
+  constructor(api: HttpApi) {
+    this.api = api;
   }
 
   async list(): Promise<readonly ModelListing[]> {
-    const { models } = await this.ask<{ models: ModelListing[] }>('GET', '/api/v1/models');
+    const { models } = await this.api.ask<{ models: ModelListing[] }>('GET', '/api/v1/models');
     return models;
   }
 
   async describe(name: string, version: string | null): Promise<ModelDescription> {
-    return this.ask('GET', await this.pathOf(name, version));
+    return this.api.ask('GET', await this.pathOf(name, version));
   }
 
   async activations(): Promise<readonly Activation[]> {
-    const { activations } = await this.ask<{ activations: OnWire<Activation>[] }>('GET', '/api/v1/models/activations');
+    const { activations } = await this.api.ask<{ activations: OnWire<Activation>[] }>(
+      'GET',
+      '/api/v1/models/activations',
+    );
     return activations.map(activationFrom);
   }
 
@@ -51,7 +50,7 @@ export class HttpModels implements ModelControl {
   }
 
   async goldenReport(name: string, version: string | null): Promise<GoldenReport> {
-    const report = await this.ask<OnWire<GoldenReport>>('GET', `${await this.pathOf(name, version)}/golden`);
+    const report = await this.api.ask<OnWire<GoldenReport>>('GET', `${await this.pathOf(name, version)}/golden`);
     return { ...report, checkedAt: Date.parse(report.checkedAt) };
   }
 
@@ -63,16 +62,16 @@ export class HttpModels implements ModelControl {
       });
       form.append(place, new Blob([new Uint8Array(bytes)]), path.basename(place));
     }
-    return this.ask('POST', '/api/v1/models', form);
+    return this.api.ask('POST', '/api/v1/models', form);
   }
 
   async remove(name: string, version: string): Promise<void> {
-    await this.ask('DELETE', `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`);
+    await this.api.ask('DELETE', `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`);
   }
 
   private async change(pathname: string, body: object): Promise<readonly Activated[]> {
     type Wire = OnWire<Activation> & Pick<Activated, 'cuts'>;
-    const { activated } = await this.ask<{ activated: Wire[] }>('POST', pathname, body);
+    const { activated } = await this.api.ask<{ activated: Wire[] }>('POST', pathname, body);
     return activated.map(({ cuts, ...activation }) => ({ activation: activationFrom(activation), cuts }));
   }
 
@@ -81,29 +80,6 @@ export class HttpModels implements ModelControl {
     const highest = version ?? (await this.list()).find((model) => model.name === name)?.version;
     if (highest === undefined) throw new LoupeError('model_not_found', `no model ${name}`);
     return `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(highest)}`;
-  }
-
-  private async ask<T>(method: string, pathname: string, body?: FormData | object): Promise<T> {
-    const { url, token } = this.options;
-    const isForm = body instanceof FormData;
-    let response: Response;
-    try {
-      response = await fetch(new URL(pathname, url), {
-        method,
-        headers: {
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-      });
-    } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-      throw new LoupeError('store_unavailable', `no answer from ${url}: ${cause}`, { cause: error });
-    }
-    if (response.status === 204) return undefined as T;
-    const answer: unknown = await response.json().catch(() => null);
-    if (response.ok) return answer as T;
-    throw errorFrom(answer, response.status, url);
   }
 }
 
@@ -120,14 +96,4 @@ async function placesIn(folder: string): Promise<string[]> {
 function activationFrom(wire: OnWire<Activation>): Activation {
   const { seq, by, kind, recipe, from, to } = wire;
   return { seq, at: Date.parse(wire.at), by, kind, recipe, from, to };
-}
-
-function errorFrom(answer: unknown, status: number, url: string): LoupeError {
-  const fields = typeof answer === 'object' && answer !== null ? answer : {};
-  const code = ERROR_CODES.find((known) => 'code' in fields && fields.code === known);
-  const said =
-    'message' in fields ? String(fields.message) : 'detail' in fields ? String(fields.detail) : `status ${status}`;
-  return code === undefined
-    ? asLoupeError(new Error(`${url} answered ${status}: ${said}`))
-    : new LoupeError(code, said);
 }

@@ -3,15 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ModelControl } from '../frame/models.ts';
 import { registerInspect } from './models/inspect.ts';
-import { addConfigOptions, type ConfigOptions } from './options.ts';
-
-interface WhereOptions extends ConfigOptions {
-  readonly http?: string;
-  readonly token?: string;
-  readonly models?: string;
-  readonly store?: string;
-  readonly json?: boolean;
-}
+import { addWhereOptions as where, type WhereOptions } from './options.ts';
 
 interface NamedModel {
   readonly name: string;
@@ -84,15 +76,6 @@ export function registerModels(program: Command): void {
   registerInspect(models);
 }
 
-function where(command: Command): Command {
-  return addConfigOptions(command)
-    .option('--http <url>', 'a running service, for example http://127.0.0.1:8080')
-    .option('--token <token>', 'bearer token for --http')
-    .option('--models <dir>', 'folder of the model packages (default: models.path of the configuration)')
-    .option('--store <dir>', 'store folder of the service (default: store.path of the configuration)')
-    .option('--json', 'print one line of JSON');
-}
-
 type Work<T> = (control: ModelControl, by: string) => Promise<T>;
 
 async function run<T>(
@@ -102,9 +85,9 @@ async function run<T>(
   shownAs: 'list' | 'description' | 'golden' | 'history' | 'activated' | 'added' | 'removed',
 ): Promise<void> {
   // Loaded when asked for: engines and codecs take a second that `--help` need not wait.
-  const { withModels } = await import('./models/where.ts');
+  const { withControls } = await import('./controls.ts');
   const { show } = await import('./models/show.ts');
-  const outcome = await withModels(options, need, work);
+  const outcome = await withControls(options, need, ({ models }, by) => work(models, by));
   process.stdout.write(options.json === true ? `${JSON.stringify(outcome ?? {})}\n` : show(shownAs, outcome));
 }
 

@@ -24,6 +24,24 @@ export async function configFrom(options: ConfigOptions): Promise<Config> {
   }
 }
 
+export interface WhereOptions extends ConfigOptions {
+  readonly http?: string;
+  readonly token?: string;
+  readonly models?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+/** A running service, or the folders of one that does not run. */
+export function addWhereOptions(command: Command): Command {
+  return addConfigOptions(command)
+    .option('--http <url>', 'a running service, for example http://127.0.0.1:8080')
+    .option('--token <token>', 'bearer token for --http')
+    .option('--models <dir>', 'folder of the model packages (default: models.path of the configuration)')
+    .option('--store <dir>', 'store folder of the service (default: store.path of the configuration)')
+    .option('--json', 'print one line of JSON');
+}
+
 /** A commander parser for numbers from `least` to `most`. */
 export function numberIn(least: number, most: number, isWhole = false): (text: string) => number {
   return (text) => {
@@ -37,17 +55,4 @@ export function numberIn(least: number, most: number, isWhole = false): (text: s
 
 function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
-}
-
-const AGO = /^(\d+)\s*([smhd])$/;
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** A point in time, or how long ago, as milliseconds since 1970. */
-export function timeFrom(text: string): number {
-  const ago = AGO.exec(text.trim());
-  if (ago !== null) return Date.now() - Number(ago[1]) * UNIT_MS[ago[2] as keyof typeof UNIT_MS];
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw new InvalidArgumentError('expected a time such as 2026-11-24T06:00:00Z, or 15m, 8h, 2d');
-  return time;
 }

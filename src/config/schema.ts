@@ -58,7 +58,12 @@ const recipe = z.strictObject({
     .default(null)
     .describe('Its version, pinned; null: as activated (`loupe models`), the highest at the very first start.'),
   roi: roi.nullable().default(null).describe('Region of interest; null: the whole image.'),
-  pass_below: fraction.nullable().default(null).describe('Below this probability: PASS; null: as the model suggests.'),
+  pass_below: fraction
+    .nullable()
+    .default(null)
+    .describe(
+      'Below this probability: PASS; null: as the model suggests. Cuts chosen with `loupe cuts` go over it (docs/models.md).',
+    ),
   fail_above: fraction
     .nullable()
     .default(null)

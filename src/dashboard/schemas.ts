@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { cameraIdFrom, frameIdFrom } from '../frame/identifiers.ts';
 import { DISPOSITIONS, PROVIDERS, VERDICTS } from '../frame/verdict.ts';
 
-const isoTime = z.string().describe('RFC 3339');
+export const isoTime = z.string().describe('RFC 3339');
 
 export const resultSchema = z.object({
   schema: z.literal('inspection.result/1'),
@@ -27,18 +27,6 @@ export const resultSchema = z.object({
   model: z
     .object({ name: z.string(), version: z.string(), sha256: z.string(), provider: z.enum(PROVIDERS).nullable() })
     .nullable(),
-  modelInput: z
-    .object({
-      roi: z
-        .object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
-        .nullable()
-        .describe('null: the whole picture'),
-      contractSha256: z.string(),
-    })
-    .nullable()
-    .describe(
-      'how the picture became what the model saw; null where nothing was scored, or recorded before this was kept',
-    ),
   capturedAt: isoTime.nullable(),
   receivedAt: isoTime.nullable(),
   decidedAt: isoTime.nullable(),
@@ -116,7 +104,7 @@ export const byId = z.strictObject({ id: z.string().max(64) });
 
 export const REVIEW_LABELS = ['ok', 'ng', 'unsure', 'withdrawn'] as const;
 
-const plainText = (max: number) =>
+export const plainText = (max: number) =>
   z
     .string()
     .trim()

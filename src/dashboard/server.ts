@@ -13,6 +13,7 @@ import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
 import { addPage } from './page.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
+import { addRecipeRoutes, type RecipeRoutesPorts } from './recipe-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 
 /** PEM. With `clientCa`, a client must show a certificate of that authority. */
@@ -31,7 +32,7 @@ export interface HttpServerOptions {
   readonly isLoopback: boolean;
   /** Who bears this token; null: the request shows none. */
   whoAsks(token: string | null): Actor;
-  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts & ModelRoutesPorts;
+  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts & ModelRoutesPorts & RecipeRoutesPorts;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
@@ -83,6 +84,7 @@ export class HttpServer {
     addOpsRoutes(this.server, api, options.ports);
     addResultRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
+    addRecipeRoutes(api, options.ports);
     addLineRoutes(api, options.feed);
     addPage(this.server);
     addModelRoutes(this.server, api, options.ports);

@@ -1,37 +1,19 @@
-/**
- * The journal of activations: one line of JSON per change in `<store>/activations.jsonl`, each with the hash of the line
- * before it. It is read before the ledger is opened, and it is what the service goes by at its next start.
- * (docs/decisions/0020-activations-in-a-journal.md)
- */
+/** The journal of activations, `<store>/activations.jsonl`: what the service goes by at its next start. */
 
-import { createHash } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Activation, ModelVersion } from '../frame/models.ts';
-import { ModelPackageError } from './package.ts';
-
-const FILE = 'activations.jsonl';
-
-const modelVersion = z.strictObject({
-  name: z.string().min(1),
-  version: z.string().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-});
+import { Journal, lineFields, modelVersion } from './journal.ts';
 
 const line = z.strictObject({
   schema: z.literal('loupe.activation/1'),
-  seq: z.int().min(1),
-  at: z.iso.datetime().transform((text) => Date.parse(text)),
-  by: z.string(),
+  ...lineFields,
   kind: z.enum(['first_start', 'activate', 'rollback']),
   recipe: z.string().min(1),
   /** The model the recipe named in the configuration: where that changes, the configuration counts again. */
   configured_model: z.string().min(1),
   from: modelVersion.nullable(),
   to: modelVersion,
-  /** SHA-256 of the line before, without its line end; null in the first. */
-  previous: z.string().nullable(),
 });
 
 export interface JournalEntry extends Activation {
@@ -41,11 +23,11 @@ export interface JournalEntry extends Activation {
 export type NewEntry = Omit<JournalEntry, 'seq'>;
 
 export class ActivationJournal {
-  private readonly file: string;
+  private readonly journal: Journal<typeof line>;
 
   /** @param store the folder of the ledger */
   constructor(store: string) {
-    this.file = path.join(store, FILE);
+    this.journal = new Journal(path.join(store, 'activations.jsonl'), line);
   }
 
   /**
@@ -53,22 +35,24 @@ export class ActivationJournal {
    * @throws ModelPackageError where a line is damaged or the chain is broken
    */
   async read(): Promise<readonly JournalEntry[]> {
-    return (await this.whole()).entries;
+    const lines = await this.journal.read();
+    return lines.map(({ seq, at, by, kind, recipe, configured_model: configuredModel, from, to }) => ({
+      seq,
+      at,
+      by,
+      kind,
+      recipe,
+      configuredModel,
+      from,
+      to,
+    }));
   }
 
   /** Durable when it resolves. */
   async append(entries: readonly NewEntry[]): Promise<readonly JournalEntry[]> {
-    const { entries: before, lastLine, bytes } = await this.whole();
-    let previous = lastLine === null ? null : hashOf(lastLine);
-    let seq = before.at(-1)?.seq ?? 0;
-    const added: JournalEntry[] = [];
-    let text = '';
-    for (const entry of entries) {
-      seq++;
-      const { at, by, kind, recipe, configuredModel, from, to } = entry;
-      const one = JSON.stringify({
+    const numbers = await this.journal.append(
+      entries.map(({ at, by, kind, recipe, configuredModel, from, to }) => ({
         schema: 'loupe.activation/1',
-        seq,
         at: new Date(at).toISOString(),
         by,
         kind,
@@ -76,57 +60,9 @@ export class ActivationJournal {
         configured_model: configuredModel,
         from: from === null ? null : bare(from),
         to: bare(to),
-        previous,
-      });
-      text += `${one}\n`;
-      previous = hashOf(one);
-      added.push({ ...entry, seq });
-    }
-    await this.write(text, bytes);
-    return added;
-  }
-
-  /** @param at where whole lines end: what a crash left behind is cut off */
-  private async write(text: string, at: number): Promise<void> {
-    await mkdir(path.dirname(this.file), { recursive: true });
-    const file = await open(this.file, 'a+', 0o600);
-    try {
-      await file.truncate(at);
-      await file.appendFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (at > 0) return;
-    // A new file is durable only with the folder that names it.
-    const folder = await open(path.dirname(this.file), 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  }
-
-  private async whole(): Promise<{ entries: JournalEntry[]; lastLine: string | null; bytes: number }> {
-    const text = await readFile(this.file, 'utf8').catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-      throw error;
-    });
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    const lines = whole.split('\n').slice(0, -1);
-    const entries: JournalEntry[] = [];
-    let previous: string | null = null;
-    for (const [i, one] of lines.entries()) {
-      const parsed = line.safeParse(jsonOf(one));
-      if (!parsed.success || parsed.data.previous !== previous || parsed.data.seq !== i + 1) {
-        const why = parsed.success ? 'it does not follow the line before' : (parsed.error.issues[0]?.message ?? '');
-        throw new ModelPackageError(this.file, [`line ${i + 1} is damaged or was changed by hand: ${why}`]);
-      }
-      const { seq, at, by, kind, recipe, configured_model: configuredModel, from, to } = parsed.data;
-      entries.push({ seq, at, by, kind, recipe, configuredModel, from, to });
-      previous = hashOf(one);
-    }
-    return { entries, lastLine: lines.at(-1) ?? null, bytes: Buffer.byteLength(whole) };
+      })),
+    );
+    return entries.map((entry, i) => ({ ...entry, seq: numbers[i] ?? 0 }));
   }
 }
 
@@ -156,13 +92,3 @@ export function formerOf(
 }
 
 const bare = ({ name, version, sha256 }: ModelVersion) => ({ name, version, sha256 });
-
-const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}

@@ -42,6 +42,7 @@ export class Metrics {
   private readonly outboxDropped: Counter<'reason'>;
   private readonly retainedIgnored: Counter;
   private readonly activations: Counter<'result'>;
+  private readonly cutChanges: Counter<'recipe'>;
   private readonly certificatesRefused: Counter<'door'>;
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
@@ -167,6 +168,13 @@ export class Metrics {
       registers,
     });
     for (const result of ['switched', 'refused']) this.activations.inc({ result }, 0);
+    this.cutChanges = new Counter({
+      name: 'inspection_cut_changes_total',
+      help: 'Changes of the cuts of a recipe while the service ran, taken back ones included.',
+      labelNames: ['recipe'],
+      registers,
+    });
+    for (const recipe of options.recipes) this.cutChanges.inc({ recipe }, 0);
     this.certificatesRefused = new Counter({
       name: 'inspection_certificate_reload_failures_total',
       help: 'New certificate files that could not be used; the old ones stay at work.',
@@ -246,6 +254,10 @@ export class Metrics {
 
   modelActivated(result: 'switched' | 'refused'): void {
     this.activations.inc({ result });
+  }
+
+  cutsChanged(recipe: string): void {
+    this.cutChanges.inc({ recipe });
   }
 
   private label(cameraId: string): string {

@@ -30,6 +30,8 @@ export interface MetricsSources {
   /** Milliseconds; null where the line sets none. */
   taktOf(cameraId: CameraId): number | null;
   models(): readonly ModelState[];
+  /** Configured recipes with the cuts that judge now. */
+  recipes(): readonly { readonly recipe: string; readonly passBelow: number; readonly failAbove: number }[];
   store(): {
     readonly isWritable: boolean;
     readonly pending: number;
@@ -50,6 +52,7 @@ export interface MetricsOptions {
   readonly version: string;
   readonly site: string;
   readonly cameras: readonly CameraId[];
+  readonly recipes: readonly string[];
   readonly queueLimit: { readonly frames: number; readonly bytes: number };
 }
 
@@ -91,6 +94,7 @@ export function addScrapedGauges(
   });
   addQueue(gauge, labelled, options, sources);
   addModels(gauge, sources);
+  addCuts(gauge, sources);
   addStore(gauge, sources);
   addOutbox(gauge, sources);
 }
@@ -166,6 +170,20 @@ function addModels(gauge: AddGauge, sources: MetricsSources): void {
     each(({ model, golden }) => {
       if (golden !== null) g.set({ model }, golden.checkedAt / 1000);
     }),
+  );
+}
+
+function addCuts(gauge: AddGauge, sources: MetricsSources): void {
+  gauge(
+    'inspection_recipe_cut',
+    'The two cuts of a recipe: below pass_below PASS, from fail_above on FAIL.',
+    ['recipe', 'cut'],
+    (g) => {
+      for (const { recipe, passBelow, failAbove } of sources.recipes()) {
+        g.set({ recipe, cut: 'pass_below' }, passBelow);
+        g.set({ recipe, cut: 'fail_above' }, failAbove);
+      }
+    },
   );
 }
 

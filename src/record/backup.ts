@@ -17,8 +17,8 @@ import { syncFolder } from './image-store.ts';
 
 export const LEDGER_ENTRY = 'ledger.db';
 export const IMAGES_ENTRY = 'images/';
-/** Which models were put to work, by whom: lines are only ever added, so any beginning of it is whole. */
-export const ACTIVATIONS_ENTRY = 'activations.jsonl';
+/** Which models and cuts were put to work, by whom: lines are only ever added, so any beginning of a journal is whole. */
+export const JOURNAL_ENTRIES: readonly string[] = ['activations.jsonl', 'cuts.jsonl'];
 
 export interface BackupReport {
   readonly file: string;
@@ -103,8 +103,8 @@ async function writeTar(
       }
       onProgress({ images: counted.images, ofImages });
     }
-    // A store whose models were never changed has none.
-    await Promise.race([addFile(tar, join(store, ACTIVATIONS_ENTRY), ACTIVATIONS_ENTRY), diskFailed]);
+    // A store whose models or cuts were never changed has none of them.
+    for (const entry of JOURNAL_ENTRIES) await Promise.race([addFile(tar, join(store, entry), entry), diskFailed]);
     const rows = snapshot.prepare<[], number>('SELECT count(*) FROM results').pluck().get() ?? 0;
     // Nobody else writes to the copy, and one file is easier to carry than a file and its log.
     snapshot.pragma('journal_mode = DELETE');

@@ -5,7 +5,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Extract } from 'tar-stream';
-import { ACTIVATIONS_ENTRY, IMAGES_ENTRY, LEDGER_ENTRY } from './backup.ts';
+import { IMAGES_ENTRY, JOURNAL_ENTRIES, LEDGER_ENTRY } from './backup.ts';
 import { databasePath, StoreRefusedError } from './database.ts';
 import { syncFolder } from './image-store.ts';
 
@@ -77,7 +77,7 @@ class Unpacking {
         entry.resume();
         continue;
       }
-      const isKnown = name === LEDGER_ENTRY || name === ACTIVATIONS_ENTRY || IMAGE_NAME.test(name);
+      const isKnown = name === LEDGER_ENTRY || JOURNAL_ENTRIES.includes(name) || IMAGE_NAME.test(name);
       if (type !== 'file' || !isKnown) {
         throw new StoreRefusedError(`${this.file} holds ${JSON.stringify(name.slice(0, 128))}: no backup of Loupe`);
       }
@@ -86,7 +86,7 @@ class Unpacking {
       await this.makeFolder(dirname(path));
       await pipeline(entry, createWriteStream(path, { flags: 'wx', flush: true }));
       if (isLedger) this.hasLedger = true;
-      else if (name !== ACTIVATIONS_ENTRY) this.onProgress({ images: ++this.images });
+      else if (!JOURNAL_ENTRIES.includes(name)) this.onProgress({ images: ++this.images });
     }
   }
 

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import path from 'node:path';
 import protobuf from 'protobufjs/minimal.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpApi } from '../../src/client/http-api.ts';
 import { HttpModels } from '../../src/client/http-models.ts';
 import type { LoupeError } from '../../src/errors.ts';
 import {
@@ -64,7 +65,7 @@ async function frame(service: ServiceProcess, id: string): Promise<{ ms: number;
   return { ms: performance.now() - before, verdict: body.verdict, model: body.model?.version ?? '' };
 }
 
-const at = (service: ServiceProcess) => new HttpModels({ url: service.addresses.http, token: null });
+const at = (service: ServiceProcess) => new HttpModels(new HttpApi({ url: service.addresses.http, token: null }));
 
 const refusalOf = (work: Promise<unknown>) =>
   work.then(

@@ -23,6 +23,7 @@ const sources: MetricsSources = {
       golden: { checkedAt: 1_790_000_000_000, isOk: true, maxError: 0.001, scores: [], detail: null },
     },
   ],
+  recipes: () => [{ recipe: 'default', passBelow: 0.2, failAbove: 0.8 }],
   store: () => ({
     isWritable: true,
     pending: 0,
@@ -37,7 +38,13 @@ const sources: MetricsSources = {
 
 const metricsOf = (cameras: string[] = ['cam-1']) =>
   new Metrics(
-    { version: '1.2.3', site: 'here', cameras: cameras as CameraId[], queueLimit: { frames: 256, bytes: 1 } },
+    {
+      version: '1.2.3',
+      site: 'here',
+      cameras: cameras as CameraId[],
+      recipes: ['default'],
+      queueLimit: { frames: 256, bytes: 1 },
+    },
     sources,
   );
 

@@ -50,15 +50,17 @@ describe('backup and restore', () => {
     expect((await recordFrame(again.ledger, 'f8')).ledgerSeq).toBe(8);
   });
 
-  it('carry the journal of activations, without which a restored store would serve other models', async () => {
+  it('carry the journals, without which a restored store would serve other models and cuts', async () => {
     const { path } = await storeOf(1);
     const journal = '{"to":"2"}\n';
-    writeFileSync(join(path, 'activations.jsonl'), journal);
+    for (const name of ['activations.jsonl', 'cuts.jsonl']) writeFileSync(join(path, name), name + journal);
     const to = join(storeFolder(), 'backup.tar');
     await backUp(path, to);
     const copy = join(storeFolder(), 'new');
     expect(await restore(to, copy)).toEqual({ images: 1 });
-    expect(readFileSync(join(copy, 'activations.jsonl'), 'utf8')).toBe(journal);
+    for (const name of ['activations.jsonl', 'cuts.jsonl']) {
+      expect(readFileSync(join(copy, name), 'utf8')).toBe(name + journal);
+    }
     expect(await verifyStore(copy)).toMatchObject({ ok: true, rows: 1 });
   });
 

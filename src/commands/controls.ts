@@ -1,30 +1,31 @@
-/** Where a `loupe models` command does its work: at a running service, or on the folders of one that does not run. */
+/** Where `loupe models` and `loupe cuts` do their work: at a running service, or on the folders of one that does not run. */
 
 import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { HttpModels } from '../../client/http-models.ts';
-import { ConfigError } from '../../config/load.ts';
-import { cudaProviderMissing } from '../../engine/cuda.ts';
-import { LoupeError } from '../../errors.ts';
-import type { ModelControl } from '../../frame/models.ts';
-import { ModelLife } from '../../model-life.ts';
-import { ModelPackageError } from '../../model-repository/package.ts';
-import { lockStore, StoreRefusedError } from '../../record/database.ts';
-import { CommandError, EXIT } from '../exit.ts';
-import { configFrom, type ConfigOptions } from '../options.ts';
+import { HttpApi } from '../client/http-api.ts';
+import { HttpCuts } from '../client/http-cuts.ts';
+import { HttpModels } from '../client/http-models.ts';
+import { ConfigError } from '../config/load.ts';
+import { cudaProviderMissing } from '../engine/cuda.ts';
+import { LoupeError } from '../errors.ts';
+import type { CutsControl } from '../frame/cuts.ts';
+import type { ModelControl } from '../frame/models.ts';
+import { ModelLife } from '../model-life.ts';
+import { ModelPackageError } from '../model-repository/package.ts';
+import { lockStore, StoreRefusedError } from '../record/database.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { configFrom, type WhereOptions } from './options.ts';
 
-export interface Where extends ConfigOptions {
-  readonly http?: string;
-  readonly token?: string;
-  readonly models?: string;
-  readonly store?: string;
+export interface Controls {
+  readonly models: ModelControl;
+  readonly cuts: CutsControl;
 }
 
 /** @param need what the work does: `change` takes the store for itself, so that no service runs on it meanwhile */
-export async function withModels<T>(
-  options: Where,
+export async function withControls<T>(
+  options: WhereOptions,
   need: 'read' | 'add' | 'change',
-  work: (control: ModelControl, by: string) => Promise<T>,
+  work: (controls: Controls, by: string) => Promise<T>,
 ): Promise<T> {
   try {
     if (options.http !== undefined) {
@@ -33,7 +34,8 @@ export async function withModels<T>(
       }
       if (!URL.canParse(options.http))
         throw new CommandError(EXIT.usage, `--http: expected a URL, got "${options.http}"`);
-      return await work(new HttpModels({ url: options.http, token: options.token ?? null }), '');
+      const api = new HttpApi({ url: options.http, token: options.token ?? null });
+      return await work({ models: new HttpModels(api), cuts: new HttpCuts(api) }, userInfo().username);
     }
     return await onFolders(options, need, work);
   } catch (error) {
@@ -42,9 +44,9 @@ export async function withModels<T>(
 }
 
 async function onFolders<T>(
-  options: Where,
+  options: WhereOptions,
   need: 'read' | 'add' | 'change',
-  work: (control: ModelControl, by: string) => Promise<T>,
+  work: (controls: Controls, by: string) => Promise<T>,
 ): Promise<T> {
   const folders = [
     ...(options.models === undefined ? [] : [`models.path=${JSON.stringify(options.models)}`]),
@@ -52,13 +54,13 @@ async function onFolders<T>(
   ];
   const config = await configFrom({ ...options, set: [...options.set, ...folders] });
   const cudaMissing = config.engine.provider === 'cpu' ? null : await cudaProviderMissing();
-  const { desk } = new ModelLife({ config, cudaMissing, models: null, onEvent: () => undefined });
+  const { desk, cuts } = new ModelLife({ config, cudaMissing, models: null, onEvent: () => undefined });
   const by = userInfo().username;
-  if (need !== 'change') return work(desk, by);
+  if (need !== 'change') return work({ models: desk, cuts }, by);
   await mkdir(config.store.path, { recursive: true });
   const lock = lockStore(config.store.path);
   try {
-    return await work(desk, by);
+    return await work({ models: desk, cuts }, by);
   } finally {
     lock.release();
   }

@@ -1,0 +1,47 @@
+/** `/api/v1` of a running service, as the command line asks it. */
+
+import { asLoupeError, ERROR_CODES, LoupeError } from '../errors.ts';
+
+export class HttpApi {
+  private readonly url: string;
+  private readonly token: string | null;
+
+  constructor({ url, token }: { readonly url: string; readonly token: string | null }) {
+    this.url = url;
+    this.token = token;
+  }
+
+  /** @throws LoupeError with the code that the service gave, store_unavailable where it does not answer */
+  async ask<T>(method: string, pathname: string, body?: FormData | object): Promise<T> {
+    const { url, token } = this;
+    const isForm = body instanceof FormData;
+    let response: Response;
+    try {
+      response = await fetch(new URL(pathname, url), {
+        method,
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+      });
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      throw new LoupeError('store_unavailable', `no answer from ${url}: ${cause}`, { cause: error });
+    }
+    if (response.status === 204) return undefined as T;
+    const answer: unknown = await response.json().catch(() => null);
+    if (response.ok) return answer as T;
+    throw errorFrom(answer, response.status, url);
+  }
+}
+
+function errorFrom(answer: unknown, status: number, url: string): LoupeError {
+  const fields = typeof answer === 'object' && answer !== null ? answer : {};
+  const code = ERROR_CODES.find((known) => 'code' in fields && fields.code === known);
+  const said =
+    'message' in fields ? String(fields.message) : 'detail' in fields ? String(fields.detail) : `status ${status}`;
+  return code === undefined
+    ? asLoupeError(new Error(`${url} answered ${status}: ${said}`))
+    : new LoupeError(code, said);
+}
