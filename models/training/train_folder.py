@@ -1,65 +1,111 @@
 #!/usr/bin/env python3
-"""Trains a classifier on packed labelled images and writes a model package, but for its golden images.
+"""Trains a classifier on packed labelled images, measures it over several seeds, and writes a model package.
 
-    train_folder.py PACKED PACKAGE [--architecture resnet18] [--width 0.5] [--small-stem] [--epochs 30] [--seeds 3] ...
+    train_folder.py PACKED [--package models/NAME/VERSION --source TEXT --licence TEXT --golden DATA] [--seeds 3] ...
 
-PACKED is what `loupe dataset pack` wrote. Every seed draws its own group-wise split
-into training, validation and test, so that the figures have a spread; the package is the model of the first seed.
+PACKED is what `loupe dataset pack` wrote. Every seed draws its own split by group into training, validation and test, so that
+the figures have a spread; the package is the model of the first seed. Each epoch leaves a checkpoint under PACKED/runs: the same
+command goes on where it was ended. Without --package it only measures.
 """
 
 import argparse
-import datetime
 import hashlib
 import json
 import pathlib
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
-from recipe.fit import fit, logits_of
-from recipe.measure import accuracy, auroc, calibration_error, choose_cuts, fit_temperature, measure
-from recipe.networks import Scored, build
+from recipe.fit import Plan, fit, logits_of
+from recipe.measure import accuracy, auroc, calibration_error, choose_cuts, fit_platt, measure
+from recipe.networks import build
+from recipe.package import write_package
 from recipe.packed import load, split
+from recipe.progress import Progress
+from recipe.weights import start_from
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("packed", type=pathlib.Path)
-    parser.add_argument("package", type=pathlib.Path, help="models/<name>/<version>")
-    parser.add_argument("--architecture", default="resnet18", help="resnet18/34/50, vgg11/13/16")
-    parser.add_argument("--width", type=float, default=0.5, help="factor on every channel count")
-    parser.add_argument("--small-stem", action="store_true", help="for images below about 64 pixels")
-    parser.add_argument("--dropout", type=float, default=0.2)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--turns", action="store_true", help="quarter turns too: the part has no upper side (square images)")
-    parser.add_argument("--max-escapes", type=float, default=0.02, help="of validation defects, for pass_below")
-    parser.add_argument("--max-false-rejects", type=float, default=0.005, help="of good validation parts, for fail_above")
-    parser.add_argument("--source", required=True, help="where the images come from, for the manifest")
-    parser.add_argument("--licence", required=True, help="of the images, for the manifest")
-    parser.add_argument("--description", default="")
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
+    add = parser.add_argument
+    add("packed", type=pathlib.Path)
+    add("--package", type=pathlib.Path, help="models/<name>/<version> to write")
+    add("--architecture", default="resnet18", help="resnet18/34/50, vgg11/13/16")
+    add("--width", type=float, default=0.5, help="factor on every channel count")
+    add("--small-stem", action="store_true", help="for images below about 64 pixels")
+    add("--dropout", type=float, default=0.2)
+    add("--init", type=pathlib.Path, help="weights to start from: torchvision or timm ResNet (.pth, .bin, .safetensors), or a run of this")
+    add("--epochs", type=int, default=30)
+    add("--batch", type=int, default=128)
+    add("--rate", type=float, default=3e-3, help="peak learning rate")
+    add("--patience", type=int, default=12, help="epochs without a better validation loss before a run stops")
+    add("--per-part", type=int, default=0, help="at most so many images of one part in an epoch; 0: all")
+    add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on CUDA, fp32 on a CPU")
+    add("--turns", action="store_true", help="the part has no upper side: turn it by any angle")
+    add("--no-mirrors", dest="mirrors", action="store_false", help="a mirrored part would be another part")
+    add("--seeds", type=int, default=3)
+    add("--max-escapes", type=float, default=0.02, help="of validation defects, for pass_below")
+    add("--max-false-rejects", type=float, default=0.005, help="of good validation parts, for fail_above")
+    add("--figures", type=pathlib.Path, help="JSON file for the figures of every seed")
+    add("--scores", type=pathlib.Path, help="CSV of the first seed's test images: file,label,probability")
+    add("--source", help="where the images come from, for the manifest")
+    add("--licence", help="of the images, for the manifest")
+    add("--golden", type=pathlib.Path, help="labelled folder that was packed: a few test images of it go into the package")
+    add("--description", default="")
+    add("--threads", type=int, default=1)
+    args = parser.parse_args()
+    if args.package is not None and (args.source is None or args.licence is None):
+        parser.error("--package needs --source and --licence: a manifest names where its images come from")
+    return args
+
+
+def plan_of(args, device):
+    precision = args.precision
+    if precision == "auto":
+        precision = "fp16" if device.type == "cuda" else "fp32"
+    if precision == "fp16" and device.type != "cuda":
+        raise SystemExit("expected CUDA for --precision fp16; on a CPU take fp32, or bf16 where it has AVX-512 BF16 or AMX")
+    return Plan(args.epochs, args.batch, args.rate, args.patience, args.per_part, precision, args.turns, args.mirrors)
 
 
 def run(args, packed, seed, device):
+    """One seed: the calibrated network on the CPU, and what it is worth on parts it never saw."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    folds = split(packed.groups, seed)
-    net = build(args.architecture, packed.pixels.shape[3], args.width, args.small_stem, args.dropout)
-    net = fit(net, packed, folds, args.epochs, args.batch, device, rng, args.turns)
+    folds = split(packed.labels, packed.groups, seed)
+    channels = packed.pixels.shape[3]
+    net = build(args.architecture, channels, args.width, args.small_stem, args.dropout)
+    if args.init is not None:
+        print(start_from(net, args.init))
+    plan = plan_of(args, device)
+    wanted = {**asdict(plan), "architecture": args.architecture, "width": args.width, "small_stem": args.small_stem}
+    wanted |= {"dropout": args.dropout, "init": str(args.init), "images": packed.meta["sha256"], "seed": seed}
+    key = json.dumps(wanted, sort_keys=True)
+    runs = args.packed / "runs"
+    runs.mkdir(exist_ok=True)
+    checkpoint = runs / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
+    net, cost = fit(net, packed, folds, plan, device, rng, checkpoint, key, Progress(plan.epochs))
+    # As the exported graph gives it: in single precision on the CPU, whatever it was trained with.
+    net.to("cpu")
+    cpu = torch.device("cpu")
     validation, test = folds["validation"], folds["test"]
-    logits = logits_of(net, packed.pixels, validation, device)
-    net.temperature[:] = round(fit_temperature(logits, packed.labels[validation]), 4)
-    probability = lambda indices: 1 / (1 + np.exp(-logits_of(net, packed.pixels, indices, device)))
-    cuts = choose_cuts(probability(validation), packed.labels[validation], args.max_escapes, args.max_false_rejects)
-    return net.cpu(), folds, cuts, probability_on_cpu(net, packed, test), rng
-
-
-def probability_on_cpu(net, packed, indices):
-    """As the exported graph gives it: in single precision, whatever it was trained with."""
-    return 1 / (1 + np.exp(-logits_of(net.cpu(), packed.pixels, indices, torch.device("cpu"))))
+    scale, shift = fit_platt(logits_of(net, packed.pixels, validation, cpu), packed.labels[validation])
+    net.scale[:], net.shift[:] = round(scale, 4), round(shift, 4)
+    score = lambda indices: 1 / (1 + np.exp(-logits_of(net, packed.pixels, indices, cpu)))
+    cuts = choose_cuts(score(validation), packed.labels[validation], args.max_escapes, args.max_false_rejects)
+    probabilities, labels = score(test), packed.labels[test]
+    figures = {
+        "seed": seed,
+        "auroc": auroc(probabilities, labels),
+        "accuracy": accuracy(probabilities, labels),
+        "ece": calibration_error(probabilities, labels),
+        "test_images": len(test),
+        "test_parts": len(set(packed.groups[test])),
+        "good_test_parts": len(set(packed.groups[test][labels == 0])),
+        **cost,
+    }
+    return net, folds, cuts, probabilities, figures, rng
 
 
 def main():
@@ -69,96 +115,21 @@ def main():
     packed = load(args.packed)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
-        net, folds, cuts, probabilities, rng = run(args, packed, seed, device)
-        test = folds["test"]
-        labels = packed.labels[test]
-        table.append([auroc(probabilities, labels), accuracy(probabilities, labels), calibration_error(probabilities, labels)])
-        print(f"seed {seed}: test AUROC {table[-1][0]:.4f}  accuracy {table[-1][1]:.4f}  ECE {table[-1][2]:.4f}", flush=True)
+        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device)
+        table.append(figures)
+        print("seed {seed}: test AUROC {auroc:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
         if first is None:
-            metrics = measure(probabilities, labels, packed.classes[test], packed.groups[test], cuts, rng)
-            first = (net, folds, cuts, metrics)
-    write(args, packed, first, np.array(table))
-
-
-def write(args, packed, first, table):
-    net, folds, cuts, metrics = first
-    meta = packed.meta
-    (args.package / "report").mkdir(parents=True, exist_ok=True)
-    model = args.package / "model.onnx"
-    torch.onnx.export(
-        Scored(net).eval(),
-        torch.zeros(1, *packed.pixels.shape[1:], dtype=torch.uint8),
-        str(model),
-        opset_version=16,
-        input_names=["image"],
-        output_names=["defect_probability", "activation_map"],
-        dynamic_axes={"image": {0: "n"}, "defect_probability": {0: "n"}, "activation_map": {0: "n"}},
-    )
-    manifest = {
-        "schema": "loupe.model/1",
-        "name": args.package.parent.name,
-        "version": args.package.name,
-        "description": args.description,
-        "created_at": datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "input": {
-            "name": "image",
-            "dtype": "uint8",
-            "layout": "NHWC",
-            "width": meta["width"],
-            "height": meta["height"],
-            "colour": meta["colour"],
-            "resize": {"fit": meta["fit"], "kernel": meta["kernel"]},
-        },
-        "output": {"name": "defect_probability", "kind": "probability"},
-        "calibration": {
-            "method": "temperature",
-            "temperature": round(float(net.temperature), 4),
-            "parts": len(folds["validation"]),
-        },
-        "cuts": cuts,
-        "golden_tolerance": 0.02,
-        "golden": [],
-        "training_data": {
-            "source": args.source,
-            "licence": args.licence,
-            "parts": meta["count"],
-            "sha256": meta["sha256"],
-        },
-        "metrics": metrics,
-    }
-    (args.package / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    text = report(args, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
-    (args.package / "report" / "report.md").write_text(text)
-    print(text)
-
-
-def report(args, manifest, folds, table, parameters, size):
-    over = lambda k: f"{table[:, k].mean():.4f} ± {table[:, k].std(ddof=1) if len(table) > 1 else 0:.4f}"
-    lines = [
-        f"# {manifest['name']} {manifest['version']}",
-        "",
-        manifest["description"],
-        "",
-        f"{args.architecture}, width {args.width}, {parameters} parameters, model.onnx {size} bytes. "
-        f"Images: {manifest['training_data']['source']} ({manifest['training_data']['licence']}).",
-        "",
-        f"Over {len(table)} seeds, each with its own group-wise split (mean ± standard deviation, on the test fifth):",
-        f"AUROC {over(0)}, accuracy at 0.5 {over(1)}, expected calibration error {over(2)}.",
-        "",
-        f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}. "
-        f"Temperature {manifest['calibration']['temperature']}, fitted on validation and part of the graph. "
-        f"Suggested cuts, chosen on validation: pass below {manifest['cuts']['pass_below']}, "
-        f"fail at or above {manifest['cuts']['fail_above']}.",
-        "",
-        "On its test images (95 % confidence; Wilson for shares, bootstrap over groups for the rest):",
-        "",
-        "| metric | value | low | high | images |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, m in manifest["metrics"].items():
-        lines.append(f"| {name} | {m['value']:.4f} | {m['low']:.4f} | {m['high']:.4f} | {m['n']} |")
-    return "\n".join(lines) + "\n"
+            test = folds["test"]
+            kinds, groups = packed.classes[test], packed.groups[test]
+            if args.scores is not None:
+                rows = zip(packed.files[test], packed.labels[test], probabilities)
+                lines = [f"{file},{'NG' if label else 'OK'},{probability:.8f}" for file, label, probability in rows]
+                args.scores.write_text("\n".join(["file,label,probability", *lines]) + "\n")
+            first = (net, folds, cuts, probabilities, measure(probabilities, packed.labels[test], kinds, groups, cuts, rng))
+        if args.figures is not None:
+            args.figures.write_text(json.dumps({"images": packed.meta["sha256"], "seeds": table}, indent=2) + "\n")
+    if args.package is not None:
+        print(write_package(args, packed, *first, table))
 
 
 if __name__ == "__main__":

@@ -1,38 +1,31 @@
-"""The training loop: balanced classes, one learning-rate cycle, weights averaged over the last steps."""
+"""The training loop: balanced classes and parts, one learning-rate cycle, weights averaged, stopped early, resumed where it was."""
 
 import copy
+import os
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .measure import auroc
+from .augment import augment
+from .measure import auroc, balanced_loss
 
-EMA_DECAY = 0.998
 SPOT_WEIGHT = 2.0
+SMOOTHING = 0.01
 
 
-def augment(images, spots, rng, turns):
-    """Mirrors, small shifts, gain, offset and noise; quarter turns where a part has no upper side.
-
-    images: uint8 [N,H,W,C], spots: float32 [N,h,w]. One draw of mirrors, turns and shifts for a batch, one of the rest for each
-    image. Shifts are too small to matter to the spots.
-    """
-    for axis in (1, 2):
-        if rng.random() < 0.5:
-            images, spots = np.flip(images, axis), np.flip(spots, axis)
-    if turns:
-        quarter = rng.integers(4)
-        images, spots = np.rot90(images, quarter, axes=(1, 2)), np.rot90(spots, quarter, axes=(1, 2))
-    n, height, width, _ = images.shape
-    dy, dx = rng.integers(-(height // 16), height // 16 + 1), rng.integers(-(width // 16), width // 16 + 1)
-    images = np.roll(images, (dy, dx), axis=(1, 2)).astype(np.float32)
-    gain = rng.uniform(0.85, 1.15, size=(n, 1, 1, 1)).astype(np.float32)
-    offset = rng.uniform(-12, 12, size=(n, 1, 1, 1)).astype(np.float32)
-    noise = rng.normal(0, 2, size=images.shape).astype(np.float32)
-    images = np.clip(images * gain + offset + noise, 0, 255).astype(np.uint8)
-    return torch.from_numpy(images), torch.from_numpy(np.ascontiguousarray(spots))
+@dataclass
+class Plan:
+    epochs: int
+    batch: int
+    rate: float  # peak of the one cycle
+    patience: int  # epochs without a better validation loss before it stops
+    per_part: int  # images of one part (group) in an epoch at most; 0: all
+    precision: str  # fp32, fp16 (CUDA, loss scaled) or bf16
+    turns: bool
+    mirrors: bool
 
 
 def spot_loss(spots, where, is_marked):
@@ -50,55 +43,130 @@ def logits_of(net, pixels, indices, device, batch=256):
     return torch.cat(parts)[:, 0].double().numpy()
 
 
-def fit(net, packed, folds, epochs, batch, device, rng, turns, log=print):
-    """Returns the averaged network of the epoch that ranked validation best."""
+def epoch_order(indices, labels, groups, per_part, rng):
+    """The images of one epoch in random order, a part with many of them not heard more often than `per_part` times.
+
+    The class with fewer parts may show each of its own as many times more often: ten good parts against a hundred defective
+    ones would else hardly be heard.
+    """
+    order = rng.permutation(indices)
+    if per_part == 0:
+        return order
+    parts = [len(set(groups[order[labels[order] == label]])) for label in (0, 1)]
+    limit = [per_part * max(parts) // max(1, count) for count in parts]
+    seen, keep = {}, []
+    for i in order:
+        part = (labels[i], groups[i])
+        seen[part] = seen.get(part, 0) + 1
+        if seen[part] <= limit[labels[i]]:
+            keep.append(i)
+    return np.array(keep)
+
+
+class Run:
+    """What a checkpoint holds: everything the next epoch depends on."""
+
+    def __init__(self, net, train, plan, steps, rng):
+        self.net, self.averaged, self.rng = net, copy.deepcopy(net), rng
+        self.optimizer = torch.optim.AdamW(net.parameters(), lr=plan.rate / 3, weight_decay=2e-2)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, plan.rate, total_steps=plan.epochs * steps + 1, pct_start=0.15
+        )
+        self.scaler = torch.cuda.amp.GradScaler(enabled=plan.precision == "fp16")
+        # The average looks back over about one epoch and a half.
+        self.decay = 1 - 1 / max(20.0, 1.5 * steps)
+        self.best, self.kept, self.epoch, self.step, self.since, self.seconds = float("inf"), None, 0, 0, 0, 0.0
+
+    def save(self, file, key):
+        parts = {name: getattr(self, name).state_dict() for name in ("net", "averaged", "optimizer", "schedule", "scaler")}
+        numbers = {name: getattr(self, name) for name in ("best", "kept", "epoch", "step", "since", "seconds")}
+        random = {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state()}
+        torch.save({"key": key, **parts, **numbers, "random": random}, f"{file}.part")
+        os.replace(f"{file}.part", file)
+
+    def restore(self, file, key):
+        """@raises SystemExit where the checkpoint is of another run"""
+        # Written by `save` here: it holds states of random generators, which are more than tensors.
+        saved = torch.load(file, map_location="cpu", weights_only=False)
+        if saved["key"] != key:
+            raise SystemExit(f"{file} is of another run: {saved['key']}; expected {key}. Remove it to begin anew.")
+        for name in ("net", "averaged", "optimizer", "schedule", "scaler"):
+            getattr(self, name).load_state_dict(saved[name])
+        for name in ("best", "kept", "epoch", "step", "since", "seconds"):
+            setattr(self, name, saved[name])
+        self.rng.bit_generator.state = saved["random"]["numpy"]
+        torch.set_rng_state(saved["random"]["torch"])
+
+
+def weights_file(checkpoint):
+    """Beside the checkpoint, when a run has ended: its weights alone, for `--init`."""
+    return checkpoint.with_suffix(".weights.pt")
+
+
+def fit(net, packed, folds, plan, device, rng, checkpoint, key, progress):
+    """Returns the averaged network of the epoch with the least balanced loss on validation.
+
+    checkpoint: file that is written after each epoch, and read where it is there and carries the same `key`.
+    progress: what `recipe.progress.Progress` is.
+    """
     train, validation = folds["train"], folds["validation"]
     labels = packed.labels
-    has_masks = packed.spots[train].any()
-    positives = labels[train].mean()
-    weight = torch.tensor((1 - positives) / positives, device=device)
-    net.to(device)
     pixels = packed.pixels[train[:: max(1, len(train) // 4096)]].astype(np.float32)
     net.mean[:] = torch.tensor(pixels.mean(axis=(0, 1, 2))).view(1, -1, 1, 1)
     net.std[:] = torch.tensor(pixels.std(axis=(0, 1, 2)) + 1.0).view(1, -1, 1, 1)
-    averaged = copy.deepcopy(net)
-    steps = epochs * (len(train) // batch)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=2e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.15)
-    mixed = device.type == "cuda"
-    scaler = torch.cuda.amp.GradScaler(enabled=mixed)
-    best, kept, began, step = -1.0, None, time.time(), 0
-    for epoch in range(epochs):
-        net.train()
-        total = 0.0
-        order = rng.permutation(train)
-        for i in range(0, len(order) - batch + 1, batch):
-            chosen = np.sort(order[i : i + batch])
-            images, where = augment(packed.pixels[chosen], packed.spots[chosen], rng, turns)
-            target = torch.from_numpy(labels[chosen]).float().to(device)
-            with torch.autocast(device.type, enabled=mixed):
-                logits, spots = net.both(images.to(device))
-            loss = F.binary_cross_entropy_with_logits(logits[:, 0].float(), target * 0.98 + 0.01, pos_weight=weight)
-            if has_masks:
-                is_marked = torch.from_numpy(packed.is_marked[chosen]).to(device)
-                loss = loss + SPOT_WEIGHT * spot_loss(spots.float(), where.to(device), is_marked)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            schedule.step()
-            step += 1
-            blend(averaged, net, min(EMA_DECAY, (1 + step) / (10 + step)))
-            total += float(loss)
-        area = auroc(logits_of(averaged, packed.pixels, validation, device), labels[validation])
-        if area > best:
-            best, kept = area, copy.deepcopy(averaged)
-        log(
-            f"epoch {epoch + 1}/{epochs}  loss {total / max(1, len(order) // batch):.4f}  "
-            f"validation AUROC {area:.4f}  {time.time() - began:.0f} s",
-            flush=True,
+    net.to(device, memory_format=torch.channels_last)
+    sample = epoch_order(train, labels, packed.groups, plan.per_part, np.random.default_rng(0))
+    steps = max(1, len(sample) // plan.batch)
+    positives = labels[sample].mean()
+    weight = torch.tensor((1 - positives) / positives, device=device)
+    run = Run(net, train, plan, steps, rng)
+    if checkpoint.exists():
+        run.restore(checkpoint, key)
+    while run.epoch < plan.epochs and run.since < plan.patience:
+        began = time.time()
+        loss = one_epoch(run, packed, train, plan, steps, weight, device, progress)
+        logits = logits_of(run.averaged, packed.pixels, validation, device)
+        now = balanced_loss(logits, labels[validation])
+        run.epoch, run.since = run.epoch + 1, run.since + 1
+        if now < run.best:
+            run.best, run.kept, run.since = float(now), copy.deepcopy(run.averaged.state_dict()), 0
+        run.seconds += time.time() - began
+        run.save(checkpoint, key)
+        area = auroc(logits, labels[validation])
+        progress.line(
+            f"epoch {run.epoch}/{plan.epochs}  loss {loss:.4f}  validation loss {now:.4f}  AUROC {area:.4f}  {run.seconds:.0f} s"
         )
-    return kept
+    run.averaged.load_state_dict(run.kept)
+    torch.save(run.kept, weights_file(checkpoint))
+    return run.averaged, {"epochs": run.epoch, "seconds": round(run.seconds)}
+
+
+def one_epoch(run, packed, train, plan, steps, weight, device, progress):
+    net, total = run.net.train(), 0.0
+    has_masks = packed.spots[train].any()
+    kind = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[plan.precision]
+    order = epoch_order(train, packed.labels, packed.groups, plan.per_part, run.rng)
+    for k in range(steps):
+        chosen = np.sort(order[k * plan.batch : (k + 1) * plan.batch])
+        images, where = augment(packed.pixels[chosen], packed.spots[chosen], run.rng, plan.turns, plan.mirrors)
+        target = torch.from_numpy(packed.labels[chosen]).float().to(device)
+        with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
+            logits, spots = net.both(images.to(device))
+        smooth = target * (1 - 2 * SMOOTHING) + SMOOTHING
+        loss = F.binary_cross_entropy_with_logits(logits[:, 0].float(), smooth, pos_weight=weight)
+        if has_masks:
+            is_marked = torch.from_numpy(packed.is_marked[chosen]).to(device)
+            loss = loss + SPOT_WEIGHT * spot_loss(spots.float(), where.to(device), is_marked)
+        run.optimizer.zero_grad(set_to_none=True)
+        run.scaler.scale(loss).backward()
+        run.scaler.step(run.optimizer)
+        run.scaler.update()
+        run.schedule.step()
+        run.step += 1
+        blend(run.averaged, net, min(run.decay, (1 + run.step) / (10 + run.step)))
+        total += float(loss)
+        progress.update(run.epoch, k + 1, steps)
+    return total / steps
 
 
 def blend(averaged, net, decay):

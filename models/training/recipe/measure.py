@@ -60,6 +60,37 @@ def fit_temperature(logits, labels):
     return float(candidates[int(np.argmin(losses))])
 
 
+def fit_platt(logits, labels, rounds=100):
+    """scale, shift of sigmoid(scale * logit + shift), by Newton's method on Platt's smoothed targets (Platt 1999, Lin 2007).
+
+    The smoothing keeps the scale finite where the classes do not overlap.
+    """
+    bad, good = labels.sum(), (labels == 0).sum()
+    target = np.where(labels == 1, (bad + 1) / (bad + 2), 1 / (good + 2))
+    x = np.stack([logits, np.ones(len(logits))], axis=1)
+    w = np.array([1.0, 0.0])
+    loss = lambda w: (np.logaddexp(0, x @ w) - target * (x @ w)).sum()
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-(x @ w)))
+        gradient = x.T @ (p - target)
+        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2), gradient)
+        size = 1.0
+        while loss(w - size * step) > loss(w) and size > 1e-6:
+            size /= 2
+        w = w - size * step
+        if np.abs(size * step).max() < 1e-9:
+            break
+    return float(w[0]), float(w[1])
+
+
+def balanced_loss(logits, labels):
+    """Cross-entropy after the best scale and shift, both classes weighing the same: steadier than a rank on few parts."""
+    scale, shift = fit_platt(logits, labels)
+    z = scale * logits + shift
+    losses = np.logaddexp(0, np.where(labels == 1, -z, z))
+    return (losses[labels == 1].mean() + losses[labels == 0].mean()) / 2
+
+
 def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
     """Escapes first: below `pass_below` lie at most `max_escapes` of the defects, at or above `fail_above` at most
     `max_false_rejects` of the good parts; what lies between goes to a person."""

@@ -1,4 +1,7 @@
-"""Networks from uint8 pixels to the logit of a defect. Normalisation is part of the graph: a server hands pixels over."""
+"""Networks from uint8 pixels to the logit of a defect. Normalisation is part of the graph: a server hands pixels over.
+
+A body is two halves: `near` ends with the third stage, where a small defect still has a cell of its own, `far` is the rest.
+"""
 
 import torch
 from torch import nn
@@ -42,27 +45,29 @@ class Bottleneck(nn.Module):
 
 def resnet_body(depth, width, channels, small_stem):
     """`small_stem` keeps the first stage at full resolution, for images of less than about 64 pixels."""
-    base = round(64 * width)
-    stem = [conv(channels, base, 3), nn.ReLU(inplace=True)]
-    if not small_stem:
-        stem = [conv(channels, base, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+    c = base = round(64 * width)
+    stem = [*conv(channels, base, *((3,) if small_stem else (7, 2))), nn.ReLU(inplace=True)]
     block = Bottleneck if depth >= 50 else Basic
-    layers, c = list(stem), base
+    stages = []
     for stage, blocks in enumerate(RESNET_STAGES[depth]):
+        layers = []
         for k in range(blocks):
             layers.append(block(c, base * 2**stage, 2 if stage > 0 and k == 0 else 1))
             c = layers[-1].out
-    return nn.Sequential(*layers), c
+        stages.append(nn.Sequential(*layers))
+    near = nn.Sequential(nn.Sequential(*stem), nn.Identity() if small_stem else nn.MaxPool2d(3, 2, 1), *stages[:3])
+    return near, stages[3]
 
 
 def vgg_body(depth, width, channels):
-    layers, c = [], channels
+    stages, c = [], channels
     for stage, convs in enumerate(VGG_STAGES[depth]):
+        layers = []
         for _ in range(convs):
-            layers += [conv(c, round(64 * width) * 2**stage), nn.ReLU(inplace=True)]
+            layers += [*conv(c, round(64 * width) * 2**stage), nn.ReLU(inplace=True)]
             c = round(64 * width) * 2**stage
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers), c
+        stages.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+    return nn.Sequential(*stages[:3]), stages[3]
 
 
 class Classifier(nn.Module):
@@ -72,36 +77,47 @@ class Classifier(nn.Module):
     have taught. Without masks the map learns from the label alone, through that hottest cell.
     """
 
-    def __init__(self, body, features, channels, dropout):
+    def __init__(self, near, far, channels, dropout):
         super().__init__()
-        self.body = body
-        self.spots = nn.Conv2d(features, 1, 1)
+        self.near, self.far = near, far
+        # One look decides the sizes, so that no family has to tell its own.
+        with torch.no_grad():
+            here = near.eval()(torch.zeros(1, channels, 64, 64))
+            features = far.eval()(here).shape[1]
+        self.spots = nn.Conv2d(here.shape[1], 1, 1)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features + 1, 1))
         self.register_buffer("mean", torch.full((1, channels, 1, 1), 128.0))
         self.register_buffer("std", torch.full((1, channels, 1, 1), 64.0))
-        self.register_buffer("temperature", torch.ones(1))
+        # Platt: what is served is sigmoid(scale * logit + shift).
+        self.register_buffer("scale", torch.ones(1))
+        self.register_buffer("shift", torch.zeros(1))
+
+    def all(self, image):
+        """logit [N,1], map of logits [N,h,w], embedding [N,2*features+1]: what the last layer sees."""
+        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        near = self.near(x)
+        spots = self.spots(near)
+        far = self.far(near)
+        pooled = torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3)), spots.amax(dim=(2, 3))], dim=1)
+        return self.head(pooled) * self.scale + self.shift, spots[:, 0], pooled
 
     def both(self, image):
-        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        x = self.body(x)
-        spots = self.spots(x)
-        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), spots.amax(dim=(2, 3))], dim=1)
-        return self.head(pooled) / self.temperature, spots[:, 0]
+        return self.all(image)[:2]
 
     def forward(self, image):
-        return self.both(image)[0]
+        return self.all(image)[0]
 
 
 def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2):
-    """`architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16."""
-    family, depth = architecture.rstrip("0123456789"), int("".join(filter(str.isdigit, architecture)))
-    if family == "resnet":
-        body, features = resnet_body(depth, width, channels, small_stem)
-    elif family == "vgg":
-        body, features = vgg_body(depth, width, channels)
+    """`architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16. @raises SystemExit for another"""
+    family, depth = architecture.rstrip("0123456789"), int("0" + "".join(filter(str.isdigit, architecture)))
+    if family == "resnet" and depth in RESNET_STAGES:
+        near, far = resnet_body(depth, width, channels, small_stem)
+    elif family == "vgg" and depth in VGG_STAGES:
+        near, far = vgg_body(depth, width, channels)
     else:
         raise SystemExit(f"expected resnet18/34/50 or vgg11/13/16, got {architecture}")
-    return Classifier(body, features, channels, dropout)
+    return Classifier(near, far, channels, dropout)
 
 
 class Scored(nn.Module):

@@ -1,7 +1,6 @@
 """Pixels that came through the serving path's own decode and resize, with their labels and groups."""
 
 import csv
-import hashlib
 import json
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ MASK_LEVEL = 128
 class Packed:
     meta: dict
     pixels: np.ndarray  # uint8 [N, height, width, channels], read from disk as needed
+    files: np.ndarray  # str [N], relative to the folder that was packed
     labels: np.ndarray  # int64 [N], 1 is a defect
     classes: np.ndarray  # str [N]
     groups: np.ndarray  # str [N]; images of one group show the same part
@@ -23,6 +23,9 @@ class Packed:
 
 
 def load(folder):
+    """@raises SystemExit where `folder` holds no packed images"""
+    if not (folder / "dataset.json").is_file():
+        raise SystemExit(f"{folder}: expected a folder that `loupe dataset pack` wrote, there is no dataset.json")
     meta = json.loads((folder / "dataset.json").read_text())
     channels = 1 if meta["colour"] == "GREY" else 3
     shape = (meta["count"], meta["height"], meta["width"], channels)
@@ -35,15 +38,25 @@ def load(folder):
     masks = np.fromfile(folder / "masks.bin", dtype=np.uint8).reshape(meta["count"], cells, cells)
     spots = (masks >= MASK_LEVEL).astype(np.float32)
     is_marked = (column("has_mask") == "1") | (labels == 0)
-    return Packed(meta, pixels, labels, column("class"), column("group"), spots, is_marked)
+    return Packed(meta, pixels, column("image"), labels, column("class"), column("group"), spots, is_marked)
 
 
-def split(groups, seed):
-    """A fifth of the groups for the test, a fifth of the rest for validation: no part lies on two sides."""
-    draw = lambda salt: np.array(
-        [int.from_bytes(hashlib.sha256(f"{salt}/{seed}/{group}".encode()).digest()[:4], "big") % 5 for group in groups]
-    )
-    test = draw("test") == 0
-    validation = ~test & (draw("validation") == 0)
-    folds = {"train": ~test & ~validation, "validation": validation, "test": test}
-    return {name: np.flatnonzero(mask) for name, mask in folds.items()}
+def split(labels, groups, seed, validation=0.2, test=0.2):
+    """Shares of the parts, not of the images, each class dealt by itself; no part lies on two sides.
+
+    A part with any defective image counts as defective. @raises SystemExit where a side would lack a class
+    """
+    rng = np.random.default_rng(seed)
+    names, inverse = np.unique(groups, return_inverse=True)
+    is_defective = np.zeros(len(names), dtype=bool)
+    np.logical_or.at(is_defective, inverse, labels == 1)
+    side = np.zeros(len(names), dtype=int)
+    for kind in (False, True):
+        parts = rng.permutation(np.flatnonzero(is_defective == kind))
+        n_test, n_validation = (max(1, round(len(parts) * share)) for share in (test, (1 - test) * validation))
+        if len(parts) < n_test + n_validation + 1:
+            word = "defective" if kind else "good"
+            raise SystemExit(f"expected at least 3 {word} parts (groups), one for each side of the split, got {len(parts)}")
+        side[parts[:n_test]] = 2
+        side[parts[n_test : n_test + n_validation]] = 1
+    return {name: np.flatnonzero(side[inverse] == k) for k, name in enumerate(("train", "validation", "test"))}

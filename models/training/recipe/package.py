@@ -1,0 +1,130 @@
+"""A trained network to a model package: graph, manifest, golden images, report."""
+
+import datetime
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import torch
+
+from .networks import Scored
+
+GOLDEN = 6
+# Another provider, another precision: what a probability may move by.
+GOLDEN_TOLERANCE = 0.02
+
+
+def export(net, shape, file):
+    """shape: [H,W,C] of the uint8 input. Batch norm is folded by the exporter."""
+    torch.onnx.export(
+        Scored(net).eval(),
+        torch.zeros(1, *shape, dtype=torch.uint8),
+        str(file),
+        opset_version=16,
+        input_names=["image"],
+        output_names=["defect_probability", "activation_map"],
+        dynamic_axes={"image": {0: "n"}, "defect_probability": {0: "n"}, "activation_map": {0: "n"}},
+        **({"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}),
+    )
+
+
+def choose_golden(probabilities, labels):
+    """Positions of a few images over the whole range of scores, both classes: what one wrong step of preprocessing would move."""
+    chosen = []
+    for label in (0, 1):
+        order = np.flatnonzero(labels == label)
+        order = order[np.argsort(probabilities[order])]
+        chosen += [int(order[int(k)]) for k in np.linspace(0, len(order) - 1, GOLDEN // 2)]
+    return chosen
+
+
+def write_package(args, packed, net, folds, cuts, probabilities, metrics, table):
+    """@returns the text of report/report.md"""
+    meta, test, package = packed.meta, folds["test"], args.package
+    (package / "report").mkdir(parents=True, exist_ok=True)
+    model = package / "model.onnx"
+    export(net, packed.pixels.shape[1:], model)
+    golden = []
+    if args.golden is not None:
+        (package / "golden").mkdir(exist_ok=True)
+        for k in choose_golden(probabilities, packed.labels[test]):
+            name = packed.files[test[k]]
+            kept = f"golden/{name.replace('/', '-')}"
+            shutil.copyfile(args.golden / name, package / kept)
+            golden.append({"file": kept, "probability": round(float(probabilities[k]), 6)})
+    manifest = {
+        "schema": "loupe.model/1",
+        "name": package.parent.name,
+        "version": package.name,
+        "description": args.description,
+        "created_at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "input": {
+            "name": "image",
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "width": meta["width"],
+            "height": meta["height"],
+            "colour": meta["colour"],
+            "resize": {"fit": meta["fit"], "kernel": meta["kernel"]},
+        },
+        "output": {"name": "defect_probability", "kind": "probability"},
+        "calibration": {
+            "method": "platt",
+            "scale": round(float(net.scale), 4),
+            "shift": round(float(net.shift), 4),
+            "parts": len(folds["validation"]),
+        },
+        "cuts": cuts,
+        "golden_tolerance": GOLDEN_TOLERANCE,
+        "golden": golden,
+        "training_data": {
+            "source": args.source,
+            "licence": args.licence,
+            "parts": meta["count"],
+            "sha256": meta["sha256"],
+        },
+        "metrics": metrics,
+    }
+    (package / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    # What was held out, for `loupe evaluate` and for whoever wants to check.
+    rows = [f"{packed.files[i]},{'NG' if packed.labels[i] else 'OK'},{packed.classes[i]},{packed.groups[i]}" for i in test]
+    (package / "report" / "test.csv").write_text("\n".join(["image,label,class,group", *rows]) + "\n")
+    text = describe(args, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
+    (package / "report" / "report.md").write_text(text)
+    return text
+
+
+def spread(table, name):
+    """mean +- standard deviation over the seeds; one seed has no spread and says so."""
+    values = np.array([row[name] for row in table])
+    return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" if len(values) > 1 else f"{values[0]:.4f} (one seed)"
+
+
+def describe(args, manifest, folds, table, parameters, size):
+    calibration, cuts = manifest["calibration"], manifest["cuts"]
+    lines = [
+        f"# {manifest['name']} {manifest['version']}",
+        "",
+        manifest["description"],
+        "",
+        f"{args.architecture}, width {args.width}, {parameters} parameters, model.onnx {size} bytes. "
+        f"Images: {manifest['training_data']['source']} ({manifest['training_data']['licence']}).",
+        "",
+        f"Over {len(table)} seeds, each with its own split by group (mean ± standard deviation, on the held-out fifth): "
+        f"AUROC {spread(table, 'auroc')}, accuracy at 0.5 {spread(table, 'accuracy')}, "
+        f"expected calibration error {spread(table, 'ece')}.",
+        "",
+        f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}. "
+        f"Calibrated on validation (Platt: scale {calibration['scale']}, shift {calibration['shift']}), inside the graph. "
+        f"Suggested cuts, chosen on validation: pass below {cuts['pass_below']}, fail at or above {cuts['fail_above']}.",
+        "",
+        "On its test images (95 % confidence; Wilson for shares, bootstrap over groups for the rest):",
+        "",
+        "| metric | value | low | high | images |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, m in manifest["metrics"].items():
+        lines.append(f"| {name} | {m['value']:.4f} | {m['low']:.4f} | {m['high']:.4f} | {m['n']} |")
+    return "\n".join(lines) + "\n"

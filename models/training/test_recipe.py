@@ -1,0 +1,297 @@
+"""python3 -m unittest test_recipe -- what the recipe promises, on images drawn here. A few seconds."""
+
+import io
+import json
+import pathlib
+import struct
+import tempfile
+import unittest
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from recipe.augment import augment
+from recipe.fit import Plan, epoch_order, fit, weights_file
+from recipe.measure import auroc, choose_cuts, fit_platt
+from recipe.networks import build
+from recipe.packed import Packed, split
+from recipe.progress import Progress
+from recipe.weights import start_from
+
+CPU = torch.device("cpu")
+
+
+def drawn(parts=24, each=3, edge=24, seed=0):
+    """Noise, in every second part with a bright spot; its cell is marked in the mask."""
+    rng = np.random.default_rng(seed)
+    n = parts * each
+    pixels = rng.normal(110, 12, (n, edge, edge, 1))
+    spots = np.zeros((n, 16, 16), dtype=np.float32)
+    labels = np.repeat(np.arange(parts) % 2, each)
+    for i in np.flatnonzero(labels):
+        y, x = rng.integers(4, edge - 6, 2)
+        pixels[i, y : y + 3, x : x + 3] += 110
+        spots[i, y * 16 // edge, x * 16 // edge] = 1
+    groups = np.array([f"part{k}" for k in np.repeat(np.arange(parts), each)])
+    text = np.where(labels == 1, "spot", "good")
+    files = np.array([f"{k}.png" for k in range(n)])
+    meta = {"sha256": "0" * 64}
+    pixels = pixels.clip(0, 255).astype(np.uint8)
+    return Packed(meta, pixels, files, labels, text, groups, spots, np.ones(n, dtype=bool))
+
+
+def plan(**changed):
+    settings = dict(epochs=3, batch=16, rate=3e-3, patience=9, per_part=0, precision="fp32", turns=False, mirrors=True)
+    return Plan(**{**settings, **changed})
+
+
+class Sides(unittest.TestCase):
+    def test_no_part_lies_on_two_sides_and_every_side_has_both_classes(self):
+        packed = drawn(parts=40)
+        for seed in range(10):
+            folds = split(packed.labels, packed.groups, seed)
+            self.assertEqual(sum(len(fold) for fold in folds.values()), len(packed.labels))
+            parts = [set(packed.groups[fold]) for fold in folds.values()]
+            self.assertFalse(parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+            for fold in folds.values():
+                self.assertEqual(set(packed.labels[fold]), {0, 1})
+
+    def test_two_good_parts_are_refused(self):
+        packed = drawn(parts=4)
+        with self.assertRaisesRegex(SystemExit, "at least 3 good parts"):
+            split(packed.labels, packed.groups, 1)
+
+    def test_a_part_photographed_often_is_not_heard_more_often_and_the_rarer_class_is_made_up_for(self):
+        groups = np.array(["good"] * 60 + ["big"] * 60 + [f"small{k}" for k in range(9)])
+        labels = np.array([0] * 60 + [1] * 69)
+        order = epoch_order(np.arange(129), labels, groups, 4, np.random.default_rng(0))
+        chosen = list(groups[order])
+        self.assertEqual((chosen.count("good"), chosen.count("big")), (40, 4))
+
+
+class Figures(unittest.TestCase):
+    def test_platt_finds_the_scale_and_shift_that_made_the_labels(self):
+        rng = np.random.default_rng(0)
+        logits = rng.normal(0, 3, 40000)
+        labels = (rng.random(40000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(int)
+        scale, shift = fit_platt(logits, labels)
+        self.assertAlmostEqual(scale, 0.5, delta=0.02)
+        self.assertAlmostEqual(shift, -1.0, delta=0.05)
+
+    def test_platt_stays_finite_where_the_classes_do_not_overlap(self):
+        scale, _ = fit_platt(np.array([-2.0, -1, 1, 2]), np.array([0, 0, 1, 1]))
+        self.assertLess(scale, 10)
+
+    def test_a_set_without_defects_yields_no_cut(self):
+        with self.assertRaisesRegex(SystemExit, "yields no cut"):
+            choose_cuts(np.array([0.1, 0.2]), np.array([0, 0]), 0.02, 0.005)
+
+
+class Pictures(unittest.TestCase):
+    def test_marks_move_with_the_pixels(self):
+        images = np.full((64, 64, 64, 1), 20, dtype=np.uint8)
+        spots = np.zeros((64, 16, 16), dtype=np.float32)
+        images[:, 12:16, 40:44], spots[:, 3, 10] = 250, 1
+        pixels, marks = augment(images, spots, np.random.default_rng(1), turns=True)
+        moved = 0
+        for image, mark in zip(pixels[..., 0].float(), marks.numpy()):
+            # Brightest pixel in each cell and its neighbours.
+            near = F.max_pool2d(F.max_pool2d(image[None, None], 4), 3, 1, 1)[0, 0].numpy()
+            for y, x in np.argwhere(mark):
+                self.assertGreater(near[y, x], 120)
+            moved += mark.any() and not mark[3, 10]
+        self.assertGreater(moved, 40)
+
+    def test_the_form_of_a_batch_stays(self):
+        images = np.zeros((3, 40, 24, 3), dtype=np.uint8)
+        pixels, marks = augment(images, np.zeros((3, 16, 16), dtype=np.float32), np.random.default_rng(0))
+        self.assertEqual((pixels.dtype, tuple(pixels.shape)), (torch.uint8, (3, 40, 24, 3)))
+        self.assertEqual(tuple(marks.shape), (3, 16, 16))
+
+
+class Runs(unittest.TestCase):
+    def fitted(self, file, settings=None, key="k", stream=None, stop_after=None):
+        packed = drawn()
+        torch.manual_seed(7)
+        net = build("resnet18", 1, 0.0625, small_stem=True, dropout=0.0)
+        progress = Progress(3, stream or io.StringIO())
+        if stop_after is not None:
+            told = []
+            progress.line = lambda text: (told.append(text), len(told) == stop_after and (_ for _ in ()).throw(KeyboardInterrupt))
+        folds = split(packed.labels, packed.groups, 1)
+        rng = np.random.default_rng(3)
+        return fit(net, packed, folds, settings or plan(), CPU, rng, file, key, progress)
+
+    def test_a_run_that_was_cut_ends_as_if_it_had_not_been(self):
+        with tempfile.TemporaryDirectory() as folder:
+            whole, cost = self.fitted(pathlib.Path(folder) / "whole.pt")
+            cut = pathlib.Path(folder) / "cut.pt"
+            with self.assertRaises(KeyboardInterrupt):
+                self.fitted(cut, stop_after=1)
+            resumed, _ = self.fitted(cut)
+            self.assertEqual(cost["epochs"], 3)
+            for name, value in whole.state_dict().items():
+                self.assertTrue(torch.equal(value, resumed.state_dict()[name]), name)
+            with self.assertRaisesRegex(SystemExit, "is of another run"):
+                self.fitted(cut, key="other")
+
+    def test_it_stops_where_validation_gains_no_more(self):
+        with tempfile.TemporaryDirectory() as folder:
+            _, cost = self.fitted(pathlib.Path(folder) / "a.pt", plan(epochs=50, patience=2, rate=1e-9))
+            self.assertLess(cost["epochs"], 50)
+
+    def test_it_learns_and_a_terminal_sees_a_bar(self):
+        stream = io.StringIO()
+        stream.isatty = lambda: True
+        with tempfile.TemporaryDirectory() as folder:
+            net, _ = self.fitted(pathlib.Path(folder) / "a.pt", plan(epochs=12, rate=1e-2), stream=stream)
+        packed = drawn(parts=20, seed=5)
+        with torch.no_grad():
+            logits, spots, _ = net.all(torch.from_numpy(packed.pixels))
+        self.assertGreater(auroc(logits[:, 0].numpy(), packed.labels), 0.9)
+        # The map marks the spot: it is hotter where masks of images never seen say so.
+        where = F.adaptive_max_pool2d(torch.from_numpy(packed.spots).unsqueeze(1), spots.shape[1:])[:, 0] > 0
+        self.assertGreater(auroc(spots.flatten().numpy(), where.flatten().numpy().astype(int)), 0.9)
+        self.assertIn("[###", stream.getvalue())
+
+    def test_each_network_runs_and_another_name_is_refused(self):
+        for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):
+            net = build(name, 3, 0.0625).eval()
+            logits, spots = net.both(torch.zeros(2, 64, 48, 3, dtype=torch.uint8))
+            self.assertEqual((tuple(logits.shape), spots.dim()), ((2, 1), 3))
+        for name in ("resnet19", "vgg", "mobilenet2"):
+            with self.assertRaisesRegex(SystemExit, "expected resnet18/34/50"):
+                build(name, 3)
+
+
+class Reference(nn.Module):
+    """A ResNet with torchvision's names and order, to compare with."""
+
+    class Block(nn.Module):
+        def __init__(self, c_in, c, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(c_in, c, 3, stride, 1, bias=False), nn.BatchNorm2d(c)
+            self.conv2, self.bn2 = nn.Conv2d(c, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c)
+            self.downsample = None
+            if stride != 1 or c_in != c:
+                self.downsample = nn.Sequential(nn.Conv2d(c_in, c, 1, stride, bias=False), nn.BatchNorm2d(c))
+
+        def forward(self, x):
+            skip = x if self.downsample is None else self.downsample(x)
+            return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + skip)
+
+    def __init__(self, base=4):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, base, 7, 2, 3, bias=False), nn.BatchNorm2d(base)
+        c = base
+        for k in range(4):
+            wide = base * 2**k
+            blocks = [self.Block(c, wide, 1 if k == 0 else 2), self.Block(wide, wide, 1)]
+            setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
+            c = wide
+        self.fc = nn.Linear(c, 1000)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+def reference():
+    torch.manual_seed(0)
+    net = Reference()
+    for name, value in net.state_dict().items():
+        if "running" in name:
+            value.uniform_(0.5, 1.5)
+    return net.eval()
+
+
+def save_safetensors(state, file):
+    header, body = {"__metadata__": {"format": "pt"}}, b""
+    for name, value in state.items():
+        data = value.numpy().tobytes()
+        kind = {torch.float32: "F32", torch.int64: "I64"}[value.dtype]
+        header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+class Beginnings(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "resnet18.pth"
+
+    def test_downloaded_weights_give_what_they_gave_where_they_came_from(self):
+        theirs = reference()
+        safe = self.file.with_suffix(".safetensors")
+        torch.save({"state_dict": {f"module.{k}": v for k, v in theirs.state_dict().items()}}, self.file)
+        save_safetensors(theirs.state_dict(), safe)
+        x = torch.randn(2, 3, 64, 64)
+        for file in (self.file, safe):
+            ours = build("resnet18", 3, 4 / 64)
+            text = start_from(ours, file)
+            self.assertIn("not taken: fc.bias, fc.weight", text)
+            ours.eval()
+            with torch.no_grad():
+                torch.testing.assert_close(ours.far(ours.near(x)), theirs(x))
+
+    def test_a_grey_stem_gives_a_grey_image_what_three_equal_channels_gave(self):
+        theirs = reference()
+        torch.save(theirs.state_dict(), self.file)
+        ours = build("resnet18", 1, 4 / 64)
+        start_from(ours, self.file)
+        ours.eval()
+        x = torch.randn(2, 1, 64, 64)
+        with torch.no_grad():
+            torch.testing.assert_close(ours.far(ours.near(x)), theirs(x.repeat(1, 3, 1, 1)), rtol=1e-4, atol=1e-4)
+
+    def test_a_small_stem_takes_the_middle_of_the_large_one(self):
+        theirs = reference()
+        torch.save(theirs.state_dict(), self.file)
+        ours = build("resnet18", 3, 4 / 64, small_stem=True)
+        start_from(ours, self.file)
+        middle, kept = theirs.conv1.weight[:, :, 2:5, 2:5], ours.near[0][0].weight
+        ratio = kept / middle
+        torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio), rtol=1e-4, atol=1e-4)
+        energy = lambda weight: weight.pow(2).sum(dim=(1, 2, 3))
+        torch.testing.assert_close(energy(kept), energy(theirs.conv1.weight))
+        torch.testing.assert_close(ours.far[1].body[0][0].weight, theirs.layer4[1].conv1.weight)
+
+    def test_what_does_not_fit_is_refused_and_named(self):
+        net = build("resnet18", 3, 4 / 64)
+        with self.assertRaisesRegex(SystemExit, "there is no such file"):
+            start_from(net, self.file)
+        self.file.write_bytes(b"no weights")
+        with self.assertRaisesRegex(SystemExit, "expected a PyTorch state dict"):
+            start_from(net, self.file)
+        torch.save({"epoch": 3}, self.file)
+        with self.assertRaisesRegex(SystemExit, "expected a state dict of names and tensors"):
+            start_from(net, self.file)
+        torch.save(Reference(8).state_dict(), self.file)
+        with self.assertRaisesRegex(SystemExit, "near.0.0.weight is .8, 3, 7, 7., the network has .4, 3, 7, 7."):
+            start_from(net, self.file)
+        torch.save({k: v for k, v in reference().state_dict().items() if "layer4" not in k}, self.file)
+        with self.assertRaisesRegex(SystemExit, "are missing, as far.0"):
+            start_from(net, self.file)
+        safe = self.file.with_suffix(".safetensors")
+        safe.write_bytes(struct.pack("<Q", 1 << 40))
+        with self.assertRaisesRegex(SystemExit, "expected a header"):
+            start_from(net, safe)
+
+    def test_what_a_run_of_this_recipe_left_is_taken_whole(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "run.pt"
+            packed = drawn()
+            net = build("resnet18", 1, 0.0625, small_stem=True)
+            folds = split(packed.labels, packed.groups, 1)
+            fitted, _ = fit(net, packed, folds, plan(epochs=1), CPU, np.random.default_rng(0), file, "k", Progress(1, io.StringIO()))
+            again = build("resnet18", 1, 0.0625, small_stem=True)
+            start_from(again, weights_file(file))
+            torch.testing.assert_close(again.far.state_dict(), fitted.far.state_dict())
+
+
+if __name__ == "__main__":
+    unittest.main()
