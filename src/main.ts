@@ -11,6 +11,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { registerModels } from './commands/models.ts';
+import { registerReplay } from './commands/replay.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerDemo(program);
   registerSend(program);
   registerResults(program);
+  registerReplay(program);
   registerVerify(program);
   registerBackup(program);
   registerRestore(program);

@@ -6,6 +6,7 @@ import type { ModelVersion } from './frame/models.ts';
 import type { Cuts } from './frame/verdict.ts';
 import { ActivationJournal, currentOf, type JournalEntry, type NewEntry } from './model-repository/activations.ts';
 import { type CutEntry, CutJournal, standingChanges } from './model-repository/cut-journal.ts';
+import { contractSha256 } from './model-repository/manifest.ts';
 import {
   listModels,
   loadModelPackage,
@@ -59,7 +60,13 @@ export function packagedRecipe(
   const cutChanges = standingChanges(cutEntries, id, found.engineModel, configured);
   const chosen = cutChanges.at(-1)?.to ?? null;
   return {
-    recipe: { id, lane: `${name}/${version}`, roi: recipe.roi, cuts: chosen ?? baseCuts },
+    recipe: {
+      id,
+      lane: `${name}/${version}`,
+      contractSha256: contractSha256(found.manifest),
+      roi: recipe.roi,
+      cuts: chosen ?? baseCuts,
+    },
     package: found,
     isPinned: recipe.version !== null,
     cutsSource: chosen !== null ? 'chosen' : configured !== null ? 'configuration' : 'model',

@@ -18,6 +18,7 @@ import type {
   Cuts,
   Decision,
   Delivery,
+  ModelInput,
   ModelRef,
   Outcome,
   RecordedResult,
@@ -35,6 +36,8 @@ export interface ActiveRecipe {
   readonly id: string;
   /** Which engines score its frames. */
   readonly lane: string;
+  /** Of its model's input and output contract, lower-case hex. */
+  readonly contractSha256: string;
   readonly roi: Roi | null;
   readonly cuts: Cuts;
 }
@@ -108,6 +111,7 @@ interface InFlight {
 
 interface Scoring {
   readonly result: TaskResult;
+  readonly modelInput: ModelInput | null;
   readonly queueMs: number | null;
 }
 
@@ -279,7 +283,8 @@ export class Pipeline implements Inspector {
     signal?.removeEventListener('abort', cancel);
     admission.leave(waiting);
     engines.left();
-    return { result, queueMs: (waiting.takenAtMono ?? clock.mono()) - now };
+    const modelInput = { roi: waiting.roi, contractSha256: recipe.contractSha256 };
+    return { result, modelInput, queueMs: (waiting.takenAtMono ?? clock.mono()) - now };
   }
 
   private decisionOf(
@@ -328,6 +333,7 @@ export class Pipeline implements Inspector {
       cuts,
       model,
       provider: result.kind === 'scored' ? result.provider : null,
+      modelInput: result.kind === 'scored' ? scoring.modelInput : null,
       times,
       imageSha256: frame.imageSha256,
       imageBytes: frame.image.bytes.byteLength,
@@ -365,7 +371,7 @@ function faulted(reason: UninspectedReason, detail: string): TaskResult {
 }
 
 function unscored(reason: UninspectedReason, detail: string): Scoring {
-  return { result: faulted(reason, detail), queueMs: null };
+  return { result: faulted(reason, detail), modelInput: null, queueMs: null };
 }
 
 function refuse(code: RefusalCode, message: string): Refusal {

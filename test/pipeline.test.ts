@@ -9,6 +9,7 @@ import type { WaitingFrame } from '../src/waiting-frame.ts';
 import { frameOf } from './support/frames.ts';
 
 const LANE = 'test/1';
+const CONTRACT = 'cd'.repeat(32);
 const MODEL = { name: 'test', version: '1', sha256: 'a'.repeat(64) };
 
 function scored(probability: number): TaskResult {
@@ -72,7 +73,18 @@ function line(
       maxUnlisted: 1,
       now: () => performance.now(),
     }),
-    recipes: new Map([['default', { id: 'default', lane: LANE, roi: null, cuts: { passBelow: 0.3, failAbove: 0.7 } }]]),
+    recipes: new Map([
+      [
+        'default',
+        {
+          id: 'default',
+          lane: LANE,
+          contractSha256: CONTRACT,
+          roi: null,
+          cuts: { passBelow: 0.3, failAbove: 0.7 },
+        },
+      ],
+    ]),
     admission,
     engines: new Map([
       [

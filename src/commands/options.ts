@@ -56,3 +56,16 @@ export function numberIn(least: number, most: number, isWhole = false): (text: s
 function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
 }
+
+const AGO = /^(\d+)\s*([smhd])$/;
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A point in time, or how long ago, as milliseconds since 1970. */
+export function timeFrom(text: string): number {
+  const ago = AGO.exec(text.trim());
+  if (ago !== null) return Date.now() - Number(ago[1]) * UNIT_MS[ago[2] as keyof typeof UNIT_MS];
+  const time = Date.parse(text);
+  if (Number.isNaN(time))
+    throw new InvalidArgumentError('expected a time such as 2026-11-24T06:00:00Z, or 15m, 8h, 2d');
+  return time;
+}

@@ -1,7 +1,7 @@
 /** `loupe results`: reads the ledger, on disk or over HTTP, newest first. */
 
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import CliTable from 'cli-table3';
 import { stringify } from 'csv-stringify/sync';
 import { cameraIdFrom } from '../frame/identifiers.ts';
@@ -10,7 +10,7 @@ import { type Verdict, VERDICTS } from '../frame/verdict.ts';
 import { StoreReader } from '../record/store-reader.ts';
 import { StoreRefusedError } from '../record/database.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { numberIn } from './options.ts';
+import { numberIn, timeFrom } from './options.ts';
 
 interface ResultsOptions {
   readonly store?: string;
@@ -234,17 +234,4 @@ function cells(line: Line): string[] {
     provider ?? '',
     String(line.total_ms),
   ];
-}
-
-const AGO = /^(\d+)\s*([smhd])$/;
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** A point in time, or how long ago, as milliseconds since 1970. */
-function timeFrom(text: string): number {
-  const ago = AGO.exec(text.trim());
-  if (ago !== null) return Date.now() - Number(ago[1]) * UNIT_MS[ago[2] as keyof typeof UNIT_MS];
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw new InvalidArgumentError('expected a time such as 2026-11-24T06:00:00Z, or 15m, 8h, 2d');
-  return time;
 }

@@ -27,6 +27,18 @@ export const resultSchema = z.object({
   model: z
     .object({ name: z.string(), version: z.string(), sha256: z.string(), provider: z.enum(PROVIDERS).nullable() })
     .nullable(),
+  modelInput: z
+    .object({
+      roi: z
+        .object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+        .nullable()
+        .describe('null: the whole picture'),
+      contractSha256: z.string(),
+    })
+    .nullable()
+    .describe(
+      'how the picture became what the model saw; null where nothing was scored, or recorded before this was kept',
+    ),
   capturedAt: isoTime.nullable(),
   receivedAt: isoTime.nullable(),
   decidedAt: isoTime.nullable(),

@@ -30,6 +30,7 @@ export function resultJson(result: RecordedResult, duplicate: boolean) {
     failAbove: result.cuts?.failAbove ?? null,
     recipeId: result.recipeId,
     model: result.model === null ? null : { ...result.model, provider: result.provider },
+    modelInput: result.modelInput,
     capturedAt: iso(result.capturedAt),
     receivedAt: iso(result.receivedAt),
     decidedAt: iso(result.decidedAt),

@@ -1,7 +1,7 @@
 /** The vocabulary of what was decided about a frame. */
 
 import type { RefusalCode, UninspectedReason } from '../errors.ts';
-import type { CameraId, FrameId, PartIds, Transport } from './frame.ts';
+import type { CameraId, FrameId, PartIds, Roi, Transport } from './frame.ts';
 
 export const VERDICTS = ['PASS', 'FAIL', 'REVIEW', 'UNINSPECTED'] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -27,6 +27,14 @@ export interface ModelRef {
 export interface Cuts {
   readonly passBelow: number;
   readonly failAbove: number;
+}
+
+/** How the picture became what the model saw: with the image and the model, all that a replay needs. */
+export interface ModelInput {
+  /** Null: the whole picture. */
+  readonly roi: Roi | null;
+  /** Of the model's input and output contract, lower-case hex. */
+  readonly contractSha256: string;
 }
 
 /** Milliseconds each stage took; null where the frame never reached it. */
@@ -61,6 +69,8 @@ export interface Decision extends PartIds {
   readonly cuts: Cuts | null;
   readonly model: ModelRef | null;
   readonly provider: Provider | null;
+  /** Null where nothing was scored; in the ledger also for rows of a Loupe that did not keep it. */
+  readonly modelInput: ModelInput | null;
   readonly times: StageTimes;
   readonly imageSha256: string;
   readonly imageBytes: number;

@@ -4,6 +4,7 @@ import type { UninspectedReason } from '../errors.ts';
 import type { Image, RawImage } from '../frame/frame.ts';
 import { IMAGE_TYPES } from '../frame/image-type.ts';
 import { bytesPerRow } from '../frame/pixel-format.ts';
+import { rawMediaTypeOf } from '../frame/raw-media-type.ts';
 import { readHeader } from './image-header/dimensions.ts';
 import type { Dimensions } from './image-header/header-reader.ts';
 
@@ -46,7 +47,7 @@ function checkFile(bytes: Uint8Array, limits: ImageLimits): ImageCheck {
 
 function checkRaw(image: RawImage, limits: ImageLimits): ImageCheck {
   const { bytes, format, width, height, stride } = image;
-  const refuse = refuserOf(mediaTypeOfRaw(image));
+  const refuse = refuserOf(rawMediaTypeOf(image));
   if (!isEdge(width) || !isEdge(height)) {
     return refuse('bad_image', `expected a width and height of 1 to ${MAX_EDGE}, got ${width}x${height}`);
   }
@@ -66,11 +67,7 @@ function checkRaw(image: RawImage, limits: ImageLimits): ImageCheck {
       `expected at least ${least} bytes for ${width}x${height} ${format}, got ${bytes.length}`,
     );
   }
-  return { ok: true, mediaType: mediaTypeOfRaw(image), width, height };
-}
-
-function mediaTypeOfRaw({ format, width, height, stride }: RawImage): string {
-  return `application/x-raw; format=${format}; width=${width}; height=${height}; stride=${stride}`;
+  return { ok: true, mediaType: rawMediaTypeOf(image), width, height };
 }
 
 function refuserOf(mediaType: string) {

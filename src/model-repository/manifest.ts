@@ -1,5 +1,6 @@
 /** manifest.json of a model package: what the engine must know to run the graph, and what a person must know to trust it. */
 
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 const pixels = z.int().min(1).max(4096);
@@ -101,3 +102,19 @@ export const manifestSchema = z.strictObject({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/**
+ * SHA-256, lower-case hex, of the input and output contract as JSON with its keys in alphabetical order: two manifests with the
+ * same one turn a picture into the same tensor and read the output alike.
+ */
+export function contractSha256({ input, output }: Pick<Manifest, 'input' | 'output'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted({ input, output })))
+    .digest('hex');
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}

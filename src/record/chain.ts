@@ -6,10 +6,10 @@ import type { HashedColumn, Row } from './row.ts';
 /** What the first row is chained to. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-/** Which columns a row's hash covers. A migration that adds a column adds a version and keeps the old ones. */
-export const CHAIN_VERSION = 1;
+/** Of rows that are written now. A migration that adds a column adds a version; rows keep the one they were written with. */
+export const CHAIN_VERSION = 2;
 
-export const HASHED_COLUMNS: readonly HashedColumn[] = [
+const FIRST: readonly HashedColumn[] = [
   'ledger_seq',
   'result_id',
   'camera_id',
@@ -48,12 +48,25 @@ export const HASHED_COLUMNS: readonly HashedColumn[] = [
   'chain_version',
 ];
 
+/** Which columns a row's hash covers, by version. */
+const COVERED: ReadonlyMap<number, readonly HashedColumn[]> = new Map([
+  [1, FIRST],
+  [2, [...FIRST, 'roi', 'contract_sha256']],
+]);
+
+export const HASHED_COLUMNS = columnsOf(CHAIN_VERSION);
+
+/** The columns that the hash of a row of this version covers; none for a version that there is not. */
+export function columnsOf(version: number): readonly HashedColumn[] {
+  return COVERED.get(version) ?? [];
+}
+
 /**
- * SHA-256, lower-case hex, of the hash before, a line feed, and the columns in their declared order as a JSON array
+ * SHA-256, lower-case hex, of the hash before, a line feed, and the columns of the row's version in their declared order as a JSON array
  * without white space (numbers as ECMAScript writes them, `sequence` as a decimal string).
  */
 export function chainHash(previousHash: string, row: Omit<Row, 'chain_hash'>): string {
-  const values = HASHED_COLUMNS.map((column) => row[column]);
+  const values = columnsOf(row.chain_version).map((column) => row[column]);
   return createHash('sha256')
     .update(`${previousHash}\n${JSON.stringify(values)}`, 'utf8')
     .digest('hex');

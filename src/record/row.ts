@@ -39,6 +39,10 @@ export interface Row {
   readonly tags: string;
   readonly is_simulated: number;
   readonly chain_version: number;
+  /** JSON: `[x, y, width, height]` or `"whole"`; null where nothing was scored, or recorded before it was kept. */
+  readonly roi: string | null;
+  /** Set exactly where `roi` is. */
+  readonly contract_sha256: string | null;
   readonly chain_hash: string;
 }
 

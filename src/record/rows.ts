@@ -1,6 +1,6 @@
 /** A decision as a row of `results` and back. What is answered is read from the row, so both say the same. */
 
-import type { CameraId, FrameId } from '../frame/frame.ts';
+import type { CameraId, FrameId, Roi } from '../frame/frame.ts';
 import type { Decision, RecordedResult } from '../frame/verdict.ts';
 import { CHAIN_VERSION, chainHash } from './chain.ts';
 import type { Row } from './row.ts';
@@ -14,6 +14,15 @@ function text<T extends string | null>(value: T): T | string {
 }
 
 const wholeMs = (value: number | null) => (value === null ? null : Math.trunc(value));
+
+const roiText = (roi: Roi | null) => JSON.stringify(roi === null ? 'whole' : [roi.x, roi.y, roi.width, roi.height]);
+
+function roiFrom(text: string): Roi | null {
+  const value = JSON.parse(text) as 'whole' | readonly [number, number, number, number];
+  if (value === 'whole') return null;
+  const [x, y, width, height] = value;
+  return { x, y, width, height };
+}
 
 /** The row of `decision` at place `ledgerSeq`, chained to the row before. */
 export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: number, previousHash: string): Row {
@@ -54,6 +63,8 @@ export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: n
     tags: JSON.stringify(decision.tags),
     is_simulated: decision.isSimulated ? 1 : 0,
     chain_version: CHAIN_VERSION,
+    roi: decision.modelInput === null ? null : roiText(decision.modelInput.roi),
+    contract_sha256: decision.modelInput?.contractSha256 ?? null,
   };
   return { ...row, chain_hash: chainHash(previousHash, row) };
 }
@@ -88,6 +99,10 @@ export function resultOf(row: Row): RecordedResult {
         ? null
         : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
     provider: row.provider as RecordedResult['provider'],
+    modelInput:
+      row.roi === null || row.contract_sha256 === null
+        ? null
+        : { roi: roiFrom(row.roi), contractSha256: row.contract_sha256 },
     times: { queueMs: row.queue_ms, decodeMs: row.decode_ms, inferMs: row.infer_ms, totalMs: row.total_ms },
     imageSha256: row.image_sha256,
     imageBytes: row.image_bytes,

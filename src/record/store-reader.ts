@@ -4,14 +4,18 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordedResult } from '../frame/verdict.ts';
-import type { ResultsQuery, Total } from './contract.ts';
+import type { ResultsPage, ResultsQuery, Total } from './contract.ts';
 import { databasePath, openForReading, sqliteCode, type Database } from './database.ts';
+import { type Fate, imageFate } from './image-fate.ts';
 import { Reader } from './reader.ts';
+import { Search } from './search.ts';
 
 export class StoreReader {
   /** @internal For `verifyStore`. */
   readonly database: Database;
   private readonly reader: Reader;
+  private readonly finder: Search;
+  private readonly fate: (ledgerSeq: number) => Fate;
   private readonly copy: string | null;
 
   /**
@@ -23,11 +27,26 @@ export class StoreReader {
     this.database = database;
     this.copy = copy;
     this.reader = new Reader(database);
+    this.finder = new Search(database);
+    this.fate = imageFate(database);
   }
 
   /** Newest first. */
   query(query: ResultsQuery): readonly RecordedResult[] {
     return this.reader.query(query);
+  }
+
+  /** Newest first; a page may be short and still go on. */
+  search(query: ResultsQuery): ResultsPage {
+    return this.finder.page(query);
+  }
+
+  get(resultId: string): RecordedResult | null {
+    return this.reader.get(resultId);
+  }
+
+  fateOf(ledgerSeq: number): Fate {
+    return this.fate(ledgerSeq);
   }
 
   totals(): readonly Total[] {

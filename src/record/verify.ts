@@ -6,9 +6,10 @@
  */
 
 import { join } from 'node:path';
-import { CHAIN_VERSION, chainHash, GENESIS_HASH } from './chain.ts';
+import { CHAIN_VERSION, chainHash, columnsOf, GENESIS_HASH } from './chain.ts';
 import { sqliteCode, type Database } from './database.ts';
 import { Findings, type Finding, type VerifyReport } from './findings.ts';
+import { type Fate, imageFate } from './image-fate.ts';
 import type { Row } from './row.ts';
 import { SELECT_RESULT } from './sql.ts';
 import { StoreReader } from './store-reader.ts';
@@ -161,12 +162,19 @@ function checkDatabase(database: Database, findings: Findings): void {
 function checkRow(row: Row, before: { seq: number; hash: string }, findings: Findings): void {
   const seq = row.ledger_seq;
   if (seq !== before.seq + 1) findings.add('gap', before.seq + 1, `expected row ${before.seq + 1}, the next is ${seq}`);
-  if (row.chain_version !== CHAIN_VERSION) {
-    findings.add('chain_broken', seq, `expected chain version ${CHAIN_VERSION}, row has ${row.chain_version}`);
+  if (columnsOf(row.chain_version).length === 0) {
+    findings.add('chain_broken', seq, `expected chain version 1 to ${CHAIN_VERSION}, row has ${row.chain_version}`);
   } else {
     const expected = chainHash(before.hash, row);
     if (expected !== row.chain_hash)
       findings.add('chain_broken', seq, `expected hash ${expected}, row has ${row.chain_hash}`);
+  }
+  if ((row.roi === null) !== (row.contract_sha256 === null) || (row.chain_version < 2 && row.roi !== null)) {
+    findings.add(
+      'row_contradicts',
+      seq,
+      `chain version ${row.chain_version} with roi ${row.roi}, contract ${row.contract_sha256}`,
+    );
   }
   if ((row.verdict === 'UNINSPECTED') !== (row.reason !== null)) {
     findings.add('row_contradicts', seq, `verdict ${row.verdict} with reason ${String(row.reason)}`);
@@ -174,20 +182,6 @@ function checkRow(row: Row, before: { seq: number; hash: string }, findings: Fin
   if (row.verdict !== 'PASS' && row.disposition === 'accept') {
     findings.add('row_contradicts', seq, `verdict ${row.verdict} with disposition accept`);
   }
-}
-
-type Fate = 'stored' | 'removed' | 'both' | 'unknown';
-
-function imageFate(database: Database): (ledgerSeq: number) => Fate {
-  const ask = database.prepare<[number, number], { stored: number; removed: number }>(
-    `SELECT EXISTS (SELECT 1 FROM stored_images WHERE ledger_seq = ?) AS stored,
-            EXISTS (SELECT 1 FROM image_removals WHERE ledger_seq = ?) AS removed`,
-  );
-  return (ledgerSeq) => {
-    const row = ask.get(ledgerSeq, ledgerSeq);
-    if (row?.stored === 1) return row.removed === 1 ? 'both' : 'stored';
-    return row?.removed === 1 ? 'removed' : 'unknown';
-  };
 }
 
 function compareCounters(

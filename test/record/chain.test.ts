@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { chainHash, GENESIS_HASH, HASHED_COLUMNS } from '../../src/record/chain.ts';
+import { chainHash, columnsOf, GENESIS_HASH, HASHED_COLUMNS } from '../../src/record/chain.ts';
 import { rowOf } from '../../src/record/rows.ts';
 import { decisionOf } from './support.ts';
 
@@ -15,6 +15,15 @@ describe('the chain', () => {
       expect(chainHash(GENESIS_HASH, { ...hashed, [column]: 'other' }), column).not.toBe(own);
     }
     expect(chainHash('1'.repeat(64), hashed)).not.toBe(own);
+  });
+
+  it('keeps what it covered in older versions, and covers nothing in one that there is not', () => {
+    expect(columnsOf(1)).not.toContain('roi');
+    expect(columnsOf(2)).toEqual([...columnsOf(1), 'roi', 'contract_sha256']);
+    expect(columnsOf(99)).toEqual([]);
+    const { chain_hash: _own, ...hashed } = row;
+    const first = { ...hashed, chain_version: 1 };
+    expect(chainHash(GENESIS_HASH, { ...first, roi: 'other' })).toBe(chainHash(GENESIS_HASH, first));
   });
 
   it('can be computed by anyone from the documented encoding', () => {

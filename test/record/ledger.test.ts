@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ResultsReader } from '../../src/ingest/ports.ts';
+import { SCHEMA_VERSION } from '../../src/record/migrations/index.ts';
 import { cam, decisionOf, frame, imageOf, ledgerAt, openLedger, recordFrame, storeFolder } from './support.ts';
 
 describe('recording', () => {
@@ -169,7 +170,7 @@ describe('reading', () => {
     await recordFrame(ledger, 'a', {}, 'twelve bytes');
     expect(ledger.status()).toMatchObject({ writable: true, reason: null, pending: 0, bytes: { images: 12 } });
     expect(ledger.status().diskFreeBytes).toBeGreaterThan(0);
-    expect(events[0]).toMatchObject({ kind: 'opened', schemaBefore: 0, schema: 2, lastLedgerSeq: 0 });
+    expect(events[0]).toMatchObject({ kind: 'opened', schemaBefore: 0, schema: SCHEMA_VERSION, lastLedgerSeq: 0 });
     expect(events[1]).toMatchObject({ kind: 'committed', rows: 1, images: 1, imageBytes: 12 });
   });
 });

@@ -49,6 +49,7 @@ export function decisionOf(
     cuts: { passBelow: 0.2, failAbove: 0.8 },
     model: { name: 'parts', version: '1', sha256: 'ab'.repeat(32) },
     provider: 'cpu',
+    modelInput: { roi: null, contractSha256: 'cd'.repeat(32) },
     times: { queueMs: 0.5, decodeMs: 2.25, inferMs: 6, totalMs: 12.1 },
     imageSha256: createHash('sha256').update(image.bytes).digest('hex'),
     imageBytes: image.bytes.byteLength,

@@ -54,6 +54,7 @@ export function decisionOf(
     cuts: { passBelow: 0.3, failAbove: 0.7 },
     model: { name: 'test', version: '1', sha256: 'a'.repeat(64) },
     provider: 'cpu',
+    modelInput: { roi: null, contractSha256: 'cd'.repeat(32) },
     times: { queueMs: 1, decodeMs: 2, inferMs: 3, totalMs: 7 },
     imageSha256: 'b'.repeat(64),
     imageBytes: 5,

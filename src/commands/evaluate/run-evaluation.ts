@@ -1,15 +1,12 @@
 /** Everything `loupe evaluate` does, from folder to files. */
 
-import { stat, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import type { WantedProvider } from '../../engine/pool.ts';
-import { loadModelPackage, type ModelPackage, resolveVersion } from '../../model-repository/package.ts';
 import { evaluate, type Evaluation } from '../../training/evaluation.ts';
 import { readLabelledFolder } from '../../training/labelled-folder.ts';
-import type { DecisionCuts } from '../../training/measures.ts';
 import { reportHtml } from '../../training/report/report.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { cutsOf, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
@@ -72,35 +69,6 @@ export async function runEvaluation(
     await writeFile(options.report, html);
   }
   return { summary: summaryOf(evaluation, model, options.data, provider, baseline?.auroc ?? null), evaluation };
-}
-
-/** A folder that is a package, or NAME[/VERSION] below the models. */
-async function packageOf(model: string, modelsRoot: string): Promise<ModelPackage> {
-  const folder = path.resolve(model);
-  const isPackage = await stat(path.join(folder, 'manifest.json')).then(
-    () => true,
-    () => false,
-  );
-  if (isPackage) {
-    const parent = path.dirname(folder);
-    return loadModelPackage(path.dirname(parent), path.basename(parent), path.basename(folder));
-  }
-  const [name = '', version] = model.split('/');
-  return loadModelPackage(modelsRoot, name, version ?? (await resolveVersion(modelsRoot, name)));
-}
-
-function cutsOf({ passBelow, failAbove }: EvaluateOptions, { manifest }: ModelPackage): DecisionCuts {
-  const cuts = {
-    passBelow: passBelow ?? manifest.cuts.pass_below,
-    failAbove: failAbove ?? manifest.cuts.fail_above,
-  };
-  if (cuts.passBelow > cuts.failAbove) {
-    throw new CommandError(
-      EXIT.usage,
-      `expected --pass-below at most --fail-above, got ${cuts.passBelow} and ${cuts.failAbove}`,
-    );
-  }
-  return cuts;
 }
 
 function scoresCsv({ images }: Evaluation): string {

@@ -2,12 +2,13 @@
 
 import { ledger } from './0001-ledger.ts';
 import { reviews } from './0002-reviews.ts';
+import { modelInput } from './0003-model-input.ts';
 
 export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [ledger, reviews];
+export const MIGRATIONS: readonly Migration[] = [ledger, reviews, modelInput];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

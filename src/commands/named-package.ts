@@ -1,0 +1,43 @@
+/** A model as a command line names it, and the cuts that go with it. */
+
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Cuts } from '../frame/verdict.ts';
+import { loadModelPackage, type ModelPackage, resolveVersion } from '../model-repository/package.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+/**
+ * A folder that is a package, or NAME[/VERSION] below the models.
+ * @throws ModelPackageError when there is none that is as it should be
+ */
+export async function packageOf(model: string, modelsRoot: string): Promise<ModelPackage> {
+  const folder = path.resolve(model);
+  const isPackage = await stat(path.join(folder, 'manifest.json')).then(
+    () => true,
+    () => false,
+  );
+  if (isPackage) {
+    const parent = path.dirname(folder);
+    return loadModelPackage(path.dirname(parent), path.basename(parent), path.basename(folder));
+  }
+  const [name = '', version] = model.split('/');
+  return loadModelPackage(modelsRoot, name, version ?? (await resolveVersion(modelsRoot, name)));
+}
+
+/** The package's own cuts, or those given instead. */
+export function cutsOf(
+  { passBelow, failAbove }: { readonly passBelow?: number; readonly failAbove?: number },
+  { manifest }: ModelPackage,
+): Cuts {
+  const cuts = {
+    passBelow: passBelow ?? manifest.cuts.pass_below,
+    failAbove: failAbove ?? manifest.cuts.fail_above,
+  };
+  if (cuts.passBelow > cuts.failAbove) {
+    throw new CommandError(
+      EXIT.usage,
+      `expected --pass-below at most --fail-above, got ${cuts.passBelow} and ${cuts.failAbove}`,
+    );
+  }
+  return cuts;
+}
