@@ -1,7 +1,7 @@
 /**
  * The way of one frame, from top to bottom. Read this file first.
  *
- *   inspect ─> known camera? ─> store up? ─> seen before? ─> recipe, image header
+ *   inspect ─> known camera? ─> store up? ─> a repeat? ─> recipe, image header
  *                                                                  │
  *           answer <─ record (ledger) <─ in order <─ decide <─ admission ─> engine
  *
@@ -29,6 +29,7 @@ import type { Admission } from './ingest/admission.ts';
 import type { Cameras, CameraSettings } from './ingest/cameras.ts';
 import type { InspectOptions, Inspector } from './ingest/ports.ts';
 import { type Turn, Turnstile } from './ingest/turnstile.ts';
+import { RecentNames } from './recent-names.ts';
 import { WaitingFrame } from './waiting-frame.ts';
 
 /** A recipe whose model is loaded. */
@@ -102,6 +103,9 @@ const COMMIT_RESERVE_MS = 15;
 /** How long a frame waits for an engine to come back when none is at work. */
 const ENGINE_RETURN_MS = 2000;
 
+/** Frames that are looked up before they are inspected, should they come again. */
+const RECENT_FRAMES = 10_000;
+
 const RESULT_TOPIC: Delivery = { topic: null, correlationData: null };
 
 interface InFlight {
@@ -120,6 +124,7 @@ export class Pipeline implements Inspector {
   private readonly turnstile = new Turnstile();
   /** By camera and frame id: what comes again while it is still being looked at waits for the first one's outcome. */
   private readonly inFlight = new Map<string, InFlight>();
+  private readonly recent = new RecentNames(RECENT_FRAMES);
   private inside = 0;
   private isDraining = false;
   private onEmpty: (() => void) | undefined;
@@ -173,7 +178,7 @@ export class Pipeline implements Inspector {
 
   /** Sees to it that of two frames with one name only the first goes on. */
   private async once(frame: Frame, options: InspectOptions, notes: Notes): Promise<Outcome> {
-    const name = `${frame.cameraId}/${frame.frameId}`;
+    const name = nameOf(frame);
     const twin = this.inFlight.get(name);
     if (twin !== undefined) {
       if (twin.imageSha256 !== frame.imageSha256) return conflict(frame);
@@ -188,6 +193,7 @@ export class Pipeline implements Inspector {
     } finally {
       turn.pass();
       this.inFlight.delete(name);
+      this.recent.add(name);
     }
   }
 
@@ -197,8 +203,11 @@ export class Pipeline implements Inspector {
     if ('kind' in camera) return camera;
     const down = ledger.whyUnavailable();
     if (down !== null) return refuse('store_unavailable', down);
-    const earlier = await ledger.find(frame.cameraId, frame.frameId);
-    if (earlier !== null) return this.again(frame, earlier, options);
+    // Where nothing hints at it, the ledger itself tells a repeat from a new frame, when the row is written.
+    if (options.isRepeat === true || this.recent.has(nameOf(frame))) {
+      const earlier = await ledger.find(frame.cameraId, frame.frameId);
+      if (earlier !== null) return this.again(frame, earlier, options);
+    }
 
     const expiresAtMono = deadlineOf(frame, camera);
     const decision = await this.decide(frame, camera, expiresAtMono, options.signal, notes);
@@ -346,6 +355,10 @@ export class Pipeline implements Inspector {
 interface Notes {
   batchSize: number | null;
   recordMs: number | null;
+}
+
+function nameOf({ cameraId, frameId }: Frame): string {
+  return `${cameraId}/${frameId}`;
 }
 
 /** The monotonic moment by which the frame must be decided. */

@@ -18,7 +18,7 @@ const STAGES = [
   'dashboard',
 ];
 /** What a stage may import beside itself and libraries. */
-const SHARED = ['frame', 'errors.ts', 'built-entry.ts'];
+const SHARED = ['frame', 'errors.ts', 'built-entry.ts', 'mqtt-socket.ts'];
 
 /** A native or network library stands in these files or folders only. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
@@ -26,7 +26,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   sharp: ['engine/decode.ts', 'demo/jpeg.ts', 'bench/bare-child.ts'],
   'onnxruntime-node': ['engine/session.ts', 'bench/bare-child.ts'],
   'better-sqlite3': ['record/database.ts'],
-  mqtt: ['ingest/mqtt/plant-client.ts', 'publish/mqtt-sink.ts', 'client/mqtt-sender.ts'],
+  mqtt: ['mqtt-socket.ts', 'ingest/mqtt/plant-client.ts', 'publish/mqtt-sink.ts', 'client/mqtt-sender.ts'],
   'tar-stream': ['record/backup.ts', 'record/restore.ts'],
   aedes: ['ingest/mqtt/embedded-broker.ts'],
   '@grpc/grpc-js': ['ingest/grpc/', 'client/grpc-sender.ts'],

@@ -307,7 +307,25 @@ describe('the pipeline', () => {
   it('refuses as internal what breaks inside, and reports it', async () => {
     const { pipeline, ledger, failures } = line();
     ledger.find = () => Promise.reject(new Error('boom'));
-    expect(await pipeline.inspect(frameOf())).toMatchObject({ kind: 'refused', code: 'internal' });
+    const repeat = { isRepeat: true };
+    expect(await pipeline.inspect(frameOf(), repeat)).toMatchObject({ kind: 'refused', code: 'internal' });
     expect(failures).toHaveLength(1);
+  });
+
+  it('looks a frame up beforehand only where it may have come before', async () => {
+    const { pipeline, ledger, taken } = line();
+    let lookups = 0;
+    const find = ledger.find.bind(ledger);
+    ledger.find = (...names) => {
+      lookups += 1;
+      return find(...names);
+    };
+    await pipeline.inspect(frameOf());
+    expect(lookups).toBe(0);
+    await pipeline.inspect(frameOf());
+    expect(lookups).toBe(1);
+    await pipeline.inspect(frameOf({ frameId: 'from-a-run-before' }), { isRepeat: true });
+    expect(lookups).toBe(2);
+    expect(taken).toHaveLength(2);
   });
 });

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { ERROR_CODES, type ErrorCode } from '../errors.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
+import { sendAtOnce } from '../mqtt-socket.ts';
 import type { FrameSender, OutgoingFrame, SendOutcome } from './sender.ts';
 
 export interface MqttSenderOptions {
@@ -73,6 +74,8 @@ class MqttSender implements FrameSender {
   constructor(client: MqttClient, settings: SenderSettings) {
     this.client = client;
     this.settings = settings;
+    sendAtOnce(client);
+    client.on('connect', () => sendAtOnce(client));
     client.on('message', (_topic, payload, packet) => this.receive(payload, packet));
     // Without a listener an error would end the process; what it means for a frame shows in its own outcome.
     client.on('error', () => undefined);

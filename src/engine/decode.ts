@@ -7,6 +7,8 @@
 
 import sharp, { type Region, type Sharp } from 'sharp';
 import type { Image, RawImage, Roi } from '../frame/frame.ts';
+import type { Dimensions } from '../frame/image-header/header-reader.ts';
+import { jpegFrame } from '../frame/image-header/jpeg.ts';
 import { imageTypeOf } from '../frame/image-type.ts';
 import { bytesPerRow } from '../frame/pixel-format.ts';
 import { channelsOf, type InputContract } from './contract.ts';
@@ -101,11 +103,15 @@ function openRaw(image: RawImage, maxPixels: number): Opened {
 }
 
 async function openFile(bytes: Uint8Array, maxPixels: number): Promise<Opened> {
-  if (imageTypeOf(bytes) === null) {
+  const type = imageTypeOf(bytes);
+  if (type === null) {
     const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
     return unsupported(`expected JPEG, PNG, WebP or TIFF, got ${bytes.length} bytes starting ${start}`);
   }
   const pipeline = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'warning', ignoreIcc: true, pages: 1 });
+  // What most cameras send needs no question to libvips, which costs two changes of thread.
+  const plain = type === 'image/jpeg' ? plainJpeg(bytes) : null;
+  if (plain !== null && plain.width * plain.height <= maxPixels) return { ok: true, pipeline, ...plain };
   const { width, height, pages = 1, channels, depth, space, hasAlpha } = await pipeline.metadata();
   if (width * height > maxPixels) return tooLarge(width, height, maxPixels);
   if (pages > 1) return unsupported(`expected one image per file, got ${pages} pages`);
@@ -115,6 +121,14 @@ async function openFile(bytes: Uint8Array, maxPixels: number): Promise<Opened> {
   }
   if (hasAlpha) pipeline.flatten({ background: '#000' });
   return { ok: true, pipeline, width, height };
+}
+
+/** Size of a JPEG of 8 bits, grey or colour; null where more has to be known of it. */
+function plainJpeg(bytes: Uint8Array): Dimensions | null {
+  const frame = jpegFrame(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  if (frame === null || frame.bits !== 8 || (frame.components !== 1 && frame.components !== 3)) return null;
+  const { width, height } = frame;
+  return width > 0 && height > 0 ? { width, height } : null;
 }
 
 /** libvips stops reading below the area it needs: a file cut off there would be taken for whole, so all of it is read first. */

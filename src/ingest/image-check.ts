@@ -5,8 +5,8 @@ import type { Image, RawImage } from '../frame/frame.ts';
 import { IMAGE_TYPES } from '../frame/image-type.ts';
 import { bytesPerRow } from '../frame/pixel-format.ts';
 import { rawMediaTypeOf } from '../frame/raw-media-type.ts';
-import { readHeader } from './image-header/dimensions.ts';
-import type { Dimensions } from './image-header/header-reader.ts';
+import { readHeader } from '../frame/image-header/dimensions.ts';
+import type { Dimensions } from '../frame/image-header/header-reader.ts';
 
 export interface ImageLimits {
   readonly maxBytes: number;
@@ -42,7 +42,9 @@ function checkFile(bytes: Uint8Array, limits: ImageLimits): ImageCheck {
   }
   if (dimensions === null) return refuse('bad_image', `expected the header of ${type}, got a broken or cut-off one`);
   const tooLarge = tooManyPixels(dimensions, limits);
-  return tooLarge === null ? { ok: true, mediaType, ...dimensions } : refuse('image_too_large', tooLarge);
+  return tooLarge === null
+    ? { ok: true, mediaType, width: dimensions.width, height: dimensions.height }
+    : refuse('image_too_large', tooLarge);
 }
 
 function checkRaw(image: RawImage, limits: ImageLimits): ImageCheck {

@@ -10,6 +10,8 @@ export interface InspectOptions {
   readonly signal?: AbortSignal;
   /** Messages to be sent about the result, beside the one on the camera's own result topic. */
   readonly deliveries?: readonly Delivery[];
+  /** The sender says that it sent this frame before: its row is looked for before it is inspected. */
+  readonly isRepeat?: boolean;
 }
 
 export interface Inspector {

@@ -6,6 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { endGently, sendAtOnce } from '../mqtt-socket.ts';
 import { type Sink, SinkRefusal, type SinkPublishOptions } from './sink.ts';
 
 export interface MqttSinkOptions {
@@ -31,7 +32,6 @@ export type MqttSinkEvent =
 const MAX_RECONNECT_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_SECONDS = 30;
-const END_MS = 1000;
 /** Unacknowledged messages at once, where the broker names no lower number. */
 const MAX_IN_FLIGHT = 64;
 const UNSUPPORTED_VERSION = [1, 132];
@@ -134,6 +134,7 @@ export class MqttSink implements Sink {
       client.end(true);
     });
     client.on('connect', (connack) => {
+      sendAtOnce(client);
       wasConnected = true;
       const maxInFlight = Math.min(MAX_IN_FLIGHT, connack.properties?.receiveMaximum ?? MAX_IN_FLIGHT);
       this.link = { client, maxInFlight, rejects: new Set(), waiting: [], inFlight: 0 };
@@ -179,11 +180,4 @@ export class MqttSink implements Sink {
 function refusalOf(error: Error): Error {
   const code = 'code' in error ? Number(error.code) : Number.NaN;
   return code >= 128 ? new SinkRefusal(`the broker refuses the message: ${error.message}`, { cause: error }) : error;
-}
-
-async function endGently(client: MqttClient): Promise<void> {
-  // A second end(), forced or not, is ignored while the first one waits for the other side.
-  const forced = setTimeout(() => client.stream.destroy(), END_MS);
-  await client.endAsync(false).catch(() => undefined);
-  clearTimeout(forced);
 }

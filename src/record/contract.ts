@@ -54,7 +54,8 @@ export interface LedgerOptions {
 }
 
 export type RecordOutcome =
-  | { readonly kind: 'recorded'; readonly result: RecordedResult }
+  /** `outboxIds`: of its messages, in the order of their deliveries. */
+  | { readonly kind: 'recorded'; readonly result: RecordedResult; readonly outboxIds: readonly number[] }
   /** The same camera, frame id and image had been recorded before. */
   | { readonly kind: 'duplicate'; readonly result: RecordedResult }
   /** The same camera and frame id had been recorded before, with other bytes. */

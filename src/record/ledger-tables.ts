@@ -214,15 +214,17 @@ export class LedgerTables {
       chainHash: row.chain_hash,
       imageBytes: this.draft.imageBytes + (job.imagePath === null ? 0 : row.image_bytes),
     };
-    this.enqueue(row.ledger_seq, deliveries, false, now);
-    return { kind: 'recorded', result: resultOf(row) };
+    const outboxIds = this.enqueue(row.ledger_seq, deliveries, false, now);
+    return { kind: 'recorded', result: resultOf(row), outboxIds };
   }
 
-  private enqueue(ledgerSeq: number, deliveries: readonly Delivery[], isDuplicate: boolean, now: number): void {
-    for (const { topic, correlationData } of deliveries) {
-      this.statements.addDelivery.run(ledgerSeq, topic, correlationData, isDuplicate ? 1 : 0, now);
-    }
+  private enqueue(ledgerSeq: number, deliveries: readonly Delivery[], isDuplicate: boolean, now: number): number[] {
     this.draft = { ...this.draft, outboxItems: this.draft.outboxItems + deliveries.length };
+    return deliveries.map(({ topic, correlationData }) =>
+      Number(
+        this.statements.addDelivery.run(ledgerSeq, topic, correlationData, isDuplicate ? 1 : 0, now).lastInsertRowid,
+      ),
+    );
   }
 
   private forget(items: number): void {

@@ -13,6 +13,7 @@ import type {
   ChainLink,
   LedgerOptions,
   LedgerStatus,
+  OutboxItem,
   RecordOutcome,
   ResultsFilter,
   ResultsPage,
@@ -94,7 +95,9 @@ export class Ledger {
     const transfer = bytes === null ? [] : [bytes.buffer];
     try {
       const outcome = await this.writer.ask('record', { decision, image: bytes, deliveries }, transfer);
-      if (outcome.kind === 'recorded' && deliveries.length > 0) this.outbox.added();
+      if (outcome.kind === 'recorded' && deliveries.length > 0) {
+        this.outbox.added(itemsOf(outcome.result, deliveries, outcome.outboxIds));
+      }
       return outcome;
     } catch (error) {
       if (error instanceof ThreadGoneError) return { kind: 'unavailable', detail: error.message };
@@ -108,7 +111,7 @@ export class Ledger {
   async enqueue(resultId: string, deliveries: readonly Delivery[]): Promise<boolean> {
     if (deliveries.length === 0) return true;
     const isAdded = await this.write('enqueue', { resultId, deliveries }, false);
-    if (isAdded) this.outbox.added();
+    if (isAdded) this.outbox.added([]);
     return isAdded;
   }
 
@@ -252,7 +255,7 @@ export class Ledger {
     if (state.writable && !before.writable) {
       void this.outbox.removeSent();
       // A commit that failed on its way back may stand all the same, with messages that nobody was told of.
-      if (state.outbox.items > 0) this.outbox.added();
+      if (state.outbox.items > 0) this.outbox.added([]);
     }
     if (state.lastLedgerSeq > before.lastLedgerSeq)
       for (const listener of this.listeners) listener(state.lastLedgerSeq);
@@ -294,4 +297,17 @@ export class Ledger {
       throw new LoupeError('store_unavailable', `the ledger cannot be read: ${String(error)}`, { cause: error });
     }
   }
+}
+
+function itemsOf(
+  result: RecordedResult,
+  deliveries: readonly Delivery[],
+  ids: readonly number[],
+): readonly OutboxItem[] {
+  return deliveries.flatMap(({ topic, correlationData }, index) => {
+    const id = ids[index];
+    return id === undefined
+      ? []
+      : [{ id, cameraId: result.cameraId, topic, correlationData, duplicate: false, result }];
+  });
 }

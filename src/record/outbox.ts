@@ -20,6 +20,8 @@ export interface OutboxPorts {
  */
 const REMOVE_AFTER_MS = 100;
 const REMOVE_AT = 64;
+/** Messages kept at hand; while the broker is away the rest waits in the table alone. */
+const MAX_FRESH = 256;
 
 export class Outbox {
   private readonly ports: OutboxPorts;
@@ -34,6 +36,8 @@ export class Outbox {
   /** Everything up to here is done: no need to read it again while it waits for its removal. */
   private floor = 0;
   private removal: NodeJS.Timeout | undefined;
+  /** The newest messages, ids without a gap: as long as the line keeps up, none has to be read back from the table. */
+  private fresh: OutboxItem[] = [];
 
   constructor(ports: OutboxPorts) {
     this.ports = ports;
@@ -45,13 +49,20 @@ export class Outbox {
    * @throws LoupeError `store_unavailable` where the ledger cannot be read
    */
   async next(limit: number): Promise<readonly OutboxItem[]> {
+    const waiting = (await this.waiting(limit)).slice(0, limit);
+    for (const { id } of waiting) if (id > (this.handedOut.at(-1) ?? this.floor)) this.handedOut.push(id);
+    return waiting;
+  }
+
+  private async waiting(limit: number): Promise<readonly OutboxItem[]> {
+    while (this.fresh[0] !== undefined && this.fresh[0].id <= this.floor) this.fresh.shift();
+    // Nothing is missing between what is done and what is at hand.
+    if (this.fresh[0]?.id === this.floor + 1) return this.fresh.filter(({ id }) => !this.sent.has(id));
     this.reads += 1;
     try {
       const sentAbove = [...this.sent].filter((id) => id > this.floor).length;
       const items = await this.ports.read(this.floor, limit + sentAbove);
-      const waiting = items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id)).slice(0, limit);
-      for (const { id } of waiting) if (id > (this.handedOut.at(-1) ?? this.floor)) this.handedOut.push(id);
-      return waiting;
+      return items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id));
     } finally {
       this.reads -= 1;
       if (this.reads === 0) this.removedDuringRead.clear();
@@ -70,7 +81,9 @@ export class Outbox {
 
   /** Drops messages that waited longer than `olderThanMs`; returns how many. 0 while the store cannot be written. */
   async drop({ olderThanMs }: { readonly olderThanMs: number }): Promise<number> {
-    return (await this.ports.removeOlderThan(olderThanMs)) ?? 0;
+    const dropped = (await this.ports.removeOlderThan(olderThanMs)) ?? 0;
+    if (dropped > 0) this.fresh = [];
+    return dropped;
   }
 
   /** How many messages wait, and since when the oldest of them does (milliseconds since 1970). */
@@ -86,8 +99,13 @@ export class Outbox {
     return () => void this.listeners.delete(listener);
   }
 
-  /** @internal The ledger's: messages were committed. */
-  added(): void {
+  /** @internal The ledger's: messages were committed, `items` where they are known. */
+  added(items: readonly OutboxItem[]): void {
+    for (const item of items) {
+      const last = this.fresh.at(-1);
+      if ((last !== undefined && item.id !== last.id + 1) || this.fresh.length >= MAX_FRESH) this.fresh = [];
+      this.fresh.push(item);
+    }
     for (const listener of this.listeners) listener();
   }
 

@@ -77,12 +77,12 @@ const ANSWERS_BEFORE_THE_COMMIT: Plant = {
   from: "const outcome = await this.writer.ask('record', { decision, image: bytes, deliveries }, transfer);",
   to: `const { writer } = this;
        setTimeout(() => writer.ask('record', { decision, image: bytes, deliveries }, transfer).catch(() => {}), 500);
-       const outcome = { kind: 'recorded', result: { ...decision, ledgerSeq: 1, chainHash: '', imagePath: null } };`,
+       const outcome = { kind: 'recorded', outboxIds: [], result: { ...decision, ledgerSeq: 1, chainHash: '', imagePath: null } };`,
 };
 
 const TAKES_A_REPEATED_FRAME_FOR_A_NEW_ONE: Plant = {
   file: 'pipeline.js',
-  from: 'const name = `${frame.cameraId}/${frame.frameId}`;',
+  from: 'const name = nameOf(frame);',
   to: 'frame = { ...frame, frameId: `${frame.frameId}.${process.hrtime.bigint()}` };\n        const name = frame.frameId;',
 };
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
-import { readHeader } from '../../ingest/image-header/dimensions.ts';
+import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError } from '../../training/labelled-folder.ts';
 import type { Example } from '../../training/teaching.ts';
 import { folderPixels } from '../training/folder-pixels.ts';

@@ -299,6 +299,7 @@ function publishOf(packet: PublishPacket): Publish {
     topic: packet.topic,
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
     retain: packet.retain,
+    isRepeat: packet.dup,
     properties: (packet.properties as PublishProperties | undefined) ?? null,
   };
 }

@@ -116,7 +116,10 @@ export class FrameHandler {
     for (let tries = 1; ; tries += 1) {
       // Each try is a new arrival: a frame held through an outage has not used up its camera's takt meanwhile.
       const arrived = tries === 1 ? frame : { ...frame, receivedAtMono: this.ports.clock.mono() };
-      const outcome = await this.ports.inspector.inspect(arrived, { deliveries });
+      const outcome = await this.ports.inspector.inspect(arrived, {
+        deliveries,
+        isRepeat: publish.isRepeat || tries > 1,
+      });
       if (outcome.kind === 'answered') return { kind: 'taken' };
       const isFinal =
         !describeError(outcome.code).retry || (outcome.code === 'internal' && tries >= MAX_INTERNAL_TRIES);

@@ -12,6 +12,8 @@ export interface Publish {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly retain: boolean;
+  /** The DUP flag: it was sent before, and its sender has no acknowledgement of it. */
+  readonly isRepeat: boolean;
   readonly properties: PublishProperties | null;
 }
 

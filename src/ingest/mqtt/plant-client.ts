@@ -12,6 +12,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
+import { endGently, sendAtOnce } from '../../mqtt-socket.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import type { Topics } from './topics.ts';
@@ -55,7 +56,6 @@ const KEEPALIVE_SECONDS = 30;
 const SESSION_EXPIRY_SECONDS = 24 * 3600;
 /** Frames the broker may push ahead of their acknowledgement, on each connection: they wait in memory here. */
 const RECEIVE_MAXIMUM = 4;
-const END_MS = 1000;
 /** CONNACK: unacceptable protocol version, in MQTT 3.1.1 and MQTT 5. */
 const UNSUPPORTED_VERSION = [1, 132];
 
@@ -123,6 +123,7 @@ export class PlantClient {
       fail(error);
     });
     client.on('connect', (connack) => {
+      sendAtOnce(client);
       const filters = this.filtersFor(n, connack);
       if (filters === null) {
         end.isIdle = true;
@@ -214,20 +215,13 @@ async function subscribe(client: MqttClient, filters: readonly string[]): Promis
   if (refused.length > 0) throw new Error(`the broker refuses the subscription to ${refused.join(', ')}`);
 }
 
-/** Lets written acknowledgements out, then closes; by force where the other end does not listen. */
-async function endGently(client: MqttClient): Promise<void> {
-  // A second end(), forced or not, is ignored while the first one waits for the other side.
-  const forced = setTimeout(() => client.stream.destroy(), END_MS);
-  await client.endAsync(false).catch(() => undefined);
-  clearTimeout(forced);
-}
-
 function publishOf(packet: IPublishPacket): Publish {
-  const { topic, payload, retain, properties } = packet;
+  const { topic, payload, retain, dup, properties } = packet;
   return {
     topic,
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
     retain,
+    isRepeat: dup,
     properties: (properties as PublishProperties | undefined) ?? null,
   };
 }

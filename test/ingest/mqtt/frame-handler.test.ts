@@ -35,6 +35,7 @@ const publish = (over: object = {}) => ({
   topic: 'loupe/cam-1/frame/f1',
   payload: Buffer.from('image'),
   retain: false,
+  isRepeat: false,
   properties: null,
   ...over,
 });

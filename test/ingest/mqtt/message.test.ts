@@ -6,7 +6,10 @@ import { encodeInspectRequest } from '../../../src/ingest/wire/request.ts';
 const topic = { kind: 'frame', cameraId: 'cam-1' as CameraId, frameId: null } as const;
 const bytes = Buffer.from('image');
 const of = (properties: PublishProperties | null, frameId: string | null = null) =>
-  draftOf({ topic: '', payload: bytes, retain: false, properties }, { ...topic, frameId: frameId as FrameId | null });
+  draftOf(
+    { topic: '', payload: bytes, retain: false, isRepeat: false, properties },
+    { ...topic, frameId: frameId as FrameId | null },
+  );
 
 describe('a message on a frame topic', () => {
   it('is the image as it is, with nothing else on MQTT 3.1.1', () => {
@@ -93,7 +96,7 @@ describe('a message on a request topic', () => {
     if (drafted.kind !== 'draft') throw new Error(drafted.message);
     const payload = encodeInspectRequest({ ...drafted.draft, cameraId });
     return draftOf(
-      { topic: '', payload, retain: false, properties: null },
+      { topic: '', payload, retain: false, isRepeat: false, properties: null },
       { kind: 'request', cameraId: topic.cameraId },
     );
   };
@@ -105,7 +108,13 @@ describe('a message on a request topic', () => {
 
   it('is refused for another camera than the topic names, and for other bytes', () => {
     expect(request('cam-2')).toMatchObject({ code: 'invalid_request' });
-    const garbage = { topic: '', payload: Buffer.from([255, 255, 255]), retain: false, properties: null };
+    const garbage = {
+      topic: '',
+      payload: Buffer.from([255, 255, 255]),
+      retain: false,
+      isRepeat: false,
+      properties: null,
+    };
     expect(draftOf(garbage, { kind: 'request', cameraId: topic.cameraId })).toMatchObject({ code: 'invalid_request' });
   });
 });

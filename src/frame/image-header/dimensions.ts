@@ -1,14 +1,14 @@
 /** Width and height from an image's header, before anything is decoded. Pure, and safe on any bytes. */
 
-import { imageTypeOf, type ImageType } from '../../frame/image-type.ts';
+import { imageTypeOf, type ImageType } from '../image-type.ts';
 import type { Dimensions, HeaderReader } from './header-reader.ts';
-import { jpegDimensions } from './jpeg.ts';
+import { jpegFrame } from './jpeg.ts';
 import { pngDimensions } from './png.ts';
 import { tiffDimensions } from './tiff.ts';
 import { webpDimensions } from './webp.ts';
 
 const READERS: Readonly<Record<ImageType, HeaderReader>> = {
-  'image/jpeg': jpegDimensions,
+  'image/jpeg': jpegFrame,
   'image/png': pngDimensions,
   'image/webp': webpDimensions,
   'image/tiff': tiffDimensions,

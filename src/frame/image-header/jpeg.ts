@@ -1,6 +1,12 @@
 /** JPEG (ITU-T T.81 annex B): walks the markers to the frame header. */
 
-import type { HeaderReader } from './header-reader.ts';
+import type { Dimensions } from './header-reader.ts';
+
+/** What the frame header says: bits per sample, and how many components (1 grey, 3 YCbCr or RGB, 4 CMYK). */
+export interface JpegFrame extends Dimensions {
+  readonly bits: number;
+  readonly components: number;
+}
 
 /** SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC). */
 const isFrameHeader = (marker: number) =>
@@ -10,7 +16,8 @@ const isBare = (marker: number) => marker === 0x01 || (marker >= 0xd0 && marker 
 const END_OF_IMAGE = 0xd9;
 const START_OF_SCAN = 0xda;
 
-export const jpegDimensions: HeaderReader = (bytes) => {
+/** Null where the header is cut off or contradicts itself. Never throws. */
+export function jpegFrame(bytes: DataView): JpegFrame | null {
   let at = 2;
   while (at + 4 <= bytes.byteLength) {
     if (bytes.getUint8(at) !== 0xff) return null;
@@ -27,10 +34,15 @@ export const jpegDimensions: HeaderReader = (bytes) => {
     const length = bytes.getUint16(at + 2);
     if (length < 2) return null;
     if (isFrameHeader(marker)) {
-      if (length < 8 || at + 9 > bytes.byteLength) return null;
-      return { height: bytes.getUint16(at + 5), width: bytes.getUint16(at + 7) };
+      if (length < 8 || at + 10 > bytes.byteLength) return null;
+      return {
+        bits: bytes.getUint8(at + 4),
+        height: bytes.getUint16(at + 5),
+        width: bytes.getUint16(at + 7),
+        components: bytes.getUint8(at + 9),
+      };
     }
     at += 2 + length;
   }
   return null;
-};
+}
