@@ -3,6 +3,7 @@
  * scores are compared) but looks at nothing: no header, no limits, no deadline, no ledger.
  */
 
+import '../engine/no-telemetry.ts';
 import { readFile } from 'node:fs/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';

@@ -1,5 +1,6 @@
 /** onnxruntime, and nothing else: the only file that imports it. */
 
+import './no-telemetry.ts';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelContract } from './contract.ts';
