@@ -27,6 +27,8 @@ export class ConfigError extends Error {
 export const EXIT_CONFIG = 78;
 export const DEFAULT_FILE = 'loupe.yaml';
 const PREFIX = 'LOUPE_';
+/** Of the commands that are a client: in the same shell as the others, and no keys of the configuration. */
+const OF_CLIENTS: ReadonlySet<string> = new Set(['LOUPE_TOKEN', 'LOUPE_MQTT_PASSWORD']);
 const wholeSchema = configSchema.superRefine(checkWhole);
 
 export interface ConfigSources {
@@ -42,7 +44,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const faults: ConfigFault[] = [];
   const tree = await readTree(sources.file, faults);
   for (const [key, text] of Object.entries(sources.env)) {
-    if (!key.startsWith(PREFIX) || text === undefined) continue;
+    if (!key.startsWith(PREFIX) || OF_CLIENTS.has(key) || text === undefined) continue;
     place(tree, key.slice(PREFIX.length).toLowerCase().split('__'), text, key, faults);
   }
   for (const set of sources.sets) {

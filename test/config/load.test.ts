@@ -31,6 +31,11 @@ describe('the configuration', () => {
     expect([config.site, config.grpc.listen, config.http.listen]).toEqual(['a', '127.0.0.1:3', '127.0.0.1:5']);
   });
 
+  it('leaves the secrets of the client commands alone', async () => {
+    const config = await load(null, { LOUPE_TOKEN: 'of loupe send', LOUPE_MQTT_PASSWORD: 'too', LOUPE_SITE: 'a' });
+    expect(config.site).toBe('a');
+  });
+
   it('reports all faults at once, each with its path', async () => {
     const file = await fileOf(
       'grcp: {}\ncameras: [{id: "a b"}, {id: c, recipe: nowhere}]\nstore: {durability: maybe}\n',
