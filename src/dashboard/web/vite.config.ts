@@ -11,5 +11,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     reportCompressedSize: true,
+    // The texts of the licences of what is bundled go where the bundle goes.
+    license: { fileName: 'licenses.md' },
   },
 });
