@@ -20,8 +20,8 @@ export interface OutboxPorts {
  */
 const REMOVE_AFTER_MS = 100;
 const REMOVE_AT = 64;
-/** Messages kept at hand; while the broker is away the rest waits in the table alone. */
-const MAX_FRESH = 256;
+/** Messages kept at hand; more wait in the table alone, as while the broker is away. */
+const MAX_AT_HAND = 256;
 
 export class Outbox {
   private readonly ports: OutboxPorts;
@@ -36,8 +36,13 @@ export class Outbox {
   /** Everything up to here is done: no need to read it again while it waits for its removal. */
   private floor = 0;
   private removal: NodeJS.Timeout | undefined;
-  /** The newest messages, ids without a gap: as long as the line keeps up, none has to be read back from the table. */
-  private fresh: OutboxItem[] = [];
+  /** Every message that is not done, while `mustRead` is false: as long as the broker keeps up, none is read back. */
+  private atHand: OutboxItem[] = [];
+  /** The table may hold messages that are not at hand. */
+  private mustRead = true;
+  private additions = 0;
+  /** Id of the newest message seen here: a read may bring one before the word of its commit does. */
+  private newest = 0;
 
   constructor(ports: OutboxPorts) {
     this.ports = ports;
@@ -55,14 +60,19 @@ export class Outbox {
   }
 
   private async waiting(limit: number): Promise<readonly OutboxItem[]> {
-    while (this.fresh[0] !== undefined && this.fresh[0].id <= this.floor) this.fresh.shift();
-    // Nothing is missing between what is done and what is at hand.
-    if (this.fresh[0]?.id === this.floor + 1) return this.fresh.filter(({ id }) => !this.sent.has(id));
+    if (!this.mustRead) return this.atHand;
     this.reads += 1;
     try {
-      const sentAbove = [...this.sent].filter((id) => id > this.floor).length;
-      const items = await this.ports.read(this.floor, limit + sentAbove);
-      return items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id));
+      const { additions } = this;
+      const most = limit + [...this.sent].filter((id) => id > this.floor).length;
+      const items = await this.ports.read(this.floor, most);
+      const waiting = items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id));
+      this.newest = Math.max(this.newest, items.at(-1)?.id ?? 0);
+      if (items.length < most && additions === this.additions) {
+        this.atHand = waiting;
+        this.mustRead = false;
+      }
+      return waiting;
     } finally {
       this.reads -= 1;
       if (this.reads === 0) this.removedDuringRead.clear();
@@ -72,6 +82,7 @@ export class Outbox {
   /** These were sent: never handed out again, and soon taken from the table, once it can be written. Never rejects. */
   async done(ids: readonly number[]): Promise<void> {
     for (const id of ids) this.sent.add(id);
+    this.atHand = this.atHand.filter(({ id }) => !this.sent.has(id));
     while (this.handedOut[0] !== undefined && this.sent.has(this.handedOut[0])) {
       this.floor = this.handedOut.shift() ?? this.floor;
     }
@@ -82,7 +93,7 @@ export class Outbox {
   /** Drops messages that waited longer than `olderThanMs`; returns how many. 0 while the store cannot be written. */
   async drop({ olderThanMs }: { readonly olderThanMs: number }): Promise<number> {
     const dropped = (await this.ports.removeOlderThan(olderThanMs)) ?? 0;
-    if (dropped > 0) this.fresh = [];
+    if (dropped > 0) this.readAgain();
     return dropped;
   }
 
@@ -101,11 +112,10 @@ export class Outbox {
 
   /** @internal The ledger's: messages were committed, `items` where they are known. */
   added(items: readonly OutboxItem[]): void {
-    for (const item of items) {
-      const last = this.fresh.at(-1);
-      if ((last !== undefined && item.id !== last.id + 1) || this.fresh.length >= MAX_FRESH) this.fresh = [];
-      this.fresh.push(item);
-    }
+    this.additions += 1;
+    this.atHand.push(...items.filter(({ id }) => id > this.newest));
+    this.newest = Math.max(this.newest, items.at(-1)?.id ?? 0);
+    if (items.length === 0 || this.atHand.length > MAX_AT_HAND) this.readAgain();
     for (const listener of this.listeners) listener();
   }
 
@@ -121,5 +131,10 @@ export class Outbox {
       if (this.reads > 0) this.removedDuringRead.add(id);
       this.sent.delete(id);
     }
+  }
+
+  private readAgain(): void {
+    this.atHand = [];
+    this.mustRead = true;
   }
 }

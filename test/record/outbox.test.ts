@@ -92,35 +92,34 @@ describe('the outbox', () => {
       depth: () => ({ items: table.length, oldestAt: null }),
     });
     const next = async () => (await outbox.next(10)).map(({ id }) => id);
-    // Left over from a run before: the table alone knows them.
+    // Left over from a run before, and one committed of which no word came yet.
     table.push(item(3));
+    expect(await next()).toEqual([1, 2, 3]);
     outbox.added([item(3)]);
     expect(await next()).toEqual([1, 2, 3]);
-    expect(reads).toBe(1);
-    await outbox.done([1, 2]);
-    expect(await next()).toEqual([3]);
-    await outbox.done([3]);
+    await outbox.done([1, 3]);
+    await outbox.removeSent();
+    expect(await next()).toEqual([2]);
+    await outbox.done([2]);
     table.push(item(4), item(5));
     outbox.added([item(4), item(5)]);
     expect(await next()).toEqual([4, 5]);
     expect((await outbox.next(1)).map(({ id }) => id)).toEqual([4]);
-    await outbox.done([5]);
-    expect(await next()).toEqual([4]);
-    await outbox.done([4]);
+    await outbox.done([4, 5]);
+    expect(await next()).toEqual([]);
     expect(reads).toBe(1);
     // 6 was added about a row that stood already, so only its commit is known.
     table.push(item(6), item(7));
     outbox.added([]);
     outbox.added([item(7)]);
     expect(await next()).toEqual([6, 7]);
-    await outbox.done([6]);
-    expect(await next()).toEqual([7]);
     expect(reads).toBe(2);
     // More than it keeps at hand while the broker is away, then all of it given up.
     const many = Array.from({ length: 1000 }, (_, i) => item(8 + i));
     table.push(...many);
     outbox.added(many);
-    expect((await outbox.next(2)).map(({ id }) => id)).toEqual([7, 8]);
+    expect((await outbox.next(3)).map(({ id }) => id)).toEqual([6, 7, 8]);
+    expect(reads).toBe(3);
     expect(await outbox.drop({ olderThanMs: 0 })).toBeGreaterThan(0);
     expect(await next()).toEqual([]);
   });
