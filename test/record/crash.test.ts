@@ -26,7 +26,7 @@ const one = async (frameId) => {
     productId: null, measId: null, capturedAt: null, receivedAt: now, decidedAt: now, transport: 'mqtt', verdict: 'PASS', reason: null,
     reasonDetail: null, disposition: 'accept', defectProbability: 0.5, recipeId: null, cuts: null, model: null, provider: 'cpu',
     times: { queueMs: null, decodeMs: null, inferMs: null, totalMs: 1 }, imageSha256: createHash('sha256').update(bytes).digest('hex'),
-    imageBytes: bytes.length, imageMediaType: 'image/jpeg', tags: {}, isSimulated: true };
+    imageBytes: bytes.length, imageMediaType: 'image/jpeg', modelInput: null, tags: {}, isSimulated: true };
   const outcome = await ledger.record(decision, { kind: 'encoded', bytes }, [{ topic: null, correlationData: null }]);
   if (outcome.kind === 'recorded') writeSync(1, decision.resultId + '\\n');
 };
