@@ -2,10 +2,10 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from '../support/ports.ts';
 import { emptyFolder, ROOT, ServiceProcess, testSettings } from '../support/service-process.ts';
 
 const RULES = path.join(ROOT, 'deploy', 'prometheus', 'rules.yml');
@@ -107,11 +107,3 @@ scrape_configs: [{job_name: loupe, static_configs: [{targets: ['${target}']}]}]\
     60_000,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

@@ -2,7 +2,6 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { toolAt } from '../faults/support/need.ts';
 import { greyPng } from '../support/images.ts';
+import { freePort } from '../support/ports.ts';
 import { emptyFolder, ServiceProcess, testSettings, total } from '../support/service-process.ts';
 
 const run = promisify(execFile);
@@ -24,14 +24,6 @@ beforeAll(async () => {
   service = await ServiceProcess.start([...testSettings(store), 'limits.queue_frames=1000']);
 });
 afterAll(() => service.end('SIGKILL'));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function requestOf(level: number, frameId: string): Promise<string> {
   const encoded = Buffer.from(await greyPng(level)).toString('base64');

@@ -2,9 +2,9 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo, connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePort, isOpen } from './ports.ts';
 
 const BINARY = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find((file) =>
   existsSync(file),
@@ -48,11 +48,7 @@ export class Mosquitto {
   }
 
   static async create(access: MosquittoAccess | null = null): Promise<Mosquitto> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    return new Mosquitto(port, access);
+    return new Mosquitto(await freePort(), access);
   }
 
   get url(): string {
@@ -108,15 +104,4 @@ export class Mosquitto {
   private get configFile(): string {
     return path.join(this.folder, 'mosquitto.conf');
   }
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
