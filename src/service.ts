@@ -238,6 +238,11 @@ export class Service {
     );
   }
 
+  /** Milliseconds since the ledger's writer gave a sign of life. */
+  get storeSilentMs(): number {
+    return this.ledger.silentMs;
+  }
+
   /** Reads the certificates again, as the service does by itself every minute. Never rejects. */
   reloadCertificates(): Promise<void> {
     return this.certificates.reload();

@@ -42,6 +42,11 @@ export function addWhereOptions(command: Command): Command {
     .option('--json', 'print one line of JSON');
 }
 
+/** The environment of this process, for what is no configuration. */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 /** A commander parser for numbers from `least` to `most`. */
 export function numberIn(least: number, most: number, isWhole = false): (text: string) => number {
   return (text) => {

@@ -51,6 +51,7 @@ export class Ledger {
   private writer: WriterThread | null = null;
   private reader: ReaderThread | null = null;
   private browser: ReaderThread | null = null;
+  private heardAt = performance.now();
   private respawn: NodeJS.Timeout | undefined;
   private started: Promise<void> | null = null;
   private stopped: Promise<void> | null = null;
@@ -172,6 +173,11 @@ export class Ledger {
     return () => void this.listeners.delete(listener);
   }
 
+  /** Milliseconds since the writer's thread gave a sign of life; it does once a second, whatever its disk does. */
+  get silentMs(): number {
+    return performance.now() - this.heardAt;
+  }
+
   status(): LedgerStatus {
     const { writable, reason, lastLedgerSeq, bytes, diskFreeBytes } = this.state;
     return { writable, reason, pending: this.writer?.pending ?? 0, lastLedgerSeq, bytes, diskFreeBytes };
@@ -200,6 +206,7 @@ export class Ledger {
       const data: WriterOptions = { path, durability, retention };
       this.writer = new Thread('writer-thread', data, {
         noticed: (notice) => {
+          this.heardAt = performance.now();
           switch (notice.kind) {
             case 'state':
               this.take(notice.state);
