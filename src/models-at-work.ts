@@ -133,9 +133,9 @@ export class ModelsAtWork {
 
   states(): ModelState[] {
     return [...this.lanes.values()].map(({ pool }) => {
-      const { model, provider, degraded, enginesReady, golden } = pool.status();
+      const { model, provider, variant, degraded, enginesReady, golden } = pool.status();
       const { name, version, sha256 } = model;
-      return { model: name, version, sha256, provider, isDegraded: degraded !== null, enginesReady, golden };
+      return { model: name, version, sha256, provider, variant, isDegraded: degraded !== null, enginesReady, golden };
     });
   }
 

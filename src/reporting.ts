@@ -56,13 +56,15 @@ export class Reporting {
   engine(model: string, event: PoolEvent): void {
     switch (event.kind) {
       case 'engine_ready': {
-        const { provider, goldenMaxError, goldenCount, loadMs, batchMs } = event.ready;
+        const { provider, goldenMaxError, goldenCount, variant, trials, loadMs, batchMs } = event.ready;
         this.log.log('info', event.kind, {
           model,
           enginePid: event.pid,
           provider,
           goldenMaxError,
           goldenCount,
+          variant,
+          trials,
           loadMs,
           batchMs,
         });

@@ -43,7 +43,7 @@ def drawn(parts=24, each=3, edge=24, seed=0):
 
 
 def plan(**changed):
-    settings = dict(epochs=3, batch=16, rate=3e-3, patience=9, per_part=0, precision="fp32", turns=False, mirrors=True)
+    settings = dict(epochs=3, batch=16, rate=3e-3, patience=9, per_part=0, precision="fp32", turns=False, mirrors=True, light=True)
     return Plan(**{**settings, **changed})
 
 

@@ -44,6 +44,7 @@ def arguments():
     add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on CUDA, fp32 on a CPU")
     add("--turns", action="store_true", help="the part has no upper side: turn it by any angle")
     add("--no-mirrors", dest="mirrors", action="store_false", help="a mirrored part would be another part")
+    add("--steady-light", dest="light", action="store_false", help="the level of the pixels tells of defects (thermal images): leave it")
     add("--seeds", type=int, default=3)
     add("--max-escapes", type=float, default=0.02, help="of validation defects, for pass_below")
     add("--max-false-rejects", type=float, default=0.005, help="of good validation parts, for fail_above")
@@ -66,7 +67,7 @@ def plan_of(args, device):
         precision = "fp16" if device.type == "cuda" else "fp32"
     if precision == "fp16" and device.type != "cuda":
         raise SystemExit("expected CUDA for --precision fp16; on a CPU take fp32, or bf16 where it has AVX-512 BF16 or AMX")
-    return Plan(args.epochs, args.batch, args.rate, args.patience, args.per_part, precision, args.turns, args.mirrors)
+    return Plan(args.epochs, args.batch, args.rate, args.patience, args.per_part, precision, args.turns, args.mirrors, args.light)
 
 
 def run(args, packed, seed, device):

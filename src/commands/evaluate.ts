@@ -24,6 +24,7 @@ export function registerEvaluate(program: Command): void {
     .option('--fail-above <p>', "cut instead of the package's own", share)
     .option('--cost-ratio <n>', 'how many false rejects one escape costs, for the cost curve', numberIn(0, 1e6), 100)
     .addOption(new Option('--provider <name>', 'where to run').choices(['auto', 'cpu', 'cuda']).default('cpu'))
+    .option('--variant <name>', 'measure this cheaper form of the model (default: model.onnx itself)')
     .option('--json', 'print one line of JSON')
     .action(async (options: EvaluateOptions & ConfigOptions & { json?: true }) => {
       const config = await configFrom(options);

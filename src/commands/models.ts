@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ModelControl } from '../frame/models.ts';
 import { registerInspect } from './models/inspect.ts';
+import { registerVerifyVariants } from './models/verify-variants.ts';
 import { addWhereOptions as where, type WhereOptions } from './options.ts';
 
 interface NamedModel {
@@ -74,6 +75,7 @@ export function registerModels(program: Command): void {
     );
 
   registerInspect(models);
+  registerVerifyVariants(models);
 }
 
 type Work<T> = (control: ModelControl, by: string) => Promise<T>;

@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { inForm } from '../engine/contract.ts';
 import type { Cuts } from '../frame/verdict.ts';
 import { loadModelPackage, type ModelPackage, resolveVersion } from '../model-repository/package.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -22,6 +23,18 @@ export async function packageOf(model: string, modelsRoot: string): Promise<Mode
   }
   const [name = '', version] = model.split('/');
   return loadModelPackage(modelsRoot, name, version ?? (await resolveVersion(modelsRoot, name)));
+}
+
+/**
+ * The package in one form, so that no engine chooses one.
+ * @param variant null: model.onnx itself
+ */
+export function inOneForm(found: ModelPackage, variant: string | null): ModelPackage {
+  const engineModel = inForm(found.engineModel, variant);
+  if (engineModel !== null) return { ...found, engineModel };
+  const { name, version } = found.manifest;
+  const there = found.engineModel.files.flatMap((form) => form.variant ?? []).join(', ') || 'none';
+  throw new CommandError(EXIT.failed, `${name}/${version} has no variant "${variant}"; it has: ${there}`);
 }
 
 /** The package's own cuts, or those given instead. */

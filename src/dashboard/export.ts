@@ -59,6 +59,7 @@ const COLUMNS: readonly (readonly [string, (row: RecordedResult) => Cell])[] = [
   ['model', (row) => row.model?.name ?? null],
   ['model_version', (row) => row.model?.version ?? null],
   ['model_sha256', (row) => row.model?.sha256 ?? null],
+  ['model_variant', (row) => row.model?.variant ?? null],
   ['provider', (row) => row.provider],
   ['captured_at', (row) => iso(row.capturedAt)],
   ['received_at', (row) => iso(row.receivedAt)],

@@ -1,6 +1,6 @@
 /**
  * A model package as it comes in by HTTP: multipart/form-data, each file a part named by its place in the package
- * (`manifest.json`, `model.onnx`, `golden/…`, `report/…`), written to a temporary folder.
+ * (`manifest.json`, `model.onnx`, `golden/…`, `variants/…`, `report/…`), written to a temporary folder.
  *
  *   curl -F manifest.json=@manifest.json -F model.onnx=@model.onnx -F golden/a.png=@golden/a.png URL/api/v1/models
  */
@@ -15,7 +15,7 @@ import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { LoupeError } from '../errors.ts';
 
-const PLACE = /^(manifest\.json|model\.onnx|(golden|report)\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
+const PLACE = /^(manifest\.json|model\.onnx|(golden|variants|report)\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const MAX_FILES = 500;
 
 export interface Upload {
@@ -32,6 +32,7 @@ export async function receivePackage(request: IncomingMessage, maxBytes: number)
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await mkdir(path.join(folder, 'golden'));
+    await mkdir(path.join(folder, 'variants'));
     await mkdir(path.join(folder, 'report'));
     await receive(request, folder, maxBytes);
     return { folder, remove };
@@ -65,7 +66,10 @@ async function receive(request: IncomingMessage, folder: string, maxBytes: numbe
         if (!PLACE.test(name)) {
           file.resume();
           const got = name.slice(0, 64);
-          refuse('invalid_request', `expected manifest.json, model.onnx, golden/NAME or report/NAME, got "${got}"`);
+          refuse(
+            'invalid_request',
+            `expected manifest.json, model.onnx, golden/NAME, variants/NAME or report/NAME, got "${got}"`,
+          );
           return;
         }
         file.on('data', (chunk: Buffer) => {

@@ -25,7 +25,13 @@ export const resultSchema = z.object({
   failAbove: z.number().nullable(),
   recipeId: z.string().nullable(),
   model: z
-    .object({ name: z.string(), version: z.string(), sha256: z.string(), provider: z.enum(PROVIDERS).nullable() })
+    .object({
+      name: z.string(),
+      version: z.string(),
+      sha256: z.string(),
+      variant: z.string().nullable().describe('the cheaper form that scored (int8, fp16); null: model.onnx itself'),
+      provider: z.enum(PROVIDERS).nullable(),
+    })
     .nullable(),
   modelInput: z
     .object({

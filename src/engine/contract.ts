@@ -1,5 +1,7 @@
 /** What an engine needs to know of a model. A package's manifest has this form; the engine knows no more of it. */
 
+import type { Provider } from '../frame/verdict.ts';
+
 export interface InputContract {
   readonly name: string;
   readonly dtype: 'uint8' | 'float32';
@@ -28,6 +30,26 @@ export interface OutputContract {
 export interface ModelContract {
   readonly input: InputContract;
   readonly output: OutputContract;
+}
+
+/** One form of a model: model.onnx itself, or a cheaper variant with the same input and output. */
+export interface ModelFile {
+  /** Null: model.onnx itself. */
+  readonly variant: string | null;
+  readonly file: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** What it was made for. */
+  readonly providers: readonly Provider[];
+}
+
+/**
+ * The model in one form alone, where no engine is to choose.
+ * @returns null when there is no such form
+ */
+export function inForm<M extends { readonly files: readonly ModelFile[] }>(model: M, variant: string | null): M | null {
+  const files = model.files.filter((file) => file.variant === variant);
+  return files.length === 0 ? null : { ...model, files };
 }
 
 export function channelsOf(input: Pick<InputContract, 'colour'>): 1 | 3 {

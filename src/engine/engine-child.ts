@@ -7,13 +7,12 @@
  * a fresh one, because a CUDA context that failed once may go on answering with garbage.
  */
 
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { Batcher } from './batch.ts';
 import { decode } from './decode.ts';
+import { chooseForm } from './forms.ts';
 import type { EngineReady, EngineSettings, FromEngine, ToEngine } from './protocol.ts';
-import { GoldenCheck, messageOf, NotProvenError, probe, warmUp } from './prove.ts';
-import { Session } from './session.ts';
+import { type GoldenCheck, messageOf, NotProvenError } from './prove.ts';
+import type { Session } from './session.ts';
 
 const EXIT_NOT_PROVEN = 3;
 const EXIT_SESSION_BROKEN = 4;
@@ -27,24 +26,9 @@ function tell(message: FromEngine, then?: () => void): void {
 }
 
 async function load(wanted: EngineSettings): Promise<void> {
-  const before = performance.now();
-  const { model } = wanted;
-  const bytes = await readFile(model.file);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 !== model.sha256) {
-    throw new NotProvenError('load', `${model.file}: expected SHA-256 ${model.sha256}, found ${sha256}`);
-  }
-  let session: Session;
-  try {
-    session = await Session.open(bytes, model.contract, wanted);
-  } catch (error) {
-    throw new NotProvenError('load', messageOf(error), { cause: error });
-  }
-  const loadMs = performance.now() - before;
-  const batchMs = await warmUp(session, wanted);
-  if (wanted.isProbed) await probe(session, wanted);
-  const check = await GoldenCheck.read(wanted);
-  const { maxError: goldenMaxError, scores: goldenScores } = await check.run(session);
+  const { form, check, trials } = await chooseForm(wanted);
+  const { session, batchMs, loadMs } = form;
+  const { maxError: goldenMaxError, scores: goldenScores } = form.golden;
   settings = wanted;
   golden = { check, session };
   batcher = new Batcher(session, batchMs, sink, () => performance.now());
@@ -52,8 +36,10 @@ async function load(wanted: EngineSettings): Promise<void> {
     kind: 'ready',
     provider: session.provider,
     goldenMaxError,
-    goldenCount: model.golden.length,
+    goldenCount: wanted.model.golden.length,
     goldenScores,
+    variant: form.file.variant,
+    trials,
     loadMs,
     batchMs: [...batchMs],
   };

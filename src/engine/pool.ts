@@ -13,6 +13,7 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
+import { inForm } from './contract.ts';
 import { whyNoCuda } from './cuda.ts';
 import { EngineProcess, EngineStartError } from './engine-process.ts';
 import { type GoldenState, GoldenWatch } from './golden-watch.ts';
@@ -80,6 +81,8 @@ export interface PoolStatus {
   readonly provider: Provider | null;
   /** Why the wanted provider is not the one at work; null when it is. */
   readonly degraded: string | null;
+  /** The form of the model at work; null: model.onnx itself, or none at work. */
+  readonly variant: string | null;
   readonly enginesReady: number;
   readonly enginesWanted: number;
   readonly restarts: number;
@@ -91,6 +94,7 @@ export interface PoolStatus {
 
 interface Slot {
   engine: EngineProcess | undefined;
+  model: ModelRef;
   ready: EngineReady | undefined;
   isIsolated: boolean;
   readonly tasks: Map<number, Attempt>;
@@ -116,6 +120,8 @@ export class EnginePool {
   private readonly retries: Task[] = [];
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly golden = new GoldenWatch();
+  /** As the first engine has chosen its form: what runs beside it runs the same. */
+  private model: EngineModel;
   private slots: Slot[] = [];
   private provider: Provider;
   private degraded: string | null = null;
@@ -127,6 +133,7 @@ export class EnginePool {
   constructor(options: PoolOptions, source: TaskSource) {
     this.options = options;
     this.source = source;
+    this.model = options.model;
     this.ref = { name: options.model.name, version: options.model.version, sha256: options.model.sha256 };
     this.provider = options.wanted === 'cpu' ? 'cpu' : 'cuda';
   }
@@ -182,6 +189,7 @@ export class EnginePool {
       wanted: this.options.wanted,
       provider: ready[0]?.ready?.provider ?? null,
       degraded: this.degraded,
+      variant: ready[0]?.ready?.variant ?? null,
       enginesReady: ready.length,
       enginesWanted: this.options.layout[this.provider].processes,
       restarts: this.restartCount,
@@ -212,7 +220,7 @@ export class EnginePool {
   }
 
   private addSlot(): Slot {
-    const slot: Slot = { engine: undefined, ready: undefined, isIsolated: false, tasks: new Map() };
+    const slot: Slot = { engine: undefined, model: this.ref, ready: undefined, isIsolated: false, tasks: new Map() };
     this.slots.push(slot);
     return slot;
   }
@@ -243,7 +251,7 @@ export class EnginePool {
     const engine = new EngineProcess(
       {
         settings: {
-          model: this.options.model,
+          model: this.model,
           provider,
           deviceId: this.options.deviceId,
           threads: layout.threads,
@@ -264,8 +272,14 @@ export class EnginePool {
     );
     slot.engine = engine;
     if (isTakingOver) engine.stayBehind();
-    const ready = await engine.start();
+    const ready = await engine.start().catch((error: unknown) => {
+      // What worked before does not now: the next one chooses again.
+      this.model = this.options.model;
+      throw error;
+    });
+    this.model = inForm(this.options.model, ready.variant) ?? this.options.model;
     slot.ready = ready;
+    slot.model = ready.variant === null ? this.ref : { ...this.ref, variant: ready.variant };
     this.golden.proven(ready);
     this.options.onEvent({ kind: 'engine_ready', pid: engine.pid, ready });
     this.kick();
@@ -317,17 +331,9 @@ export class EnginePool {
     if (slot.tasks.size === 0) slot.isIsolated = false;
     if (attempt !== undefined && !attempt.task.isSettled) {
       if (message.kind === 'scored') {
-        const { probability, decodeMs, inferMs, batchSize } = message;
+        const { kind, probability, decodeMs, inferMs, batchSize } = message;
         const provider = slot.ready?.provider ?? this.provider;
-        attempt.task.settle({
-          kind: 'scored',
-          probability,
-          decodeMs,
-          inferMs,
-          batchSize,
-          model: this.ref,
-          provider,
-        });
+        attempt.task.settle({ kind, probability, decodeMs, inferMs, batchSize, model: slot.model, provider });
       } else {
         this.giveUp(attempt.task, message.reason, message.detail);
       }

@@ -6,7 +6,7 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { Provider } from '../frame/verdict.ts';
-import type { ModelContract } from './contract.ts';
+import type { ModelContract, ModelFile } from './contract.ts';
 
 export interface GoldenImage {
   readonly path: string;
@@ -17,8 +17,12 @@ export interface GoldenImage {
 export interface EngineModel {
   readonly name: string;
   readonly version: string;
+  /** model.onnx. */
   readonly file: string;
+  /** Of model.onnx, lower-case hex: what names the package. */
   readonly sha256: string;
+  /** The forms to choose from, model.onnx first. Of several an engine takes the fastest that proves itself; a single one it takes on any provider. */
+  readonly files: readonly ModelFile[];
   readonly contract: ModelContract;
   readonly golden: readonly GoldenImage[];
   /** Largest allowed absolute difference from a recorded golden probability. */
@@ -53,6 +57,13 @@ export type ToEngine =
   | { readonly kind: 'check_golden' }
   | { readonly kind: 'stop' };
 
+export interface Trial {
+  readonly variant: string | null;
+  /** Milliseconds for one image; null where it was not fit to run. */
+  readonly ms: number | null;
+  readonly fault: string | null;
+}
+
 export interface EngineReady {
   readonly kind: 'ready';
   readonly provider: Provider;
@@ -60,6 +71,10 @@ export interface EngineReady {
   readonly goldenCount: number;
   /** What the golden images scored, in their order. */
   readonly goldenScores: readonly number[];
+  /** The form at work; null: model.onnx itself. */
+  readonly variant: string | null;
+  /** Where there was a choice: what one image took in each form, or why a form was left out. */
+  readonly trials: readonly Trial[];
   readonly loadMs: number;
   /** Milliseconds of one warmed run per batch size. */
   readonly batchMs: readonly (readonly [size: number, ms: number])[];

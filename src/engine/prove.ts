@@ -39,6 +39,24 @@ export async function warmUp(session: Session, settings: EngineSettings): Promis
   return batchMs;
 }
 
+const TIMED_RUNS = 7;
+
+/** Milliseconds for one image at the batch size where that is least; of each size the quickest run of several counts. */
+export async function timed(session: Session, settings: EngineSettings): Promise<number> {
+  const { input } = settings.model.contract;
+  const noise = probeImage('noise', input.width * input.height * channelsOf(input));
+  let least = Number.POSITIVE_INFINITY;
+  for (const size of settings.batchSizes) {
+    const pixels = Array.from({ length: size }, () => noise);
+    for (let i = 0; i < TIMED_RUNS; i++) {
+      const before = performance.now();
+      await session.run(pixels, size);
+      least = Math.min(least, (performance.now() - before) / size);
+    }
+  }
+  return least;
+}
+
 /** Grey levels that a model new to this machine must be able to score, and an image of noise. */
 const PROBES = ['black', 'white', 'grey', 'noise'] as const;
 

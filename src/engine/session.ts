@@ -72,6 +72,11 @@ export class Session {
     return readProbabilities(result.data, result.dims, size, pixels.length, output);
   }
 
+  /** Gives its memory back; nothing may run on it afterwards. */
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+
   /**
    * The contract's output as it is, for a graph that gives no probability: a backbone's embedding.
    * @param pixels uint8 HWC per image in the contract's colour order

@@ -29,7 +29,10 @@ export function resultJson(result: RecordedResult, duplicate: boolean) {
     passBelow: result.cuts?.passBelow ?? null,
     failAbove: result.cuts?.failAbove ?? null,
     recipeId: result.recipeId,
-    model: result.model === null ? null : { ...result.model, provider: result.provider },
+    model:
+      result.model === null
+        ? null
+        : { ...result.model, variant: result.model.variant ?? null, provider: result.provider },
     modelInput: result.modelInput,
     capturedAt: iso(result.capturedAt),
     receivedAt: iso(result.receivedAt),

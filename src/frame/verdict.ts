@@ -21,6 +21,8 @@ export interface ModelRef {
   readonly version: string;
   /** SHA-256 of model.onnx, lower-case hex. */
   readonly sha256: string;
+  /** The cheaper form of it that scored (`int8`, `fp16`); absent: model.onnx itself. */
+  readonly variant?: string;
 }
 
 /** The two cuts of a recipe: below `passBelow` PASS, at or above `failAbove` FAIL, between them REVIEW. */

@@ -63,6 +63,27 @@ const cuts = z
     message: 'expected pass_below <= fail_above',
   });
 
+/** What a variant is for: what it was made of and on which provider it can be faster. */
+export const VARIANT_PROVIDERS = { int8: ['cpu'], fp16: ['cuda'] } as const;
+
+/** A cheaper form of model.onnx in `variants/NAME.onnx`, and how it compares: `loupe models verify-variants` writes this. */
+const variant = z.strictObject({
+  name: z.enum(['int8', 'fp16']),
+  sha256,
+  providers: z.array(z.enum(['cpu', 'cuda'])).min(1),
+  bytes: z.int().min(1),
+  check: z.strictObject({
+    images: z.int().min(1),
+    /** model.onnx less the variant. */
+    auroc_drop: z.number(),
+    max_difference: share,
+    /** Images whose verdict at the suggested cuts is another. */
+    verdict_flips: z.int().min(0),
+    /** Defective images that PASS with the variant and did not with model.onnx. */
+    new_escapes: z.int().min(0),
+  }),
+});
+
 /** A measured share or score with its 95 % confidence interval, over `n` parts. */
 const measured = z.strictObject({ value: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
 
@@ -89,6 +110,7 @@ export const manifestSchema = z.strictObject({
   /** Largest allowed absolute difference from a golden probability, on any provider. */
   golden_tolerance: z.number().positive().max(0.5),
   golden: z.array(z.strictObject({ file: z.string().min(1), probability: share })),
+  variants: z.array(variant).optional(),
   training_data: z.strictObject({
     source: z.string().min(1),
     licence: z.string().min(1),

@@ -9,6 +9,14 @@ import path from 'node:path';
 import { type Manifest, MODEL_NAME, MODEL_VERSION, manifestSchema } from './manifest.ts';
 import { onnxFault } from './onnx-file.ts';
 
+export interface PackagedFile {
+  /** Null: model.onnx itself. */
+  readonly variant: string | null;
+  readonly file: string;
+  readonly sha256: string;
+  readonly providers: readonly ('cuda' | 'cpu')[];
+}
+
 /** What an engine is given: the same shape as its own EngineModel. */
 export interface PackagedModel {
   readonly name: string;
@@ -16,6 +24,8 @@ export interface PackagedModel {
   /** Absolute path of model.onnx. */
   readonly file: string;
   readonly sha256: string;
+  /** model.onnx first, its variants after it; absolute paths. */
+  readonly files: readonly PackagedFile[];
   readonly contract: Pick<Manifest, 'input' | 'output'>;
   readonly golden: readonly { readonly path: string; readonly probability: number }[];
   readonly tolerance: number;
@@ -48,6 +58,8 @@ export class ModelPackageError extends Error {
 /** Beyond this a file is no edge model; onnxruntime itself cannot read a protobuf of 2 GiB. */
 const MAX_MODEL_BYTES = 1 << 30;
 const MAX_MANIFEST_BYTES = 1 << 20;
+/** Folder of a package's cheaper forms. */
+export const VARIANTS = 'variants';
 
 /**
  * Reads one package and checks that each file it names is there, is a plain file inside it, and that model.onnx is the one
@@ -66,7 +78,7 @@ export async function loadModelPackage(root: string, name: string, version: stri
   const faults: string[] = [];
   const manifest = await readManifest(path.join(folder, 'manifest.json'), faults);
   const file = path.join(folder, 'model.onnx');
-  const found = await sha256Of(file, faults);
+  const found = await sha256Of(file, 'model.onnx', faults);
   if (manifest === null) throw new ModelPackageError(subject, faults);
   if (manifest.name !== name)
     faults.push(`manifest.json: expected name "${name}" as its folder, got "${manifest.name}"`);
@@ -90,13 +102,32 @@ export async function loadModelPackage(root: string, name: string, version: stri
       if (fault !== null) faults.push(`${said}: ${fault}`);
     }
   }
+  const files: PackagedFile[] = [
+    { variant: null, file, sha256: manifest.sha256, providers: ['cuda', 'cpu'] },
+    ...(await variantsOf(folder, manifest, faults)),
+  ];
   if (faults.length > 0) throw new ModelPackageError(subject, faults);
   const { sha256, input, output, golden_tolerance: tolerance } = manifest;
   return {
-    engineModel: { name, version, file, sha256, contract: { input, output }, golden, tolerance },
+    engineModel: { name, version, file, sha256, files, contract: { input, output }, golden, tolerance },
     manifest,
     folder,
   };
+}
+
+async function variantsOf(folder: string, manifest: Manifest, faults: string[]): Promise<PackagedFile[]> {
+  const files: PackagedFile[] = [];
+  for (const { name, sha256, providers } of manifest.variants ?? []) {
+    const inside = `${VARIANTS}/${name}.onnx`;
+    const file = path.join(folder, inside);
+    const found = await sha256Of(file, inside, faults);
+    if (found !== null && found !== sha256) {
+      faults.push(`${inside}: the manifest is for SHA-256 ${sha256}, the file has ${found}`);
+    }
+    if (files.some(({ variant }) => variant === name)) faults.push(`variants: expected "${name}" once`);
+    files.push({ variant: name, file, sha256, providers });
+  }
+  return files;
 }
 
 /** Models below `root` by name, each with its versions; an absent root has none. Nothing of them is checked. */
@@ -165,15 +196,15 @@ async function readManifest(file: string, faults: string[]): Promise<Manifest | 
   return null;
 }
 
-async function sha256Of(file: string, faults: string[]): Promise<string | null> {
+async function sha256Of(file: string, name: string, faults: string[]): Promise<string | null> {
   const fault = await plainFileFault(file, MAX_MODEL_BYTES);
   if (fault !== null) {
-    faults.push(`model.onnx: ${fault}`);
+    faults.push(`${name}: ${fault}`);
     return null;
   }
   const bytes = await readFile(file);
   const onnx = onnxFault(bytes);
-  if (onnx !== null) faults.push(`model.onnx: ${onnx}`);
+  if (onnx !== null) faults.push(`${name}: ${onnx}`);
   return createHash('sha256').update(bytes).digest('hex');
 }
 

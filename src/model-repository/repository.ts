@@ -11,7 +11,14 @@ import path from 'node:path';
 import { LoupeError } from '../errors.ts';
 import type { ModelListing } from '../frame/models.ts';
 import { MODEL_NAME, MODEL_VERSION } from './manifest.ts';
-import { listModels, loadModelPackage, type ModelPackage, ModelPackageError, type PackagedModel } from './package.ts';
+import {
+  listModels,
+  loadModelPackage,
+  type ModelPackage,
+  ModelPackageError,
+  type PackagedModel,
+  VARIANTS,
+} from './package.ts';
 
 const INCOMING = '.incoming-';
 /** An import takes minutes; what is older was left by one that was killed. */
@@ -64,7 +71,7 @@ export class ModelRepository {
 
   /**
    * Copies a package in, proves it, and gives it its place.
-   * @param folder holds model.onnx, manifest.json, golden/ and perhaps report/
+   * @param folder holds model.onnx, manifest.json, golden/ and perhaps variants/ and report/
    * @throws LoupeError model_exists, model_refused
    */
   async add(folder: string): Promise<ModelListing> {
@@ -150,7 +157,8 @@ async function nameIn(folder: string): Promise<{ name: string; version: string }
 
 /** Plain files only, of the folders a package has; a link, which could lead anywhere, ends the import. */
 async function copyPackage(from: string, to: string, maxBytes: number): Promise<void> {
-  const files = ['model.onnx', 'manifest.json', ...(await filesIn(from, 'golden')), ...(await filesIn(from, 'report'))];
+  const files = ['model.onnx', 'manifest.json'];
+  for (const inner of ['golden', 'report', VARIANTS]) files.push(...(await filesIn(from, inner)));
   if (files.length > MAX_FILES)
     throw new LoupeError('model_refused', `expected at most ${MAX_FILES} files, got ${files.length}`);
   let left = maxBytes;

@@ -16,6 +16,8 @@ export interface ModelState {
   readonly version: string;
   readonly sha256: string;
   readonly provider: string | null;
+  /** Null: model.onnx itself, or none at work. */
+  readonly variant: string | null;
   readonly isDegraded: boolean;
   readonly enginesReady: number;
   /** Null before the first check; `checkedAt` in milliseconds since 1970. */
@@ -134,10 +136,12 @@ function addModels(gauge: AddGauge, sources: MetricsSources): void {
   const each = (set: (state: ModelState) => void) => sources.models().forEach(set);
   gauge(
     'inspection_model_info',
-    'Models that serve, always 1. provider is empty while no engine is at work.',
-    ['model', 'version', 'sha256', 'provider'],
+    'Models that serve, always 1. provider is empty while no engine is at work; variant is empty for model.onnx itself.',
+    ['model', 'version', 'sha256', 'provider', 'variant'],
     (g) =>
-      each(({ model, version, sha256, provider }) => g.set({ model, version, sha256, provider: provider ?? '' }, 1)),
+      each(({ model, version, sha256, provider, variant }) =>
+        g.set({ model, version, sha256, provider: provider ?? '', variant: variant ?? '' }, 1),
+      ),
   );
   gauge('inspection_engines_ready', 'Engine processes at work.', ['model'], (g) =>
     each(({ model, enginesReady }) => g.set({ model }, enginesReady)),

@@ -7,6 +7,7 @@
  */
 
 import { judge } from '../decide/decide.ts';
+import { inForm } from '../engine/contract.ts';
 import type { TaskResult } from '../engine/pool.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { Cuts, ModelInput, ModelRef, Provider, RecordedResult, Verdict } from '../frame/verdict.ts';
@@ -111,7 +112,12 @@ async function recordedModel(
   if (contractSha256(found.manifest) !== modelInput.contractSha256) {
     return refuse('model_changed', `the manifest of ${named} now reads pictures otherwise (input or output contract)`);
   }
-  return { package: found, cuts };
+  const variant = model.variant ?? null;
+  const engineModel = inForm(found.engineModel, variant);
+  if (engineModel === null) {
+    return refuse('model_changed', `${named} decided as its variant ${variant}; the package holds none of that name`);
+  }
+  return { package: { ...found, engineModel }, cuts };
 }
 
 function compare(

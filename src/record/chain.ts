@@ -7,7 +7,7 @@ import type { HashedColumn, Row } from './row.ts';
 export const GENESIS_HASH = '0'.repeat(64);
 
 /** Of rows that are written now. A migration that adds a column adds a version; rows keep the one they were written with. */
-export const CHAIN_VERSION = 2;
+export const CHAIN_VERSION = 3;
 
 const FIRST: readonly HashedColumn[] = [
   'ledger_seq',
@@ -48,10 +48,13 @@ const FIRST: readonly HashedColumn[] = [
   'chain_version',
 ];
 
+const SECOND: readonly HashedColumn[] = [...FIRST, 'roi', 'contract_sha256'];
+
 /** Which columns a row's hash covers, by version. */
 const COVERED: ReadonlyMap<number, readonly HashedColumn[]> = new Map([
   [1, FIRST],
-  [2, [...FIRST, 'roi', 'contract_sha256']],
+  [2, SECOND],
+  [3, [...SECOND, 'model_variant']],
 ]);
 
 export const HASHED_COLUMNS = columnsOf(CHAIN_VERSION);

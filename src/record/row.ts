@@ -43,6 +43,7 @@ export interface Row {
   readonly roi: string | null;
   /** Set exactly where `roi` is. */
   readonly contract_sha256: string | null;
+  readonly model_variant: string | null;
   readonly chain_hash: string;
 }
 

@@ -65,6 +65,7 @@ export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: n
     chain_version: CHAIN_VERSION,
     roi: decision.modelInput === null ? null : roiText(decision.modelInput.roi),
     contract_sha256: decision.modelInput?.contractSha256 ?? null,
+    model_variant: decision.model?.variant ?? null,
   };
   return { ...row, chain_hash: chainHash(previousHash, row) };
 }
@@ -97,7 +98,12 @@ export function resultOf(row: Row): RecordedResult {
     model:
       row.model_name === null || row.model_version === null || row.model_sha256 === null
         ? null
-        : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
+        : {
+            name: row.model_name,
+            version: row.model_version,
+            sha256: row.model_sha256,
+            ...(row.model_variant === null ? {} : { variant: row.model_variant }),
+          },
     provider: row.provider as RecordedResult['provider'],
     modelInput:
       row.roi === null || row.contract_sha256 === null

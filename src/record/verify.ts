@@ -176,6 +176,10 @@ function checkRow(row: Row, before: { seq: number; hash: string }, findings: Fin
       `chain version ${row.chain_version} with roi ${row.roi}, contract ${row.contract_sha256}`,
     );
   }
+  if (row.model_variant !== null && (row.chain_version < 3 || row.model_name === null)) {
+    const detail = `chain version ${row.chain_version} with model ${row.model_name}, variant ${row.model_variant}`;
+    findings.add('row_contradicts', seq, detail);
+  }
   if ((row.verdict === 'UNINSPECTED') !== (row.reason !== null)) {
     findings.add('row_contradicts', seq, `verdict ${row.verdict} with reason ${String(row.reason)}`);
   }

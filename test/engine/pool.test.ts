@@ -82,7 +82,9 @@ describe('a model that cannot be proven', () => {
 
   it('is refused when the file is not the one of the manifest', async () => {
     const { engineModel } = await loadModelPackage(TINY_MODELS, 'mean-brightness', '1');
-    const { pool } = await bench('mean-brightness', { model: { ...engineModel, sha256: '0'.repeat(64) } });
+    const { pool } = await bench('mean-brightness', {
+      model: { ...engineModel, files: engineModel.files.map((file) => ({ ...file, sha256: '0'.repeat(64) })) },
+    });
     await pool.start();
     expect(pool.status().down).toContain('expected SHA-256 0000');
   });

@@ -9,10 +9,11 @@ from torch.nn import functional as F
 TILT = math.radians(6)
 
 
-def augment(images, spots, rng, turns=False, mirrors=True):
+def augment(images, spots, rng, turns=False, mirrors=True, light=True):
     """images: uint8 [N,H,W,C] numpy, spots: float32 [N,h,w] numpy -> the same as tensors.
 
-    `turns`: any angle, where a part has no upper side. What comes into view at an edge is the image reflected.
+    `turns`: any angle, where a part has no upper side. `light`: contrast and brightness change; not where the level itself tells
+    of a defect, as in a thermal image. What comes into view at an edge is the image reflected.
     """
     n, height, width, channels = images.shape
     angle = rng.uniform(-math.pi, math.pi, n) if turns else rng.uniform(-TILT, TILT, n)
@@ -33,8 +34,9 @@ def augment(images, spots, rng, turns=False, mirrors=True):
     grid = F.affine_grid(theta, pixels.shape, align_corners=False)
     pixels = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     draw = lambda low, high: torch.from_numpy(rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32))
-    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-    pixels = (pixels - mean) * draw(0.8, 1.25) + mean * draw(0.88, 1.13)
+    if light:
+        mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+        pixels = (pixels - mean) * draw(0.8, 1.25) + mean * draw(0.88, 1.13)
     seed = int(rng.integers(2**31))
     noise = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(seed))
     pixels = (pixels + noise * draw(0, 3)).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)

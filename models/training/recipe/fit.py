@@ -26,6 +26,7 @@ class Plan:
     precision: str  # fp32, fp16 (CUDA, loss scaled) or bf16
     turns: bool
     mirrors: bool
+    light: bool
 
 
 def spot_loss(spots, where, is_marked):
@@ -148,7 +149,7 @@ def one_epoch(run, packed, train, plan, steps, weight, device, progress):
     order = epoch_order(train, packed.labels, packed.groups, plan.per_part, run.rng)
     for k in range(steps):
         chosen = np.sort(order[k * plan.batch : (k + 1) * plan.batch])
-        images, where = augment(packed.pixels[chosen], packed.spots[chosen], run.rng, plan.turns, plan.mirrors)
+        images, where = augment(packed.pixels[chosen], packed.spots[chosen], run.rng, plan.turns, plan.mirrors, plan.light)
         target = torch.from_numpy(packed.labels[chosen]).float().to(device)
         with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
             logits, spots = net.both(images.to(device))

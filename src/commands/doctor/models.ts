@@ -32,11 +32,11 @@ export async function checkModels(config: Config): Promise<Check[]> {
   const onEvent = (lane: string, event: PoolEvent) => {
     if (event.kind === 'engine_not_proven') failures.set(lane, `${event.provider}, ${event.stage}: ${event.detail}`);
     if (event.kind !== 'engine_ready') return;
-    const { provider, goldenMaxError, goldenCount, batchMs } = event.ready;
+    const { provider, goldenMaxError, goldenCount, variant, batchMs } = event.ready;
     const times = batchMs.map(([size, ms]) => `${size}: ${ms.toFixed(1)} ms`).join(', ');
     proofs.set(
       lane,
-      `${provider}, ${goldenCount} golden images within ${goldenMaxError.toExponential(1)}, a run of ${times}`,
+      `${provider}${variant === null ? '' : `, variant ${variant}`}, ${goldenCount} golden images within ${goldenMaxError.toExponential(1)}, a run of ${times}`,
     );
   };
   let models: ModelsAtWork;

@@ -6,7 +6,7 @@ import type { WantedProvider } from '../../engine/pool.ts';
 import { evaluate, type Evaluation } from '../../training/evaluation.ts';
 import { readLabelledFolder } from '../../training/labelled-folder.ts';
 import { reportHtml } from '../../training/report/report.ts';
-import { cutsOf, packageOf } from '../named-package.ts';
+import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
@@ -23,6 +23,7 @@ export interface EvaluateOptions {
   readonly failAbove?: number;
   readonly costRatio: number;
   readonly provider: WantedProvider;
+  readonly variant?: string;
 }
 
 export type Summary = ReturnType<typeof summaryOf>;
@@ -32,7 +33,7 @@ export async function runEvaluation(
   modelsRoot: string,
   bar: Progress,
 ): Promise<{ readonly summary: Summary; readonly evaluation: Evaluation }> {
-  const found = await packageOf(options.model, modelsRoot);
+  const found = inOneForm(await packageOf(options.model, modelsRoot), options.variant ?? null);
   const cuts = cutsOf(options, found);
   const folder = await readLabelledFolder(options.data);
   const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
@@ -53,7 +54,7 @@ export async function runEvaluation(
     trained: trained === null ? null : await fingerprintsOf(trained),
   });
   const { name, version } = found.manifest;
-  const model = `${name}/${version}`;
+  const model = `${name}/${version}${options.variant === undefined ? '' : ` (${options.variant})`}`;
   const baseline = trained === null ? null : await baselineOf(trained, folder);
   if (options.scores !== undefined) await writeFile(options.scores, scoresCsv(evaluation));
   if (options.report !== undefined) {

@@ -86,7 +86,8 @@ async function score(
   const contract = { input, output };
   // A tolerance of 1 lets every probability pass: they are compared afterwards, each with what was said of it.
   const entries = golden.map((one) => ({ path: path.resolve(one.file), probability: one.probability ?? 0.5 }));
-  const model = { name, version, file, sha256, contract, golden: entries, tolerance: 1 };
+  const files = [{ variant: null, file, sha256, providers: ['cpu'] }] as const;
+  const model = { name, version, file, sha256, files, contract, golden: entries, tolerance: 1 };
   const settings = {
     model,
     provider: 'cpu',

@@ -8,7 +8,7 @@ import { type Candidate, ModelRefusedError, replay, type ReplayPorts } from '../
 import type { ResultsQuery } from '../../record/contract.ts';
 import { StoreReader } from '../../record/store-reader.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import { cutsOf, packageOf } from '../named-package.ts';
+import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import { OfflineEngines, READ_AHEAD } from '../offline-engines.ts';
 import type { Progress } from '../progress.ts';
 import { type ReplayReport, Tally } from './report.ts';
@@ -68,7 +68,7 @@ async function candidateOf(options: ReplayOptions, modelsRoot: string): Promise<
     );
   }
   const found = await packageOf(options.model, modelsRoot);
-  return { package: found, cuts: cutsOf(options, found) };
+  return { package: inOneForm(found, null), cuts: cutsOf(options, found) };
 }
 
 function* pagesOf(reader: StoreReader, options: ReplayOptions): Generator<readonly RecordedResult[]> {
@@ -108,7 +108,7 @@ function filterOf(options: ReplayOptions): Omit<ResultsQuery, 'limit'> {
 /** The engines of the model that is asked for now; those of the one before end. */
 class Bench {
   private readonly provider: WantedProvider;
-  private model: ModelPackage | null = null;
+  private file: string | null = null;
   private engines: Promise<OfflineEngines> | null = null;
 
   constructor(provider: WantedProvider) {
@@ -117,9 +117,10 @@ class Bench {
 
   /** @throws ModelRefusedError when the model cannot be run here */
   async enginesOf(found: ModelPackage): Promise<OfflineEngines> {
-    if (this.model !== found) {
+    const file = found.engineModel.files[0]?.file ?? null;
+    if (this.file !== file) {
       const before = this.engines;
-      this.model = found;
+      this.file = file;
       this.engines = (async () => {
         await before?.then((engines) => engines.stop()).catch(() => undefined);
         return OfflineEngines.start(found, this.provider);
@@ -140,7 +141,7 @@ class Bench {
 function byModel(rows: readonly RecordedResult[]): readonly (readonly RecordedResult[])[] {
   const groups = new Map<string, RecordedResult[]>();
   for (const row of rows) {
-    const key = row.model === null ? '' : `${row.model.name}/${row.model.version}`;
+    const key = row.model === null ? '' : `${row.model.name}/${row.model.version}/${row.model.variant ?? ''}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   return [...groups.values()];

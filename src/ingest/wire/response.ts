@@ -20,7 +20,7 @@ export interface WireResponse {
 
 /** @param duplicate true when this answers a frame that had been recorded before */
 export function responseFrom(result: RecordedResult, duplicate: boolean) {
-  const { cuts, model, times } = result;
+  const { cuts, model, modelInput, times } = result;
   return {
     result_id: result.resultId,
     camera_id: result.cameraId,
@@ -37,7 +37,8 @@ export function responseFrom(result: RecordedResult, duplicate: boolean) {
     ...whereKnown('defect_probability', result.defectProbability),
     ...(cuts === null ? {} : { pass_below: cuts.passBelow, fail_above: cuts.failAbove }),
     recipe_id: result.recipeId ?? '',
-    model: model === null ? null : { ...model, provider: result.provider ?? '' },
+    model: model === null ? null : { ...model, variant: model.variant ?? '', provider: result.provider ?? '' },
+    model_input: modelInput === null ? null : { roi: modelInput.roi, contract_sha256: modelInput.contractSha256 },
     captured_at: timestampFrom(result.capturedAt),
     received_at: timestampFrom(result.receivedAt),
     decided_at: timestampFrom(result.decidedAt),
