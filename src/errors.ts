@@ -44,6 +44,9 @@ export const ERRORS = {
   frame_id_conflict: refusal('ALREADY_EXISTS', 409),
   message_too_large: refusal('RESOURCE_EXHAUSTED', 413),
   result_not_found: refusal('NOT_FOUND', 404),
+  // What is asked about a result's making.
+  not_replayable: refusal('FAILED_PRECONDITION', 409),
+  busy: refusal('RESOURCE_EXHAUSTED', 503, true),
   // What is asked about models.
   model_not_found: refusal('NOT_FOUND', 404),
   model_exists: refusal('ALREADY_EXISTS', 409),

@@ -1,17 +1,22 @@
 /** Every frame in the metrics and, where something is amiss, in the log. */
 
 import type { CameraId, Frame } from './frame/frame.ts';
+import type { RecordedResult } from './frame/verdict.ts';
 import type { CameraSettings } from './ingest/cameras.ts';
 import { SequenceGaps } from './ingest/sequence-gaps.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { PipelineObserver } from './pipeline.ts';
 import type { Reporting } from './reporting.ts';
 
-/** Counts every frame and what became of it, and notices the ones that never came. */
+/**
+ * Counts every frame and what became of it, and notices the ones that never came.
+ * @param onRecorded called once for each result that is new; must return at once
+ */
 export function frameCounting(
   metrics: Metrics,
   reporting: Reporting,
   listed: ReadonlyMap<CameraId, CameraSettings>,
+  onRecorded: (result: RecordedResult) => void,
 ): PipelineObserver {
   const gaps = new SequenceGaps();
   return {
@@ -23,8 +28,10 @@ export function frameCounting(
       metrics.sequenceGap(frame.cameraId, missing);
       reporting.sequenceGap(frame.cameraId, missing, frame.sequence);
     },
-    finished: (frame, outcome, batchSize, recordMs) =>
-      metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono),
+    finished: (frame, outcome, batchSize, recordMs) => {
+      metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
+      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(outcome.result);
+    },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };
 }

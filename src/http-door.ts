@@ -13,6 +13,7 @@ import type { Inspector } from './ingest/ports.ts';
 import type { ModelLife } from './model-life.ts';
 import type { Health } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
+import type { ProvingDesk } from './proving/desk.ts';
 import type { Ledger } from './record/ledger.ts';
 import type { Tokens } from './tokens.ts';
 import { VERSION } from './version.ts';
@@ -26,6 +27,7 @@ export interface HttpDoorParts {
   readonly models: ModelLife['desk'];
   readonly cuts: ModelLife['cuts'];
   readonly metrics: Metrics;
+  readonly proving: ProvingDesk;
   readonly feed: LiveFeed;
   readonly health: () => Health;
   readonly status: () => object;
@@ -48,6 +50,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       metrics: { contentType: metrics.contentType, render: () => metrics.render() },
       results: ledger,
       reviews: ledger,
+      proving: parts.proving,
       now: () => Date.now(),
       imageFile: (result) => imageFile(config, result),
       models: parts.models,

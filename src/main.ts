@@ -10,6 +10,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
+import { registerHeatMap } from './commands/heatmap.ts';
 import { registerModels } from './commands/models.ts';
 import { registerReplay } from './commands/replay.ts';
 import { registerResults } from './commands/results.ts';
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerSend(program);
   registerResults(program);
   registerReplay(program);
+  registerHeatMap(program);
   registerVerify(program);
   registerBackup(program);
   registerRestore(program);

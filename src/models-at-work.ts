@@ -56,6 +56,11 @@ export class ModelsAtWork {
     return this.lanes;
   }
 
+  /** The package of a model at work: `name/version`. */
+  packageAt(lane: string): ModelPackage | undefined {
+    return this.packages.get(lane);
+  }
+
   /** The package that decides for a recipe. */
   packageOf(recipeId: string): ModelPackage | undefined {
     const recipe = this.active.get(recipeId);

@@ -8,6 +8,7 @@ import type { Log } from './observe/log.ts';
 import { createThrottledLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { MqttEvent } from './mqtt-road.ts';
+import type { ProvingEvent } from './proving/desk.ts';
 import type { LedgerEvent } from './record/contract.ts';
 import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
 
@@ -111,6 +112,24 @@ export class Reporting {
       case 'model_added':
       case 'model_removed':
         this.log.log('info', kind, fields);
+    }
+  }
+
+  proving(event: ProvingEvent): void {
+    const { kind, ...fields } = event;
+    switch (event.kind) {
+      case 'heat_map':
+        this.metrics.heatMap(event.outcome);
+        if (event.outcome === 'failed') this.throttled.log('warn', 'heat_map_failed', fields);
+        return;
+      case 'heat_map_not_kept':
+        this.throttled.log('warn', kind, fields);
+        return;
+      case 'replayed':
+        this.metrics.replayed(event.outcome);
+        if (event.outcome !== 'same' && event.outcome !== 'not_replayable') {
+          this.log.log('warn', 'replay_not_the_same', fields);
+        }
     }
   }
 

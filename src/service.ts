@@ -32,6 +32,8 @@ import { Metrics } from './observe/metrics.ts';
 import { RecentEvents } from './observe/recent-events.ts';
 import { packageRecipes, type PackagedRecipe } from './packaged-recipes.ts';
 import { Pipeline } from './pipeline.ts';
+import { deskOf } from './proving/desk-of.ts';
+import type { ProvingDesk } from './proving/desk.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
 import { Tokens } from './tokens.ts';
@@ -54,6 +56,7 @@ export class Service {
   private readonly config: Config;
   private readonly packaged: readonly PackagedRecipe[];
   private readonly modelLife: ModelLife;
+  private readonly proving: ProvingDesk;
   private readonly log: Log;
   private readonly metrics: Metrics;
   private readonly ledger: Ledger;
@@ -145,6 +148,7 @@ export class Service {
       models: this.models,
       onEvent: (event) => reporting.model(event),
     });
+    this.proving = deskOf(config, this.ledger, this.models, (event) => reporting.proving(event));
     const unlisted = unlistedCameras(config);
     this.admission = new Admission(
       { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
@@ -175,7 +179,7 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: frameCounting(this.metrics, reporting, listed),
+      observer: frameCounting(this.metrics, reporting, listed, (result) => this.proving.offer(result)),
     });
     const countRefused = this.metrics.requestRefused.bind(this.metrics);
     this.grpc = new GrpcSource(
@@ -223,6 +227,7 @@ export class Service {
       inspector: this.pipeline,
       models: this.modelLife.desk,
       cuts: this.modelLife.cuts,
+      proving: this.proving,
       metrics: this.metrics,
       feed: this.feed,
       health: () => this.health(),
@@ -307,6 +312,7 @@ export class Service {
     await this.mqtt?.stop(Math.min(2000, leftMs()));
     this.feed.stop();
     await this.http.stop();
+    this.proving.stop();
     await this.models.stop();
     await this.ledger.stop();
     this.log.log('info', 'stopped', { framesInFlight: this.pipeline.framesInFlight });

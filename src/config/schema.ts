@@ -223,6 +223,19 @@ const engine = z
   })
   .prefault({});
 
+const heatMaps = z
+  .strictObject({
+    per_minute: z
+      .int()
+      .min(0)
+      .max(600)
+      .default(6)
+      .describe(
+        'Heat maps of FAIL and REVIEW parts made unasked per minute, behind everything else; 0: only those asked for.',
+      ),
+  })
+  .prefault({});
+
 const limits = z
   .strictObject({
     message_bytes: bytes(64 * 1024, 32 * MB).describe('Largest message on every road.'),
@@ -254,6 +267,7 @@ export const configSchema = z.strictObject({
     .strictObject({ tokens: z.array(token).max(100).default([]).describe('Who may do what; empty: everyone.') })
     .prefault({}),
   store,
+  heat_maps: heatMaps,
   limits,
   log: z
     .strictObject({

@@ -14,6 +14,7 @@ import { addPage } from './page.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addRecipeRoutes, type RecipeRoutesPorts } from './recipe-routes.ts';
+import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 
 /** PEM. With `clientCa`, a client must show a certificate of that authority. */
@@ -32,7 +33,12 @@ export interface HttpServerOptions {
   readonly isLoopback: boolean;
   /** Who bears this token; null: the request shows none. */
   whoAsks(token: string | null): Actor;
-  readonly ports: OpsPorts & ResultRoutesPorts & ReviewPorts & ModelRoutesPorts & RecipeRoutesPorts;
+  readonly ports: OpsPorts &
+    ResultRoutesPorts &
+    ReviewPorts &
+    ModelRoutesPorts &
+    RecipeRoutesPorts &
+    ProvingRoutesPorts;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
@@ -83,6 +89,7 @@ export class HttpServer {
     const api = new Api(this.server);
     addOpsRoutes(this.server, api, options.ports);
     addResultRoutes(api, options.ports);
+    addProvingRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
     addRecipeRoutes(api, options.ports);
     addLineRoutes(api, options.feed);

@@ -30,7 +30,8 @@ export interface DecodeFault {
   readonly detail: string;
 }
 
-export type Decoding = { readonly ok: true; readonly pixels: Uint8Array } | DecodeFault;
+/** `area`: what `pixels` show, as fractions of the picture; beyond 0..1 where `fit: contain` added a border. */
+export type Decoding = { readonly ok: true; readonly pixels: Uint8Array; readonly area: Roi } | DecodeFault;
 
 // One image per libuv thread: many images at once, not many threads on one.
 sharp.concurrency(1);
@@ -77,7 +78,8 @@ export async function decode(
     pipeline.resize({ width: want.width, height: want.height, fit, kernel, background: '#000' });
     toColour(pipeline, want);
     const { data, info } = await pipeline.timeout({ seconds: TIMEOUT_S }).raw().toBuffer({ resolveWithObject: true });
-    return { ok: true, pixels: arrange(data, info.channels, want) };
+    const shown = area?.rectangle ?? { left: 0, top: 0, width, height };
+    return { ok: true, pixels: arrange(data, info.channels, want), area: shownOf(shown, want, width, height) };
   } catch (error) {
     return faultOf(error instanceof Error ? error.message : String(error));
   }
@@ -171,6 +173,21 @@ function span(start: number, length: number, size: number): [first: number, coun
   const first = Math.min(Math.round(start * size), size - 1);
   const end = Math.min(Math.round((start + length) * size), size);
   return [first, Math.max(end - first, 1)];
+}
+
+/** What is shown of a picture of `width` x `height` pixels once `region` of it was fitted into the wanted size. */
+function shownOf(region: Region, want: Wanted, width: number, height: number): Roi {
+  const scales = [want.width / region.width, want.height / region.height];
+  // Contain and cover keep the proportions, centred: they show more or less than the region.
+  const scale = want.fit === 'contain' ? Math.min(...scales) : Math.max(...scales);
+  const columns = want.fit === 'fill' ? region.width : want.width / scale;
+  const rows = want.fit === 'fill' ? region.height : want.height / scale;
+  return {
+    x: (region.left + (region.width - columns) / 2) / width,
+    y: (region.top + (region.height - rows) / 2) / height,
+    width: columns / width,
+    height: rows / height,
+  };
 }
 
 /** libvips' channels to the wanted ones. Grey files come with one channel or three alike, by libvips' choice. */

@@ -5,7 +5,7 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 
 const BEHIND = 15;
 const CAP_SYS_NICE = 23n;
@@ -19,6 +19,12 @@ export function mayRaise(): boolean {
 
 export function putBehind(pid: number): void {
   setPriority(pid, Math.max(BEHIND, getPriority()));
+}
+
+/** Behind everything, for good: work that nothing waits for. Threads that start later inherit it. */
+export function putLast(): void {
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
 }
 
 /** To the priority of this process, every thread of it: in Linux the priority belongs to the thread. */

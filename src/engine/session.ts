@@ -14,6 +14,9 @@ export interface SessionOptions {
   readonly deviceId?: number;
 }
 
+/** Name of the output that says where (docs/models.md). */
+const ACTIVATION_MAP = 'activation_map';
+
 /** A loaded model. `run` blocks its thread until the batch is done: that is why engines are processes. */
 export class Session {
   readonly provider: Provider;
@@ -75,6 +78,28 @@ export class Session {
   /** Gives its memory back; nothing may run on it afterwards. */
   async close(): Promise<void> {
     await this.session.release();
+  }
+
+  /** Whether the graph takes more than one image in a run. */
+  get isBatchFree(): boolean {
+    const [input] = this.session.inputMetadata;
+    return input?.isTensor === true && typeof input.shape[0] !== 'number';
+  }
+
+  /**
+   * Where the graph itself says that the defect is: its output `activation_map` of float32 [1, rows, columns] or [1, 1, rows,
+   * columns].
+   * @returns null where it has no such output, or one of another form
+   */
+  async activationMap(pixels: Uint8Array): Promise<{ data: Float32Array; rows: number; columns: number } | null> {
+    if (!this.session.outputNames.includes(ACTIVATION_MAP)) return null;
+    const { input } = this.contract;
+    const { data, dims } = packBatch([pixels], 1, input);
+    const tensor = data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
+    const map = (await this.session.run({ [input.name]: tensor }, [ACTIVATION_MAP]))[ACTIVATION_MAP];
+    const [columns = 0, rows = 0, ...others] = [...(map?.dims ?? [])].toReversed();
+    const isGrid = rows > 0 && columns > 0 && others.length > 0 && others.every((dim) => dim === 1);
+    return isGrid && map?.data instanceof Float32Array ? { data: map.data, rows, columns } : null;
   }
 
   /**

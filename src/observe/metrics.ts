@@ -17,6 +17,10 @@ const BATCH = [1, 2, 4, 8, 16, 32, 64];
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const MAX_CAMERA_LABELS = 48;
 
+/** `skipped`: nobody asked for it, and the budget or the line was full. */
+export type HeatMapOutcome = 'made' | 'skipped' | 'failed';
+export type ReplayOutcome = 'same' | 'different' | 'damaged' | 'not_replayable' | 'failed';
+
 export type OutcomeLabel = 'pass' | 'fail' | 'review' | 'uninspected' | 'duplicate' | 'refused';
 
 export class Metrics {
@@ -43,6 +47,8 @@ export class Metrics {
   private readonly retainedIgnored: Counter;
   private readonly activations: Counter<'result'>;
   private readonly cutChanges: Counter<'recipe'>;
+  private readonly heatMaps: Counter<'outcome'>;
+  private readonly replays: Counter<'outcome'>;
   private readonly certificatesRefused: Counter<'door'>;
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
@@ -181,6 +187,21 @@ export class Metrics {
       labelNames: ['door'],
       registers,
     });
+    this.heatMaps = new Counter({
+      name: 'inspection_heat_maps_total',
+      help: 'Heat maps made, skipped beyond the budget, and failed.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.replays = new Counter({
+      name: 'inspection_replays_total',
+      help: 'Results decided again on request, by what came of it.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['made', 'skipped', 'failed']) this.heatMaps.inc({ outcome }, 0);
+    for (const outcome of ['same', 'different', 'damaged', 'not_replayable', 'failed'])
+      this.replays.inc({ outcome }, 0);
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
   }
@@ -246,6 +267,14 @@ export class Metrics {
 
   certificateRefused(door: string): void {
     this.certificatesRefused.inc({ door });
+  }
+
+  heatMap(outcome: HeatMapOutcome): void {
+    this.heatMaps.inc({ outcome });
+  }
+
+  replayed(outcome: ReplayOutcome): void {
+    this.replays.inc({ outcome });
   }
 
   retainedFrameIgnored(): void {

@@ -8,12 +8,12 @@
 
 import { judge } from '../decide/decide.ts';
 import { inForm } from '../engine/contract.ts';
-import type { TaskResult } from '../engine/pool.ts';
+import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { Cuts, ModelInput, ModelRef, Provider, RecordedResult, Verdict } from '../frame/verdict.ts';
 import { contractSha256 } from '../model-repository/manifest.ts';
 import { type ModelPackage, ModelPackageError } from '../model-repository/package.ts';
-import { type PictureStore, type StoredPicture, storedPicture } from './stored-picture.ts';
+import { type PictureStore, storedPicture } from './stored-picture.ts';
 
 export type NotReplayable =
   | 'not_inspected'
@@ -47,12 +47,17 @@ export class ModelRefusedError extends Error {
   override readonly name = 'ModelRefusedError';
 }
 
+/** What a model says of a picture now. */
+export type Scored =
+  | { readonly kind: 'scored'; readonly probability: number; readonly provider: Provider }
+  | { readonly kind: 'faulted'; readonly reason: UninspectedReason; readonly detail: string };
+
 export interface ReplayPorts {
   readonly store: PictureStore;
   /** @throws ModelPackageError when there is no such package that is as it should be */
   packageOf(name: string, version: string): Promise<ModelPackage>;
   /** @throws ModelRefusedError when the model cannot be run */
-  score(found: ModelPackage, image: Image, roi: Roi | null): Promise<TaskResult>;
+  score(found: ModelPackage, image: Image, roi: Roi | null): Promise<Scored>;
 }
 
 /** Another model than the recorded one, and the cuts that would go with it. */
@@ -61,42 +66,60 @@ export interface Candidate {
   readonly cuts: Cuts;
 }
 
-export async function replay(
+/** Everything a score needs, checked against the row. */
+export interface Prepared extends Candidate {
+  readonly kind: 'prepared';
+  readonly image: Image;
+  readonly roi: Roi | null;
+  /** What was recorded, 0..1. */
+  readonly recorded: number;
+}
+
+export type Refused = Extract<Replayed, { kind: 'not_replayable' | 'damaged' }>;
+
+/** The picture, region and model of a row as they were, or why they cannot be had. */
+export async function prepare(
   result: RecordedResult,
-  ports: ReplayPorts,
+  ports: Omit<ReplayPorts, 'score'>,
   candidate: Candidate | null,
-): Promise<Replayed> {
-  const { modelInput, model, cuts } = result;
-  if (result.verdict === 'UNINSPECTED' || model === null || cuts === null || result.defectProbability === null) {
+): Promise<Prepared | Refused> {
+  const { modelInput, model, cuts, defectProbability: recorded } = result;
+  if (result.verdict === 'UNINSPECTED' || model === null || cuts === null || recorded === null) {
     return refuse('not_inspected', `it was recorded UNINSPECTED: ${result.reason ?? 'no reason'}`);
   }
   if (modelInput === null) {
     return refuse('input_not_recorded', 'it was recorded before the region of interest was kept with a result');
   }
   const picture = await storedPicture(ports.store, result);
-  if (picture.kind !== 'picture') return withoutPicture(picture);
+  if (picture.kind === 'none') return refuse(picture.why, picture.detail);
+  if (picture.kind === 'damaged') return picture;
   const used = candidate ?? (await recordedModel(model, modelInput, cuts, ports));
   if ('kind' in used) return used;
+  return { ...used, kind: 'prepared', image: picture.image, roi: modelInput.roi, recorded };
+}
+
+export async function replay(
+  result: RecordedResult,
+  ports: ReplayPorts,
+  candidate: Candidate | null,
+): Promise<Replayed> {
+  const prepared = await prepare(result, ports, candidate);
+  if (prepared.kind !== 'prepared') return prepared;
   try {
-    const scored = await ports.score(used.package, picture.image, modelInput.roi);
-    return compare(result, result.defectProbability, scored, used, candidate === null);
+    const scored = await ports.score(prepared.package, prepared.image, prepared.roi);
+    return compare(result, prepared, scored, candidate === null);
   } catch (error) {
     if (error instanceof ModelRefusedError) return refuse('model_refused', error.message);
     throw error;
   }
 }
 
-function withoutPicture(picture: Exclude<StoredPicture, { kind: 'picture' }>): Replayed {
-  if (picture.kind === 'none') return refuse(picture.why, picture.detail);
-  return { kind: 'damaged', why: picture.why, detail: picture.detail };
-}
-
 async function recordedModel(
   model: ModelRef,
   modelInput: ModelInput,
   cuts: Cuts,
-  ports: ReplayPorts,
-): Promise<Candidate | Replayed> {
+  ports: Pick<ReplayPorts, 'packageOf'>,
+): Promise<Candidate | Refused> {
   const named = `${model.name}/${model.version}`;
   let found: ModelPackage;
   try {
@@ -122,9 +145,8 @@ async function recordedModel(
 
 function compare(
   result: RecordedResult,
-  recorded: number,
-  scored: TaskResult,
-  { package: found, cuts }: Candidate,
+  { package: found, cuts, recorded }: Prepared,
+  scored: Scored,
   isRecordedModel: boolean,
 ): Replayed {
   const { name, version, golden_tolerance: tolerance } = found.manifest;
@@ -153,6 +175,6 @@ function compare(
   };
 }
 
-function refuse(why: NotReplayable, detail: string): Replayed {
+function refuse(why: NotReplayable, detail: string): Refused {
   return { kind: 'not_replayable', why, detail };
 }

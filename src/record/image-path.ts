@@ -19,6 +19,12 @@ export function imagePathOf(decision: Pick<Decision, 'resultId' | 'receivedAt' |
   return `${hour}/${decision.resultId}.${EXTENSIONS[mediaType] ?? 'bin'}`;
 }
 
+/** Where the heat map of an image is kept, below `images/` like the image. */
+export function heatMapPathOf(imagePath: string): string {
+  const dot = imagePath.lastIndexOf('.');
+  return `${dot < 0 ? imagePath : imagePath.slice(0, dot)}.heat.json`;
+}
+
 /** The result id that a file name below `images/` belongs to. */
 export function resultIdOf(fileName: string): string {
   const dot = fileName.indexOf('.');

@@ -21,6 +21,7 @@ import type {
   Review,
   Total,
 } from './contract.ts';
+import type { Fate } from './image-fate.ts';
 import { keepsImage } from './image-path.ts';
 import { Outbox } from './outbox.ts';
 import type { ReaderCalls, StoreState, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
@@ -152,6 +153,11 @@ export class Ledger {
   /** Null where there is no such result. */
   chainLink(resultId: string): Promise<ChainLink | null> {
     return this.read('chainLink', resultId);
+  }
+
+  /** What became of the image of a row. */
+  fateOf(ledgerSeq: number): Promise<Fate> {
+    return this.read('fateOf', ledgerSeq);
   }
 
   /** Adds what a person said. False where the result is not known or the store cannot be written. */

@@ -15,6 +15,8 @@ import type {
   Total,
 } from './contract.ts';
 
+import type { Fate } from './image-fate.ts';
+
 /** A thread's calls: what each takes and what it answers. */
 export type Calls = Readonly<Record<string, { readonly args: unknown; readonly reply: unknown }>>;
 
@@ -49,6 +51,7 @@ export type ReaderCalls = {
   unreviewed: { args: { readonly before: number | null; readonly limit: number }; reply: ResultsPage };
   reviewsOf: { args: string; reply: readonly Review[] };
   chainLink: { args: string; reply: ChainLink | null };
+  fateOf: { args: number; reply: Fate };
   totals: { args: null; reply: readonly Total[] };
   outboxNext: { args: { readonly after: number; readonly limit: number }; reply: readonly OutboxItem[] };
 };

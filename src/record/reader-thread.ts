@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { databasePath, openForReading, type Database } from './database.ts';
+import { type Fate, imageFate } from './image-fate.ts';
 import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
 import { Reader } from './reader.ts';
 import { Search } from './search.ts';
@@ -10,17 +11,24 @@ const port = parentPort;
 if (port === null) throw new Error('reader-thread is the entry of a worker thread and was started otherwise');
 
 const { path } = workerData as { readonly path: string };
-let opened: { readonly database: Database; readonly reader: Reader; readonly search: Search } | null = null;
+interface Opened {
+  readonly database: Database;
+  readonly reader: Reader;
+  readonly search: Search;
+  readonly fateOf: (ledgerSeq: number) => Fate;
+}
 
-function open(): NonNullable<typeof opened> {
+let opened: Opened | null = null;
+
+function open(): Opened {
   const database = openForReading(databasePath(path));
-  return { database, reader: new Reader(database), search: new Search(database) };
+  return { database, reader: new Reader(database), search: new Search(database), fateOf: imageFate(database) };
 }
 
 function answer(call: Call): Reply {
   try {
     opened ??= open();
-    return { id: call.id, value: read(opened.reader, opened.search, call) };
+    return { id: call.id, value: read(opened, call) };
   } catch (error) {
     opened?.database.close();
     opened = null;
@@ -28,7 +36,7 @@ function answer(call: Call): Reply {
   }
 }
 
-function read(reader: Reader, search: Search, { name, args }: Call): unknown {
+function read({ reader, search, fateOf }: Opened, { name, args }: Call): unknown {
   switch (name as keyof ReaderCalls) {
     case 'get':
       return reader.get(args as ReaderCalls['get']['args']);
@@ -52,6 +60,8 @@ function read(reader: Reader, search: Search, { name, args }: Call): unknown {
       return search.reviewsOf(args as ReaderCalls['reviewsOf']['args']);
     case 'chainLink':
       return search.chainLink(args as ReaderCalls['chainLink']['args']);
+    case 'fateOf':
+      return fateOf(args as ReaderCalls['fateOf']['args']);
     case 'totals':
       return reader.totals();
     case 'outboxNext': {

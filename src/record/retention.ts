@@ -7,6 +7,7 @@
  */
 
 import type { LedgerEvent, RemovalReason, RetentionPolicy } from './contract.ts';
+import { heatMapPathOf } from './image-path.ts';
 import type { ImageFiles } from './image-store.ts';
 import type { LedgerTables, StoredImage } from './ledger-tables.ts';
 
@@ -61,7 +62,8 @@ export class Retention {
     const gone: StoredImage[] = [];
     for (const image of images) {
       try {
-        await this.files.remove([image.path]);
+        // The image first: a heat map that is being made meanwhile looks for it afterwards.
+        await this.files.remove([image.path, heatMapPathOf(image.path)]);
         gone.push(image);
       } catch (error) {
         if (!this.isHalted) this.onEvent({ kind: 'removal_failed', path: image.path, detail: String(error) });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../src/frame/verdict.ts';
@@ -118,5 +118,19 @@ describe('retention', () => {
       entry.isFile(),
     );
     expect(files).toHaveLength(10);
+  });
+
+  it('takes the heat map with its picture, and verify calls neither a fault', async () => {
+    const { path, tables, retention, database } = await storeOf(['FAIL', 'FAIL'], { maxAgeDays: 1 });
+    const folder = (hour: number) => join(path, 'images/2026/11', hour < 0 ? '23/23' : '24/00');
+    for (const hour of [-1, 0]) {
+      const [image = ''] = readdirSync(folder(hour));
+      writeFileSync(join(folder(hour), `${image.split('.')[0]}.heat.json`), '{}');
+    }
+    await retention.slice(tables, PLENTY, NOW + 23.5 * HOUR_MS);
+    expect(readdirSync(folder(-1))).toEqual([]);
+    expect(readdirSync(folder(0))).toHaveLength(2);
+    database.close();
+    expect(await verifyStore(path)).toMatchObject({ ok: true, images: { orphans: 0, temporary: 0, removed: 1 } });
   });
 });

@@ -4,6 +4,7 @@ import type { WantedProvider } from '../../engine/pool.ts';
 import { cameraIdFrom } from '../../frame/identifiers.ts';
 import type { RecordedResult, Verdict } from '../../frame/verdict.ts';
 import { type ModelPackage, loadModelPackage } from '../../model-repository/package.ts';
+import { Packages } from '../../proving/packages.ts';
 import { type Candidate, ModelRefusedError, replay, type ReplayPorts } from '../../proving/replay.ts';
 import type { ResultsQuery } from '../../record/contract.ts';
 import { StoreReader } from '../../record/store-reader.ts';
@@ -34,10 +35,12 @@ const PAGE_ROWS = 500;
 export async function runReplay(options: ReplayOptions, modelsRoot: string, bar: Progress): Promise<ReplayReport> {
   const candidate = await candidateOf(options, modelsRoot);
   const reader = new StoreReader(options.store);
+  // One package object per model, so that its engines are known again.
+  const packages = new Packages((name, version) => loadModelPackage(modelsRoot, name, version));
   const bench = new Bench(options.provider);
   const ports: ReplayPorts = {
     store: { path: options.store, fateOf: async (ledgerSeq) => reader.fateOf(ledgerSeq) },
-    packageOf: memoized((name, version) => loadModelPackage(modelsRoot, name, version)),
+    packageOf: (name, version) => packages.get(name, version),
     score: async (found, image, roi) => (await bench.enginesOf(found)).score(image, roi),
   };
   const tally = new Tally(options.store, candidate);
@@ -156,15 +159,4 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
     }
   };
   await Promise.all(Array.from({ length: READ_AHEAD }, worker));
-}
-
-/** One package object per model, so that its engines are known again. */
-function memoized(load: (name: string, version: string) => Promise<ModelPackage>): typeof load {
-  const known = new Map<string, Promise<ModelPackage>>();
-  return (name, version) => {
-    const key = `${name}/${version}`;
-    const found = known.get(key) ?? load(name, version);
-    known.set(key, found);
-    return found;
-  };
 }

@@ -1,10 +1,11 @@
 /** The service's API, as the page uses it. */
 
 import type { ResultJson } from '../../frame/result-json.ts';
+import type { HeatMapJson, ReplayedJson } from '../proving-routes.ts';
 import type { ProofJson, ReviewJson } from '../schemas.ts';
 import { settings } from './settings.ts';
 
-export type { ProofJson, ResultJson, ReviewJson };
+export type { HeatMapJson, ProofJson, ReplayedJson, ResultJson, ReviewJson };
 
 export interface ResultsPage {
   readonly results: readonly ResultJson[];

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import { pictureUrl } from './api.ts';
+import { HeatMapLayer, type HeatMapState } from './heat-map.tsx';
 import { useWords } from './words.ts';
 
 type Loaded = { readonly id: string; readonly url: string | null };
@@ -11,10 +12,13 @@ export function Picture(props: {
   readonly isKept: boolean;
   readonly alt: string;
   readonly canZoom?: boolean;
+  /** Laid over it. */
+  readonly heatMap?: HeatMapState;
 }) {
-  const { resultId, isKept, alt, canZoom = false } = props;
+  const { resultId, isKept, alt, canZoom = false, heatMap } = props;
   const words = useWords();
   const [loaded, setLoaded] = useState<Loaded | null>(null);
+  const [size, setSize] = useState<{ width: number; height: number } | null>(null);
   const [zoom, setZoom] = useState<string | null>(null);
   useEffect(() => {
     setZoom(null);
@@ -29,8 +33,18 @@ export function Picture(props: {
   if (!isKept || loaded?.url === null) return <div className="picture none">{words.noPicture}</div>;
   // The picture before stays until the next one is there: no flicker at five parts a second.
   if (loaded === null) return <div className="picture" />;
+  const style = zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom };
+  const isOver = heatMap?.kind === 'made' && heatMap.map.resultId === loaded.id && size !== null;
   const image = (
-    <img src={loaded.url} alt={alt} style={zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom }} />
+    <>
+      <img
+        src={loaded.url}
+        alt={alt}
+        style={style}
+        onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) => setSize({ width, height })}
+      />
+      {isOver && <HeatMapLayer map={heatMap.map} {...size} style={style} />}
+    </>
   );
   if (!canZoom) return <div className="picture">{image}</div>;
   return (

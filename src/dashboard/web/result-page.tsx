@@ -3,7 +3,9 @@
 import { useEffect, useState } from 'react';
 import { getJson, type ProofJson, type ResultJson, type ReviewJson } from './api.ts';
 import { formatMs, formatProbability, LatencyGauge, ProbabilityGauge } from './gauges.tsx';
+import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { Picture } from './picture.tsx';
+import { ReplayButton } from './replay-button.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
 
@@ -14,7 +16,6 @@ interface Everything {
 }
 
 export function ResultPage({ id }: { readonly id: string }) {
-  const words = useWords();
   const [all, setAll] = useState<Everything | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
@@ -32,8 +33,13 @@ export function ResultPage({ id }: { readonly id: string }) {
   }, [id]);
   if (failure !== null) return <main className="result banner bad">{failure}</main>;
   if (all === null) return <main className="result" />;
-  const { result, proof, reviews } = all;
+  return <Shown {...all} />;
+}
+
+function Shown({ result, proof, reviews }: Everything) {
+  const words = useWords();
   const isKept = proof.image.isKept && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
+  const heatMap = useHeatMap(isKept ? result.resultId : null);
   return (
     <main className="result">
       <div className="head">
@@ -45,8 +51,9 @@ export function ResultPage({ id }: { readonly id: string }) {
         </h1>
       </div>
       <div className="columns">
-        <Picture resultId={result.resultId} isKept={isKept} alt={result.frameId} canZoom />
+        <Picture resultId={result.resultId} isKept={isKept} alt={result.frameId} canZoom heatMap={heatMap} />
         <div>
+          {isKept && <HeatMapSwitch state={heatMap} />}
           <ProbabilityGauge
             probability={result.defectProbability}
             passBelow={result.passBelow}
@@ -96,6 +103,7 @@ function Proof({ result, proof }: { readonly result: ResultJson; readonly proof:
       <p className={image.holds === false ? 'banner bad' : image.holds === true ? 'good' : 'quiet'}>
         {image.holds === null ? '–' : image.holds ? '✓' : '✕'} {imageText}
       </p>
+      <ReplayButton resultId={result.resultId} />
       <FactList
         facts={[
           [words.chainHash, chain.computedHash],

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { getJson, pictureUrl, type ResultJson, type ResultsPage, sendReview } from './api.ts';
 import { ProbabilityGauge } from './gauges.tsx';
+import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { Picture } from './picture.tsx';
 import { FactList } from './result-page.tsx';
 import { changeSettings, useSettings } from './settings.ts';
@@ -28,6 +29,7 @@ export function ReviewPage() {
   const [judged, setJudged] = useState<readonly ResultJson[]>([]);
   const isBusy = useRef(false);
   const current = queue[0];
+  const heatMap = useHeatMap(current !== undefined && isPicture(current) ? current.resultId : null);
   const hasName = reviewer.trim() !== '' || token !== '';
 
   const act = async (what: Label | 'undo') => {
@@ -81,7 +83,13 @@ export function ReviewPage() {
         <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
       ) : (
         <div className="stage">
-          <Picture resultId={current.resultId} isKept={isPicture(current)} alt={current.frameId} canZoom />
+          <Picture
+            resultId={current.resultId}
+            isKept={isPicture(current)}
+            alt={current.frameId}
+            canZoom
+            heatMap={heatMap}
+          />
         </div>
       )}
       <aside>
@@ -89,6 +97,7 @@ export function ReviewPage() {
           <>
             <p className="quiet">{words.inQueue(`${queue.length}${next === null ? '' : '+'}`)}</p>
             <VerdictBadge verdict={current.verdict} />
+            {isPicture(current) && <HeatMapSwitch state={heatMap} />}
             <ProbabilityGauge
               probability={current.defectProbability}
               passBelow={current.passBelow}

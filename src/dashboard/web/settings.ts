@@ -8,6 +8,8 @@ export interface Settings {
   readonly reviewer: string;
   /** Empty where the service wants none. */
   readonly token: string;
+  /** Whether heat maps are laid over pictures. */
+  readonly heatMap: boolean;
   /** Per camera: the result that was acknowledged last. Any other one, of whatever ledger, is open. */
   readonly acknowledged: Readonly<Record<string, string>>;
 }
@@ -19,6 +21,7 @@ const DEFAULTS: Settings = {
   theme: 'auto',
   reviewer: '',
   token: '',
+  heatMap: false,
   acknowledged: {},
 };
 

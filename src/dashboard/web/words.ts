@@ -130,6 +130,15 @@ const en = {
   theme: 'Theme',
   language: 'Language',
   failed: 'That did not work',
+  heatMap: 'Heat map',
+  heatMapMaking: 'Looking for the spot …',
+  heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' } as Readonly<
+    Record<'activation_map' | 'occlusion', string>
+  >,
+  replay: 'Decide again',
+  replaySame: (score: string) => `Decided again just now: the same (score ${score}).`,
+  replayDifferent: (detail: string) => `Decided again just now: NOT the same. ${detail}`,
+  replayNot: (detail: string) => `Cannot be decided again: ${detail}.`,
 };
 
 export type Words = typeof en;
@@ -262,6 +271,13 @@ const zh: Words = {
   theme: '主题',
   language: '语言',
   failed: '操作失败',
+  heatMap: '热力图',
+  heatMapMaking: '正在查找位置……',
+  heatMapOf: { activation_map: '模型自身给出', occlusion: '逐块遮挡得出' },
+  replay: '重新判定',
+  replaySame: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
+  replayDifferent: (detail) => `刚刚重新判定:结果不一致。${detail}`,
+  replayNot: (detail) => `无法重新判定:${detail}`,
 };
 
 export function useWords(): Words {

@@ -67,6 +67,14 @@ class Unsteady(nn.Module):
         return mean * (luck < 0.9).float()
 
 
+class Mapped(nn.Module):
+    """Says itself where it is bright: the means of its four quarters."""
+
+    def forward(self, image):
+        cells = nn.functional.avg_pool2d(image.float().mean(dim=3).unsqueeze(1), EDGE // 2) / 255.0
+        return brightness(image).clamp(0, 1), cells.squeeze(1)
+
+
 def png(level):
     def chunk(kind, data):
         body = kind + data
@@ -77,7 +85,7 @@ def png(level):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def write(name, net, golden, input_extra=None, kind="probability"):
+def write(name, net, golden, input_extra=None, kind="probability", outputs=("score",)):
     """golden: probability by grey level."""
     folder = HERE / name / "1"
     (folder / "golden").mkdir(parents=True, exist_ok=True)
@@ -90,8 +98,8 @@ def write(name, net, golden, input_extra=None, kind="probability"):
         str(model),
         opset_version=16,
         input_names=["image"],
-        output_names=["score"],
-        dynamic_axes={"image": {0: "n"}, "score": {0: "n"}},
+        output_names=list(outputs),
+        dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
     )
     entries = []
     for level, probability in golden.items():
@@ -125,6 +133,7 @@ def write(name, net, golden, input_extra=None, kind="probability"):
 
 true = {51: 0.2, 102: 0.4}
 write("mean-brightness", MeanBrightness(), {**true, 204: 0.8})
+write("mapped", Mapped(), true, outputs=("score", "activation_map"))
 write("nan", NanWhenBright(), true)
 write("wrong-shape", WrongShape(), true)
 write("golden-mismatch", MeanBrightness(), {51: 0.7})

@@ -1,0 +1,50 @@
+/** Decides a result again, now, and says what came of it. */
+
+import { useEffect, useState } from 'react';
+import { type ReplayedJson, request } from './api.ts';
+import { formatProbability } from './gauges.tsx';
+import { useWords, type Words } from './words.ts';
+
+export function ReplayButton({ resultId }: { readonly resultId: string }) {
+  const words = useWords();
+  const [state, setState] = useState<ReplayedJson | 'working' | Error | null>(null);
+  useEffect(() => setState(null), [resultId]);
+  const replay = async () => {
+    setState('working');
+    try {
+      const response = await request(`/api/v1/results/${encodeURIComponent(resultId)}/replay`, { method: 'POST' });
+      setState((await response.json()) as ReplayedJson);
+    } catch (error) {
+      setState(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  return (
+    <div className="replay">
+      <button type="button" disabled={state === 'working'} onClick={() => void replay()}>
+        {state === 'working' ? words.working : words.replay}
+      </button>
+      {state instanceof Error && <p className="banner bad">{`${words.failed}: ${state.message}`}</p>}
+      {state !== null && state !== 'working' && !(state instanceof Error) && (
+        <p
+          className={state.kind === 'same' ? 'good' : state.kind === 'not_replayable' ? 'quiet' : 'banner bad'}
+          role="status"
+        >
+          {textOf(words, state)}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function textOf(words: Words, replayed: ReplayedJson): string {
+  switch (replayed.kind) {
+    case 'same':
+      return `✓ ${words.replaySame(formatProbability(replayed.probability))}`;
+    case 'different':
+      return `✕ ${words.replayDifferent(replayed.detail ?? '')}`;
+    case 'damaged':
+      return `✕ ${words.replayNot(replayed.detail)}`;
+    case 'not_replayable':
+      return `– ${words.replayNot(replayed.detail)}`;
+  }
+}

@@ -1,0 +1,28 @@
+/** Model packages by name and version, each read and hashed once while it is among the last few asked for. */
+
+import type { ModelPackage } from '../model-repository/package.ts';
+
+const KEPT = 8;
+
+export class Packages {
+  private readonly load: (name: string, version: string) => Promise<ModelPackage>;
+  private readonly known = new Map<string, Promise<ModelPackage>>();
+
+  /** @param load throws ModelPackageError */
+  constructor(load: (name: string, version: string) => Promise<ModelPackage>) {
+    this.load = load;
+  }
+
+  /** @throws ModelPackageError; the next call looks again */
+  get(name: string, version: string): Promise<ModelPackage> {
+    const key = `${name}/${version}`;
+    const known = this.known.get(key);
+    this.known.delete(key);
+    const found = known ?? this.load(name, version);
+    this.known.set(key, found);
+    found.catch(() => this.known.get(key) === found && this.known.delete(key));
+    const [oldest] = this.known.keys();
+    if (this.known.size > KEPT && oldest !== undefined) this.known.delete(oldest);
+    return found;
+  }
+}
