@@ -55,6 +55,11 @@ export const ERRORS = {
   // What is asked about recipes and their cuts.
   recipe_not_found: refusal('NOT_FOUND', 404),
   cuts_changed: refusal('FAILED_PRECONDITION', 409),
+  // What is asked about people.
+  user_not_found: refusal('NOT_FOUND', 404),
+  user_exists: refusal('ALREADY_EXISTS', 409),
+  user_refused: refusal('FAILED_PRECONDITION', 409),
+  too_many_attempts: refusal('RESOURCE_EXHAUSTED', 429, true),
   unauthenticated: refusal('UNAUTHENTICATED', 401),
   permission_denied: refusal('PERMISSION_DENIED', 403),
   // The service cannot record now.

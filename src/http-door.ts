@@ -14,14 +14,14 @@ import type { ModelLife } from './model-life.ts';
 import type { Health } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { ProvingDesk } from './proving/desk.ts';
+import type { PeopleAtWork } from './people-at-work.ts';
 import type { Ledger } from './record/ledger.ts';
-import type { Tokens } from './tokens.ts';
 import { VERSION } from './version.ts';
 
 export interface HttpDoorParts {
   readonly config: Config;
   readonly secrets: Secrets;
-  readonly tokens: Tokens;
+  readonly people: PeopleAtWork;
   readonly ledger: Ledger;
   readonly inspector: Inspector;
   readonly models: ModelLife['desk'];
@@ -35,14 +35,15 @@ export interface HttpDoorParts {
 }
 
 export function httpDoor(parts: HttpDoorParts): HttpServer {
-  const { config, secrets, tokens, ledger, metrics } = parts;
+  const { config, secrets, people, ledger, metrics } = parts;
   const listen = listenOf(config.http.listen);
   return new HttpServer({
     ...listen,
     tls: secrets.httpTls,
     maxBodyBytes: config.limits.message_bytes,
     isLoopback: isLoopback(listen.host),
-    whoAsks: (token) => tokens.actorOf(token),
+    whoAsks: (token, secret) => people.whoAsks(token, secret),
+    audit: people.audit,
     ports: {
       version: VERSION,
       health: parts.health,
@@ -56,6 +57,9 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       models: parts.models,
       cuts: parts.cuts,
       maxPackageBytes: config.models.max_package_bytes,
+      people: people.people,
+      auditPage: (before, limit) => ledger.audit(before, limit),
+      sessionMaxAgeS: config.auth.session_hours * 3600,
     },
     more: [
       (server) =>

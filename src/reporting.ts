@@ -9,6 +9,7 @@ import { createThrottledLog } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { MqttEvent } from './mqtt-road.ts';
 import type { ProvingEvent } from './proving/desk.ts';
+import type { PeopleAtWorkParts } from './people-at-work.ts';
 import type { LedgerEvent } from './record/contract.ts';
 import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
 
@@ -170,6 +171,24 @@ export class Reporting {
       kind,
       fields,
     );
+  }
+
+  people(event: Parameters<PeopleAtWorkParts['onEvent']>[0]): void {
+    switch (event.kind) {
+      case 'first_run':
+        // At `info`, which no page shows: whoever reads it can make the first admin.
+        this.log.log('info', event.kind, { setupCode: event.setupCode });
+        return;
+      case 'sign_in':
+        this.metrics.signIn(event.result);
+        return;
+      case 'people_unknown':
+        this.throttled.log('warn', event.kind, { detail: event.detail });
+        return;
+      case 'audit_not_written':
+        this.metrics.auditLost();
+        this.log.log('error', event.kind, { ...event.entry });
+    }
   }
 
   frameFailed(cameraId: string, frameId: string, error: unknown): void {

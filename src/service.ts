@@ -30,13 +30,13 @@ import { assess, type Health } from './observe/health.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { RecentEvents } from './observe/recent-events.ts';
+import { PeopleAtWork } from './people-at-work.ts';
 import { packageRecipes, type PackagedRecipe } from './packaged-recipes.ts';
 import { Pipeline } from './pipeline.ts';
 import { deskOf } from './proving/desk-of.ts';
 import type { ProvingDesk } from './proving/desk.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
-import { Tokens } from './tokens.ts';
 import { VERSION } from './version.ts';
 import type { WaitingFrame } from './waiting-frame.ts';
 
@@ -53,6 +53,7 @@ const MAX_PENDING_RECORDS = 4096;
 
 export class Service {
   readonly models: ModelsAtWork;
+  readonly people: PeopleAtWork;
   private readonly config: Config;
   private readonly packaged: readonly PackagedRecipe[];
   private readonly modelLife: ModelLife;
@@ -118,10 +119,10 @@ export class Service {
         outbox: () => (this.mqtt === null ? null : outboxDepth(this.ledger)),
         mqttConnected: () => this.mqtt?.isConnected ?? null,
         isReady: () => this.health().isReady,
+        sessions: () => this.people.people.sessionCount,
       },
     );
     const reporting = new Reporting(this.log, this.metrics);
-    const tokens = new Tokens(secrets.credentials);
 
     this.ledger = new Ledger({
       path: config.store.path,
@@ -135,6 +136,13 @@ export class Service {
       maxPending: MAX_PENDING_RECORDS,
       onEvent: (event) => reporting.ledger(event),
     });
+    this.people = new PeopleAtWork({
+      config,
+      credentials: secrets.credentials,
+      ledger: this.ledger,
+      onEvent: (event) => reporting.people(event),
+    });
+    const { tokens } = this.people;
     this.models = new ModelsAtWork({
       config,
       recipes,
@@ -196,7 +204,8 @@ export class Service {
         authorize: (token, right) => tokens.authorize(token, right),
         countRefused,
         models: this.modelLife.desk,
-        nameOf: (token) => tokens.actorOf(token).name,
+        actorOf: (token) => tokens.actorOf(token),
+        audit: this.people.audit,
       },
     );
     this.mqtt = usesMqtt
@@ -222,7 +231,7 @@ export class Service {
     this.http = httpDoor({
       config,
       secrets,
-      tokens,
+      people: this.people,
       ledger: this.ledger,
       inspector: this.pipeline,
       models: this.modelLife.desk,
@@ -261,6 +270,7 @@ export class Service {
   async start(): Promise<Addresses> {
     const { port: httpPort } = await this.http.start();
     await this.ledger.start();
+    await this.people.people.start();
     await this.feed.start();
     const notNoted = await this.modelLife.noteFirstModels(this.packaged);
     if (notNoted !== null) this.log.log('warn', 'activations_not_noted', { detail: notNoted });
@@ -311,6 +321,7 @@ export class Service {
     await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(leftMs()), drained]);
     await this.mqtt?.stop(Math.min(2000, leftMs()));
     this.feed.stop();
+    this.people.people.stop();
     await this.http.stop();
     this.proving.stop();
     await this.models.stop();

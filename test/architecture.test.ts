@@ -15,6 +15,7 @@ const STAGES = [
   'publish',
   'observe',
   'training',
+  'people',
   'dashboard',
 ];
 /** What a stage may import beside itself and libraries. */

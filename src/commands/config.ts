@@ -18,7 +18,7 @@ export function registerConfig(program: Command): void {
       const config = await configFrom(options);
       const shown = {
         ...config,
-        auth: { tokens: config.auth.tokens.map((t) => (t.token === null ? t : { ...t, token: '…' })) },
+        auth: { ...config.auth, tokens: config.auth.tokens.map((t) => (t.token === null ? t : { ...t, token: '…' })) },
       };
       process.stdout.write(options.json === true ? `${JSON.stringify(shown)}\n` : stringify(shown));
     });

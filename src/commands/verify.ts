@@ -50,6 +50,7 @@ function textOf(store: string, report: VerifyReport): string {
     `  chain     ends in ${report.chainHash}`,
     `  images    ${images.checked} read and compared (${images.bytes} bytes), ${images.removed} removed by retention`,
     `  left over ${images.orphans} files without a row, ${images.temporary} unfinished (a crash leaves them; no fault)`,
+    `  audit     ${report.audit.rows} acts of people, the chain ends in ${report.audit.chainHash}`,
     `  outbox    ${report.outbox} results wait for a broker`,
     ...report.findings.map(
       ({ kind, ledgerSeq, detail }) => `  FAULT ${kind}${ledgerSeq === null ? '' : ` at row ${ledgerSeq}`}: ${detail}`,

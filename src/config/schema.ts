@@ -264,7 +264,22 @@ export const configSchema = z.strictObject({
   http,
   mqtt,
   auth: z
-    .strictObject({ tokens: z.array(token).max(100).default([]).describe('Who may do what; empty: everyone.') })
+    .strictObject({
+      tokens: z.array(token).max(100).default([]).describe('Which program may do what; empty: see operations.md.'),
+      viewing: z
+        .enum(['open_on_loopback', 'signed_in'])
+        .default('open_on_loopback')
+        .describe(
+          '`open_on_loopback`: while HTTP listens on this machine only and there are no tokens, looking needs no sign-in. `signed_in`: it does, once there are accounts.',
+        ),
+      session_idle_minutes: z
+        .int()
+        .min(5)
+        .max(1440)
+        .default(30)
+        .describe('Minutes without a request and without an open page after which a person is signed out.'),
+      session_hours: z.int().min(1).max(24).default(10).describe('Hours after which a person signs in anew.'),
+    })
     .prefault({}),
   store,
   heat_maps: heatMaps,

@@ -5,10 +5,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
-import type { RouteRight } from './right.ts';
+import { type AuditPort, askerOf, type RouteRight } from './right.ts';
 
 export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As in OpenAPI: `/api/v1/results/{id}`. */
   readonly path: string;
   readonly right: RouteRight;
@@ -18,43 +18,60 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly body?: B;
   /** JSON of this shape, or a body of another media type. */
   readonly answer: z.ZodType | { readonly mediaType: string };
-  handle(
-    given: { readonly params: z.output<P>; readonly query: z.output<Q>; readonly body: z.output<B> },
-    reply: FastifyReply,
-    request: FastifyRequest,
-  ): unknown;
+  /**
+   * What a changing request leaves in the audit log; `within`: what `handle` calls commits the line with the change; `nothing`:
+   * it changes nothing.
+   */
+  readonly audit?: 'within' | 'nothing' | { readonly act: string; about(given: Given<P, Q, B>): string };
+  handle(given: Given<P, Q, B>, reply: FastifyReply, request: FastifyRequest): unknown;
+}
+
+interface Given<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  readonly params: z.output<P>;
+  readonly query: z.output<Q>;
+  readonly body: z.output<B>;
 }
 
 type AnyRoute = RouteSpec<z.ZodType, z.ZodType, z.ZodType>;
+
+/** Of JSON; frames and packages have doors of their own. */
+const MAX_BODY_BYTES = 64 * 1024;
 
 const nothing = z.strictObject({});
 
 export class Api {
   private readonly server: FastifyInstance;
+  private readonly audit: AuditPort;
   private readonly routes: AnyRoute[] = [];
 
-  constructor(server: FastifyInstance) {
+  constructor(server: FastifyInstance, audit: AuditPort) {
     this.server = server;
+    this.audit = audit;
   }
 
   add<P extends z.ZodType = typeof nothing, Q extends z.ZodType = typeof nothing, B extends z.ZodType = z.ZodUnknown>(
     route: RouteSpec<P, Q, B>,
   ): void {
+    const { audit } = route;
+    if (route.method !== 'GET' && audit === undefined) {
+      throw new Error(`${route.method} ${route.path} does not say what it leaves in the audit log`);
+    }
     this.routes.push(route);
     this.server.route({
       method: route.method,
       url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       config: { right: route.right },
-      handler: async (request, reply) =>
-        route.handle(
-          {
-            params: checked(route.params ?? nothing, request.params) as z.output<P>,
-            query: checked(route.query ?? nothing, request.query) as z.output<Q>,
-            body: checked(route.body ?? z.unknown(), request.body) as z.output<B>,
-          },
-          reply,
-          request,
-        ),
+      bodyLimit: MAX_BODY_BYTES,
+      handler: async (request, reply) => {
+        const given: Given<P, Q, B> = {
+          params: checked(route.params ?? nothing, request.params) as z.output<P>,
+          query: checked(route.query ?? nothing, request.query) as z.output<Q>,
+          body: checked(route.body ?? z.unknown(), request.body) as z.output<B>,
+        };
+        const work = async () => route.handle(given, reply, request);
+        if (audit === undefined || typeof audit === 'string') return work();
+        return this.audit.during(askerOf(request), audit.act, () => audit.about(given), work);
+      },
     });
   }
 
@@ -68,10 +85,18 @@ export class Api {
     return {
       openapi: '3.1.0',
       info: { title: 'Loupe', version, description: 'Results, cameras and reviews of one inspection station.' },
-      security: [{ bearer: [] }, {}],
+      security: [{ bearer: [] }, { session: [] }, {}],
       paths,
       components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: 'loupe-session-PORT',
+            description: 'Set by POST /api/v1/session; what changes something needs the header x-loupe-page beside it.',
+          },
+        },
         schemas: { Problem: jsonSchema(problemSchema, 'output') },
       },
     };

@@ -1,11 +1,12 @@
 /** The line, as it is now and as it goes on. */
 
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Api } from './api.ts';
 import type { LiveFeed, Watcher } from './live-feed.ts';
 import { cameraSchema } from './schemas.ts';
 
-export function addLineRoutes(api: Api, feed: LiveFeed): void {
+export function addLineRoutes(api: Api, feed: LiveFeed, mayGoOn: (request: FastifyRequest) => boolean): void {
   api.add({
     method: 'GET',
     path: '/api/v1/cameras',
@@ -22,9 +23,13 @@ export function addLineRoutes(api: Api, feed: LiveFeed): void {
     summary:
       'Server-sent events: `camera` with the state of one camera, `service` with readiness; at most 5 a second each',
     answer: { mediaType: 'text/event-stream' },
-    handle: (_given, reply) => {
+    handle: (_given, reply, request) => {
       const { raw } = reply;
-      const watcher: Watcher = { write: (text) => raw.write(text), end: () => raw.end() };
+      const watcher: Watcher = {
+        write: (text) => raw.write(text),
+        end: () => raw.end(),
+        mayGoOn: () => mayGoOn(request),
+      };
       const headers = { ...reply.getHeaders(), 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
       raw.on('drain', () => feed.drained(watcher));
       raw.once('close', () => feed.leave(watcher));

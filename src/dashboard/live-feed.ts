@@ -29,6 +29,8 @@ export interface LiveOptions {
 export interface Watcher {
   /** Ends the stream. */
   end(): void;
+  /** False where whoever watches may see no more: signed out, disabled, run out. Asked every second. */
+  mayGoOn(): boolean;
   /** False when it can take no more for now; `LiveFeed.drained` says when it can. */
   write(text: string): boolean;
 }
@@ -132,6 +134,11 @@ export class LiveFeed {
   }
 
   private tellStates(): void {
+    for (const watcher of this.streams.keys()) {
+      if (watcher.mayGoOn()) continue;
+      this.streams.delete(watcher);
+      watcher.end();
+    }
     const { view, now } = this.options;
     const changed = new Set<CameraId>();
     for (const cameraId of view.cameraIds()) {

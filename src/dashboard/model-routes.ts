@@ -2,11 +2,11 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { LoupeError } from '../errors.ts';
-import type { Activated, Activation, GoldenReport, ModelControl } from '../frame/models.ts';
+import type { Activated, Activation, GoldenReport, ModelControl, ModelListing } from '../frame/models.ts';
 import { nameOf } from '../frame/people.ts';
 import type { Api } from './api.ts';
 import { receivePackage } from './package-upload.ts';
+import { askerOf, type AuditPort } from './right.ts';
 
 export interface ModelRoutesPorts {
   readonly models: ModelControl;
@@ -59,7 +59,7 @@ const rollbackBody = z.strictObject({
   recipe: z.string().min(1).nullable().default(null).describe('null: the only one.'),
 });
 
-export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRoutesPorts): void {
+export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRoutesPorts, audit: AuditPort): void {
   const { models } = ports;
   const by = (request: FastifyRequest) => nameOf(request.actor);
 
@@ -104,6 +104,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     summary: 'Delete a package that decides for no recipe',
     params: named,
     answer: z.object({}),
+    audit: { act: 'model_remove', about: ({ params: { name, version } }) => `${name}/${version}` },
     handle: async ({ params: { name, version } }, _reply, request) => {
       await models.remove(name, version, by(request));
       return {};
@@ -116,6 +117,10 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     summary: 'Put a model to work: proven first, then switched; on any failure the old one serves on',
     body: activateBody,
     answer: activated,
+    audit: {
+      act: 'model_activate',
+      about: ({ body: { name, version, recipe } }) => `${name}/${version ?? 'highest'} for ${recipe ?? 'its recipes'}`,
+    },
     handle: async ({ body }, _reply, request) => ({
       activated: (await models.activate(body, by(request))).map(activatedJson),
     }),
@@ -127,6 +132,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     summary: 'Go back to the model that decided before',
     body: rollbackBody,
     answer: activated,
+    audit: { act: 'model_rollback', about: ({ body: { recipe } }) => recipe ?? 'the only recipe' },
     handle: async ({ body: { recipe } }, _reply, request) => ({
       activated: (await models.rollback(recipe, by(request))).map(activatedJson),
     }),
@@ -136,22 +142,16 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     // The body is read by the upload itself, file by file.
     scope.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null));
     scope.post('/api/v1/models', { config: { right: 'tune' } }, async (request, reply) => {
-      refuseOtherSites(request);
       const upload = await receivePackage(request.raw, ports.maxPackageBytes);
       try {
-        return reply.code(201).send(await models.add(upload.folder, by(request)));
+        const about = (added: ModelListing | null) => (added === null ? '' : `${added.name}/${added.version}`);
+        const add = () => models.add(upload.folder, by(request));
+        return reply.code(201).send(await audit.during(askerOf(request), 'model_add', about, add));
       } finally {
         await upload.remove();
       }
     });
   });
-}
-
-/** A form is what any web page may send to this machine without asking; JSON is not. */
-function refuseOtherSites(request: FastifyRequest): void {
-  const { origin, host } = request.headers;
-  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
-  throw new LoupeError('permission_denied', 'expected a request from this service itself, not from another site');
 }
 
 function activationJson({ seq, at, by, kind, recipe, from, to }: Activation) {

@@ -55,6 +55,7 @@ export function addProvingRoutes(api: Api, { proving }: ProvingRoutesPorts): voi
       'Decide this result again with the model, region and cuts of its row; behind the line, one after the other',
     params: byId,
     answer: replayedSchema,
+    audit: 'nothing',
     handle: ({ params }) => proving.replay(params.id),
   });
 

@@ -79,6 +79,11 @@ export function addRecipeRoutes(api: Api, ports: RecipeRoutesPorts): void {
     params: named,
     body: setBody,
     answer: recipeSchema,
+    audit: {
+      act: 'cuts_set',
+      about: ({ params, body: { passBelow, failAbove, reason } }) =>
+        `${params.id}: PASS below ${passBelow}, FAIL from ${failAbove}: ${reason}`,
+    },
     handle: async ({ params, body: { passBelow, failAbove, reason, revision, by } }, _reply, request) => {
       const wish = { recipe: params.id, cuts: { passBelow, failAbove }, reason, revision };
       return recipeJson(await cuts.set(wish, signer(request, by)));
@@ -92,6 +97,7 @@ export function addRecipeRoutes(api: Api, ports: RecipeRoutesPorts): void {
     params: named,
     body: revertBody,
     answer: recipeSchema,
+    audit: { act: 'cuts_revert', about: ({ params, body: { reason } }) => `${params.id}: ${reason}` },
     handle: async ({ params, body: { reason, revision, by } }, _reply, request) =>
       recipeJson(await cuts.revert({ recipe: params.id, reason, revision }, signer(request, by))),
   });

@@ -2,10 +2,12 @@
 
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
+import { type AuditEntry, entryOf } from '../frame/people.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { Api } from './api.ts';
 import type { ResultsPage } from './result-routes.ts';
+import { askerOf } from './right.ts';
 import { byId, resultsPageSchema, reviewBodySchema, type ReviewJson, reviewSchema } from './schemas.ts';
 
 export interface Review {
@@ -24,7 +26,7 @@ export interface ReviewPorts {
     unreviewed(before: number | null, limit: number): Promise<ResultsPage>;
     reviewsOf(resultId: string): Promise<readonly Review[]>;
     /** False where it could not be written. */
-    review(review: Review): Promise<boolean>;
+    review(review: Review, entry: AuditEntry): Promise<boolean>;
     get(resultId: string): Promise<RecordedResult | null>;
   };
   /** Milliseconds since 1970. */
@@ -67,6 +69,7 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     params: byId,
     body: reviewBodySchema,
     answer: reviewSchema,
+    audit: 'within',
     handle: async ({ params, body }, _reply, request) => {
       const { label, defectClass, comment } = body;
       const reviewer = request.actor.name ?? body.reviewer;
@@ -75,7 +78,11 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
         throw new LoupeError('result_not_found', `no result "${params.id}"`);
       }
       const review = { resultId: params.id, label, defectClass, comment, reviewer, reviewedAt: ports.now() };
-      if (!(await reviews.review(review))) {
+      const by = { ...request.actor, name: reviewer };
+      const about = `${params.id}: ${label}`;
+      if (
+        !(await reviews.review(review, entryOf({ ...askerOf(request), actor: by }, review.reviewedAt, 'review', about)))
+      ) {
         throw new LoupeError('store_unavailable', 'the review could not be written; nothing was kept');
       }
       return reviewJson(review);

@@ -10,12 +10,16 @@ import { Api, type problemSchema } from './api.ts';
 import { addLineRoutes } from './line-routes.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
+import { refuseOtherSites, refuseWithoutPageHeader } from './origin.ts';
 import { addPage } from './page.ts';
+import { addPeopleRoutes, type PeopleRoutesPorts } from './people-routes.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addRecipeRoutes, type RecipeRoutesPorts } from './recipe-routes.ts';
 import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
+import type { AuditPort, RouteRight, Session } from './right.ts';
+import { secretIn } from './session-cookie.ts';
 
 /** PEM. With `clientCa`, a client must show a certificate of that authority. */
 export interface HttpTls {
@@ -31,14 +35,16 @@ export interface HttpServerOptions {
   readonly maxBodyBytes: number;
   /** Whether only this machine can connect: then a request that names another host comes from a page that was tricked. */
   readonly isLoopback: boolean;
-  /** Who bears this token; null: the request shows none. */
-  whoAsks(token: string | null): Actor;
+  /** Who bears this token, or holds the session of this secret; null: the request shows none. */
+  whoAsks(token: string | null, secret: string | null): { readonly actor: Actor; readonly session: Session | null };
   readonly ports: OpsPorts &
     ResultRoutesPorts &
     ReviewPorts &
     ModelRoutesPorts &
     RecipeRoutesPorts &
-    ProvingRoutesPorts;
+    ProvingRoutesPorts &
+    PeopleRoutesPorts;
+  readonly audit: AuditPort;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
@@ -86,15 +92,19 @@ export class HttpServer {
           });
     this.server.server.maxConnections = MAX_CONNECTIONS;
     this.addGuards();
-    const api = new Api(this.server);
+    const api = new Api(this.server, options.audit);
     addOpsRoutes(this.server, api, options.ports);
     addResultRoutes(api, options.ports);
     addProvingRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
     addRecipeRoutes(api, options.ports);
-    addLineRoutes(api, options.feed);
+    addLineRoutes(api, options.feed, (request) => {
+      const { actor, session } = this.whoAsks(request);
+      return actor.rights.includes('read') && session?.tokenHash === request.session?.tokenHash;
+    });
+    addPeopleRoutes(api, options.ports);
     addPage(this.server);
-    addModelRoutes(this.server, api, options.ports);
+    addModelRoutes(this.server, api, options.ports, options.audit);
     for (const add of options.more) add(this.server);
   }
 
@@ -116,8 +126,13 @@ export class HttpServer {
     await this.server.close();
   }
 
+  private whoAsks(request: FastifyRequest) {
+    return this.options.whoAsks(bearerOf(request), secretIn(request));
+  }
+
   private addGuards(): void {
     this.server.decorateRequest('actor');
+    this.server.decorateRequest('session', null);
     this.server.addHook('onRequest', async (_request, reply) => {
       reply.headers(SECURITY_HEADERS);
     });
@@ -128,15 +143,18 @@ export class HttpServer {
           'expected a Host header of this machine (localhost, 127.0.0.1, [::1])',
         );
       }
-      if (request.method !== 'GET' && request.headers['sec-fetch-site'] === 'cross-site') {
-        throw new LoupeError('permission_denied', 'a page of another site asked for this');
-      }
-      request.actor = this.options.whoAsks(bearerOf(request));
+      refuseOtherSites(request);
+      const { actor, session } = this.whoAsks(request);
+      request.actor = actor;
+      request.session = session;
+      if (session !== null) refuseWithoutPageHeader(request);
       const right = request.routeOptions.config.right ?? 'admin';
-      if (right === 'open' || request.actor.rights.includes(right)) return;
+      if (mayUse(request, right)) return;
       throw new LoupeError(
         request.actor.kind === 'anonymous' ? 'unauthenticated' : 'permission_denied',
-        `this needs the right "${right}"; send Authorization: Bearer <token>`,
+        right === 'signed_in'
+          ? 'this is for a person who signed in'
+          : `this needs the right "${right}": sign in, or send Authorization: Bearer <token>`,
       );
     });
     this.server.setNotFoundHandler({}, (request, reply) =>
@@ -151,6 +169,11 @@ export class HttpServer {
       return reply.code(describeError(known.code).http).type(PROBLEM).send(errorBody(known.code, known.message));
     });
   }
+}
+
+function mayUse({ actor, session }: FastifyRequest, right: RouteRight): boolean {
+  if (right === 'open') return true;
+  return right === 'signed_in' ? session !== null : actor.rights.includes(right);
 }
 
 function bearerOf(request: FastifyRequest): string | null {

@@ -50,6 +50,8 @@ export class Metrics {
   private readonly heatMaps: Counter<'outcome'>;
   private readonly replays: Counter<'outcome'>;
   private readonly certificatesRefused: Counter<'door'>;
+  private readonly signIns: Counter<'result'>;
+  private readonly auditLinesLost: Counter;
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
     const registers = [this.registry];
@@ -202,6 +204,18 @@ export class Metrics {
     for (const outcome of ['made', 'skipped', 'failed']) this.heatMaps.inc({ outcome }, 0);
     for (const outcome of ['same', 'different', 'damaged', 'not_replayable', 'failed'])
       this.replays.inc({ outcome }, 0);
+    this.signIns = new Counter({
+      name: 'inspection_sign_ins_total',
+      help: 'People who signed in, were refused, or had to wait after too many wrong attempts.',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of ['done', 'refused', 'limited']) this.signIns.inc({ result }, 0);
+    this.auditLinesLost = new Counter({
+      name: 'inspection_audit_lines_lost_total',
+      help: 'Acts whose line in the audit log could not be written; the log has them.',
+      registers,
+    });
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
   }
@@ -287,6 +301,14 @@ export class Metrics {
 
   cutsChanged(recipe: string): void {
     this.cutChanges.inc({ recipe });
+  }
+
+  signIn(result: 'done' | 'refused' | 'limited'): void {
+    this.signIns.inc({ result });
+  }
+
+  auditLost(): void {
+    this.auditLinesLost.inc();
   }
 
   private label(cameraId: string): string {

@@ -46,6 +46,8 @@ export interface MetricsSources {
   /** Null where there is no MQTT at all. */
   mqttConnected(): boolean | null;
   isReady(): boolean;
+  /** People who are signed in. */
+  sessions(): number;
   /** `expiresAt`: milliseconds since 1970. */
   certificates(): readonly { readonly door: string; readonly expiresAt: number }[];
 }
@@ -81,6 +83,7 @@ export function addScrapedGauges(
   gauge('inspection_build_info', 'Version and site, always 1.', ['version', 'site'], (g) =>
     g.set({ version: options.version, site: options.site }, 1),
   );
+  gauge('inspection_sessions', 'Sessions of people who are signed in.', [], (g) => g.set(sources.sessions()));
   gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
   gauge(
     'inspection_certificate_expiry_timestamp_seconds',

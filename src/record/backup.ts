@@ -106,6 +106,8 @@ async function writeTar(
     // A store whose models or cuts were never changed has none of them.
     for (const entry of JOURNAL_ENTRIES) await Promise.race([addFile(tar, join(store, entry), entry), diskFailed]);
     const rows = snapshot.prepare<[], number>('SELECT count(*) FROM results').pluck().get() ?? 0;
+    // Whoever holds a copy must not go on as the people who were signed in.
+    snapshot.exec('DELETE FROM sessions');
     // Nobody else writes to the copy, and one file is easier to carry than a file and its log.
     snapshot.pragma('journal_mode = DELETE');
     snapshot.close();

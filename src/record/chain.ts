@@ -64,12 +64,19 @@ export function columnsOf(version: number): readonly HashedColumn[] {
   return COVERED.get(version) ?? [];
 }
 
-/**
- * SHA-256, lower-case hex, of the hash before, a line feed, and the columns of the row's version in their declared order as a JSON array
- * without white space (numbers as ECMAScript writes them, `sequence` as a decimal string).
- */
+/** The columns of the row's version in their declared order, `sequence` as a decimal string. */
 export function chainHash(previousHash: string, row: Omit<Row, 'chain_hash'>): string {
-  const values = columnsOf(row.chain_version).map((column) => row[column]);
+  return linkHash(
+    previousHash,
+    columnsOf(row.chain_version).map((column) => row[column]),
+  );
+}
+
+/**
+ * SHA-256, lower-case hex, of the hash before, a line feed, and `values` as a JSON array without white space (numbers as
+ * ECMAScript writes them).
+ */
+export function linkHash(previousHash: string, values: readonly (string | number | null)[]): string {
   return createHash('sha256')
     .update(`${previousHash}\n${JSON.stringify(values)}`, 'utf8')
     .digest('hex');

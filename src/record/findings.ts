@@ -1,5 +1,7 @@
 /** What `verifyStore` may find wrong, and its report. */
 
+import type { AuditReport } from './audit.ts';
+
 export const FINDING_KINDS = [
   'database_damaged',
   'gap',
@@ -10,6 +12,7 @@ export const FINDING_KINDS = [
   'image_unaccounted',
   'counter_wrong',
   'outbox_without_row',
+  'audit_broken',
 ] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
@@ -39,6 +42,7 @@ export interface VerifyReport {
     readonly temporary: number;
   };
   readonly outbox: number;
+  readonly audit: AuditReport;
   /** The first ones found; `problems` counts all. */
   readonly findings: readonly Finding[];
   readonly problems: number;

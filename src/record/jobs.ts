@@ -20,7 +20,9 @@ export function jobOf(call: Call, now: number, isNew: (decision: Decision) => bo
     case 'enqueue':
       return { kind: 'enqueue', ...(call.args as Args<'enqueue'>) };
     case 'review':
-      return { kind: 'review', review: call.args as Args<'review'> };
+      return { kind: 'review', ...(call.args as Args<'review'>) };
+    case 'people':
+      return { kind: 'people', change: call.args as Args<'people'> };
     case 'outboxDone':
       return { kind: 'outboxDone', ids: call.args as Args<'outboxDone'> };
     case 'outboxDrop':
@@ -51,6 +53,7 @@ export function replyOf({ id }: Call, end: JobEnd | undefined): Reply {
       return { id, value: end.isKnown };
     case 'review':
       return { id, value: end.isKnown };
+    case 'people':
     case 'outboxDone':
       return { id, value: true };
     case 'outboxDrop':
@@ -69,6 +72,7 @@ export function unavailable({ id, name }: Call, detail: string): Reply {
       return { id, value: { kind: 'unavailable', detail } };
     case 'enqueue':
     case 'review':
+    case 'people':
     case 'outboxDone':
       return { id, value: false };
     case 'outboxDrop':

@@ -1,9 +1,11 @@
 /** The SQL of the writer: one group of jobs, one transaction. Whoever holds this is the only one who writes. */
 
+import type { AuditEntry, PeopleChange } from '../frame/people.ts';
 import type { Decision, Delivery } from '../frame/verdict.ts';
 import { GENESIS_HASH } from './chain.ts';
 import type { RecordOutcome, RemovalReason, Review } from './contract.ts';
 import { isFaultOfOneRow, type Database } from './database.ts';
+import { PeopleTables } from './people-tables.ts';
 import type { RecordRequest } from './protocol.ts';
 import type { Row } from './row.ts';
 import { resultOf, rowOf } from './rows.ts';
@@ -13,7 +15,8 @@ import { INSERT_RESULT, SELECT_RESULT } from './sql.ts';
 export type Job =
   | { readonly kind: 'record'; readonly request: RecordRequest; readonly imagePath: string | null }
   | { readonly kind: 'enqueue'; readonly resultId: string; readonly deliveries: readonly Delivery[] }
-  | { readonly kind: 'review'; readonly review: Review }
+  | { readonly kind: 'review'; readonly review: Review; readonly entry: AuditEntry | null }
+  | { readonly kind: 'people'; readonly change: PeopleChange }
   | { readonly kind: 'outboxDone'; readonly ids: readonly number[] }
   | { readonly kind: 'outboxDrop'; readonly createdBefore: number };
 
@@ -21,6 +24,7 @@ export type JobEnd =
   | { readonly kind: 'record'; readonly outcome: RecordOutcome }
   | { readonly kind: 'enqueue'; readonly isKnown: boolean }
   | { readonly kind: 'review'; readonly isKnown: boolean }
+  | { readonly kind: 'people' }
   | { readonly kind: 'outboxDone' }
   | { readonly kind: 'outboxDrop'; readonly items: number }
   /** This job alone could not be written: a bug in what it holds. */
@@ -51,6 +55,7 @@ function count(written: RowsWritten, { cameraId, verdict }: Pick<Decision, 'came
 export class LedgerTables {
   private readonly database: Database;
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly people: PeopleTables;
   /** A transaction inside one is a savepoint: a job that cannot be written leaves no trace. */
   private readonly inSavepoint: (job: Job, now: number) => JobEnd;
   private head: Head;
@@ -59,6 +64,7 @@ export class LedgerTables {
   constructor(database: Database) {
     this.database = database;
     this.statements = prepare(database);
+    this.people = new PeopleTables(database);
     this.inSavepoint = database.transaction((job: Job, now: number) => this.apply(job, now));
     const last = this.statements.last.get();
     this.head = {
@@ -179,10 +185,14 @@ export class LedgerTables {
       case 'review': {
         const { resultId, label, defectClass, comment, reviewer, reviewedAt } = job.review;
         const ledgerSeq = this.statements.seqOf.get(resultId);
-        if (ledgerSeq !== undefined)
-          this.statements.addReview.run(ledgerSeq, label, defectClass, comment, reviewer, reviewedAt);
-        return { kind: 'review', isKnown: ledgerSeq !== undefined };
+        if (ledgerSeq === undefined) return { kind: 'review', isKnown: false };
+        this.statements.addReview.run(ledgerSeq, label, defectClass, comment, reviewer, reviewedAt);
+        if (job.entry !== null) this.people.audit.add(job.entry);
+        return { kind: 'review', isKnown: true };
       }
+      case 'people':
+        this.people.apply(job.change);
+        return { kind: 'people' };
       case 'outboxDone':
         for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
         return { kind: 'outboxDone' };

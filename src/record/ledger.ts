@@ -8,6 +8,7 @@
 
 import { LoupeError } from '../errors.ts';
 import type { CameraId, FrameId, Image } from '../frame/frame.ts';
+import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/people.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
   ChainLink,
@@ -160,9 +161,23 @@ export class Ledger {
     return this.read('fateOf', ledgerSeq);
   }
 
-  /** Adds what a person said. False where the result is not known or the store cannot be written. */
-  review(review: Review): Promise<boolean> {
-    return this.write('review', review, false);
+  /** Adds what a person said, with its line of the audit log. False where the result is not known or the store cannot be written. */
+  review(review: Review, entry: AuditEntry | null = null): Promise<boolean> {
+    return this.write('review', { review, entry }, false);
+  }
+
+  /** Commits a change of accounts or sessions with its line of the audit log. False where the store cannot be written. */
+  changePeople(change: PeopleChange): Promise<boolean> {
+    return this.write('people', change, false);
+  }
+
+  people(): Promise<StoredPeople> {
+    return this.read('people', null);
+  }
+
+  /** The audit log, newest first, rows before `before`. */
+  audit(before: number | null, limit: number): Promise<readonly AuditRow[]> {
+    return this.read('audit', { before, limit });
   }
 
   /** Rows per camera and verdict since the ledger began. */

@@ -1,6 +1,7 @@
 /** What the ledger and its two threads say to each other. Everything here survives a structured clone. */
 
 import type { CameraId, FrameId } from '../frame/frame.ts';
+import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/people.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
   ChainLink,
@@ -26,7 +27,9 @@ export type WriterCalls = {
   /** False when it could not be committed now. */
   outboxDone: { args: readonly number[]; reply: boolean };
   /** False where the result is not known or it could not be committed now. */
-  review: { args: Review; reply: boolean };
+  review: { args: { readonly review: Review; readonly entry: AuditEntry | null }; reply: boolean };
+  /** False where it could not be committed now. */
+  people: { args: PeopleChange; reply: boolean };
   /** How many were dropped, null when it could not be committed now. */
   outboxDrop: { args: { readonly olderThanMs: number }; reply: number | null };
 };
@@ -50,6 +53,9 @@ export type ReaderCalls = {
   /** FAIL and REVIEW rows that nobody has reviewed, newest first. */
   unreviewed: { args: { readonly before: number | null; readonly limit: number }; reply: ResultsPage };
   reviewsOf: { args: string; reply: readonly Review[] };
+  people: { args: null; reply: StoredPeople };
+  /** Newest first. */
+  audit: { args: { readonly before: number | null; readonly limit: number }; reply: readonly AuditRow[] };
   chainLink: { args: string; reply: ChainLink | null };
   fateOf: { args: number; reply: Fate };
   totals: { args: null; reply: readonly Total[] };

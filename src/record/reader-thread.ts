@@ -1,8 +1,10 @@
 /** Entry of the reader's thread: its own read-only connection, opened at the first call and anew after a fault. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { auditPage } from './audit.ts';
 import { databasePath, openForReading, type Database } from './database.ts';
 import { type Fate, imageFate } from './image-fate.ts';
+import { readPeople } from './people-tables.ts';
 import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
 import { Reader } from './reader.ts';
 import { Search } from './search.ts';
@@ -36,7 +38,7 @@ function answer(call: Call): Reply {
   }
 }
 
-function read({ reader, search, fateOf }: Opened, { name, args }: Call): unknown {
+function read({ database, reader, search, fateOf }: Opened, { name, args }: Call): unknown {
   switch (name as keyof ReaderCalls) {
     case 'get':
       return reader.get(args as ReaderCalls['get']['args']);
@@ -58,6 +60,12 @@ function read({ reader, search, fateOf }: Opened, { name, args }: Call): unknown
     }
     case 'reviewsOf':
       return search.reviewsOf(args as ReaderCalls['reviewsOf']['args']);
+    case 'people':
+      return readPeople(database);
+    case 'audit': {
+      const { before, limit } = args as ReaderCalls['audit']['args'];
+      return auditPage(database, before, limit);
+    }
     case 'chainLink':
       return search.chainLink(args as ReaderCalls['chainLink']['args']);
     case 'fateOf':

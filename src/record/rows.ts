@@ -5,10 +5,10 @@ import type { Decision, RecordedResult } from '../frame/verdict.ts';
 import { CHAIN_VERSION, chainHash } from './chain.ts';
 import type { Row } from './row.ts';
 
-/** Half a surrogate pair has no UTF-8: SQLite would give back another text than was hashed. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-function text<T extends string | null>(value: T): T | string {
+/** Half a surrogate pair has no UTF-8: SQLite would give back another text than was hashed. */
+export function storable<T extends string | null>(value: T): T | string {
   if (value === null || !LONE_SURROGATE.test(value)) return value;
   return Buffer.from(value, 'utf8').toString('utf8');
 }
@@ -32,24 +32,24 @@ export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: n
     camera_id: decision.cameraId,
     frame_id: decision.frameId,
     sequence: decision.sequence === null ? null : String(decision.sequence),
-    part_id: text(decision.partId),
-    job_id: text(decision.jobId),
-    product_id: text(decision.productId),
-    meas_id: text(decision.measId),
+    part_id: storable(decision.partId),
+    job_id: storable(decision.jobId),
+    product_id: storable(decision.productId),
+    meas_id: storable(decision.measId),
     captured_at: wholeMs(decision.capturedAt),
     received_at: Math.trunc(decision.receivedAt),
     decided_at: Math.trunc(decision.decidedAt),
     transport: decision.transport,
     verdict: decision.verdict,
     reason: decision.reason,
-    reason_detail: text(decision.reasonDetail),
+    reason_detail: storable(decision.reasonDetail),
     disposition: decision.disposition,
     defect_probability: decision.defectProbability,
-    recipe_id: text(decision.recipeId),
+    recipe_id: storable(decision.recipeId),
     pass_below: decision.cuts?.passBelow ?? null,
     fail_above: decision.cuts?.failAbove ?? null,
-    model_name: text(decision.model?.name ?? null),
-    model_version: text(decision.model?.version ?? null),
+    model_name: storable(decision.model?.name ?? null),
+    model_version: storable(decision.model?.version ?? null),
     model_sha256: decision.model?.sha256 ?? null,
     provider: decision.provider,
     queue_ms: decision.times.queueMs,
@@ -58,7 +58,7 @@ export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: n
     total_ms: decision.times.totalMs,
     image_sha256: decision.imageSha256,
     image_bytes: decision.imageBytes,
-    image_media_type: text(decision.imageMediaType),
+    image_media_type: storable(decision.imageMediaType),
     image_path: imagePath,
     tags: JSON.stringify(decision.tags),
     is_simulated: decision.isSimulated ? 1 : 0,

@@ -6,6 +6,7 @@
  */
 
 import { join } from 'node:path';
+import { type AuditReport, verifyAudit } from './audit.ts';
 import { CHAIN_VERSION, chainHash, columnsOf, GENESIS_HASH } from './chain.ts';
 import { sqliteCode, type Database } from './database.ts';
 import { Findings, type Finding, type VerifyReport } from './findings.ts';
@@ -71,6 +72,7 @@ class Verification {
       this.findings.add('database_damaged', this.before.seq + 1, `rows from here on cannot be read: ${String(error)}`);
     }
     compareCounters(counters, this.counted, this.findings);
+    const audit = this.checkAudit();
     const knows = this.database.prepare<[string], number>('SELECT 1 FROM results WHERE result_id = ?').pluck();
     const left = await findOrphans(this.imagesRoot, (resultId) => knows.get(resultId) !== undefined);
     return {
@@ -80,10 +82,21 @@ class Verification {
       chainHash: this.before.hash,
       verdicts: this.verdicts,
       images: { ...this.images, ...left },
+      audit,
       outbox: this.database.prepare<[], number>('SELECT count(*) FROM outbox').pluck().get() ?? 0,
       findings: this.findings.first,
       problems: this.findings.count,
     };
+  }
+
+  private checkAudit(): AuditReport {
+    try {
+      return verifyAudit(this.database, this.findings);
+    } catch (error) {
+      if (sqliteCode(error) === null) throw error;
+      this.findings.add('database_damaged', null, `the audit log cannot be read: ${String(error)}`);
+      return { rows: 0, chainHash: '' };
+    }
   }
 
   private async checkRows(last: number, onProgress: (progress: VerifyProgress) => void): Promise<void> {

@@ -7,6 +7,10 @@ class Page implements Watcher {
   readonly texts: string[] = [];
   takesMore = true;
   hasEnded = false;
+  isSignedIn = true;
+  mayGoOn(): boolean {
+    return this.isSignedIn;
+  }
   write(text: string): boolean {
     this.texts.push(text);
     return this.takesMore;
@@ -107,6 +111,19 @@ describe('the live feed', () => {
     ledger.failure = null;
     await period();
     expect(feed.cameras()).toMatchObject([{ strip: 'P' }]);
+  });
+
+  it('ends for whoever may not see it any more, within a second, and for nobody else', async () => {
+    const [gone, other] = [new Page(), new Page()];
+    feed.join(gone);
+    feed.join(other);
+    gone.isSignedIn = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([gone.hasEnded, other.hasEnded]).toEqual([true, false]);
+    const seen = gone.texts.length;
+    record();
+    await period();
+    expect(gone.texts).toHaveLength(seen);
   });
 
   it('takes a bounded number of pages, and ends them when it stops', () => {

@@ -35,6 +35,7 @@ const sources: MetricsSources = {
   outbox: () => ({ items: 5, oldestSeconds: 6 }),
   mqttConnected: () => false,
   isReady: () => true,
+  sessions: () => 2,
 };
 
 const metricsOf = (cameras: string[] = ['cam-1']) =>

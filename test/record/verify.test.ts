@@ -37,6 +37,7 @@ describe('verify', () => {
     const { path, rows } = await fiveRows();
     expect(await verifyStore(path)).toEqual({
       ok: true,
+      audit: { rows: 0, chainHash: GENESIS_HASH },
       rows: 5,
       lastLedgerSeq: 5,
       chainHash: rows[4]?.chainHash,

@@ -91,10 +91,19 @@ export function banner(config: Config, service: Service, addresses: Addresses): 
     `  model  ${models.join('; ')}`,
     `  data   ${config.store.path}`,
     ...reasons,
+    ...firstRun(service, addresses),
     'Try next, in another terminal:',
     `  npx loupe send --grpc ${addresses.grpc} --camera cam-1 picture.jpg`,
     `  npx loupe results --http ${addresses.http}`,
     '  npm run demo           (four simulated cameras; stop this service first)',
     '  npx loupe doctor',
   ].join('\n')}\n`;
+}
+
+function firstRun({ people }: Service, { http }: Addresses): string[] {
+  if (people.setupCode === null) return [];
+  return [
+    `  people no accounts yet. Setup code for the first admin: ${people.setupCode}`,
+    `         (${http}/#/setup; until then whoever sits at this machine may do everything)`,
+  ];
 }

@@ -17,8 +17,8 @@ export interface GrpcPorts {
   readonly countRefused: CountRefused;
   /** Null: no ModelService. */
   readonly models: ModelServicePorts['models'] | null;
-  /** Name of the bearer of a token; null where no tokens are configured. */
-  nameOf(token: string | null): string | null;
+  readonly actorOf: ModelServicePorts['actorOf'];
+  readonly audit: ModelServicePorts['audit'];
 }
 
 export interface DeskOptions {

@@ -3,7 +3,7 @@
 import type { Metadata, sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { asLoupeError } from '../../errors.ts';
 import type { Activated, GoldenReport, ModelControl, ModelListing, ModelVersion } from '../../frame/models.ts';
-import type { Right } from '../../frame/people.ts';
+import { type Actor, type Asker, nameOf, type Right } from '../../frame/people.ts';
 import type { Authorize } from '../ports.ts';
 import { timestampFrom } from '../wire/timestamp.ts';
 import { tokenOf } from './definition.ts';
@@ -15,8 +15,14 @@ export const MODEL_SERVICE_NAME = 'inspection.v1.ModelService';
 export interface ModelServicePorts {
   readonly models: ModelControl;
   readonly authorize: Authorize;
-  /** Name of the bearer of a token; null where no tokens are configured. */
-  nameOf(token: string | null): string | null;
+  /** Who bears a token. */
+  actorOf(token: string | null): Actor;
+  readonly audit: AuditPort;
+}
+
+export interface AuditPort {
+  /** Does `work` and notes what came of it in the audit log. @throws LoupeError store_unavailable; what `work` throws */
+  during<T>(by: Asker, act: string, about: (done: T | null) => string, work: () => Promise<T>): Promise<T>;
 }
 
 interface WireName {
@@ -30,6 +36,14 @@ interface WireRecipe {
 
 type Work<Request> = (request: Request, by: string) => Promise<object>;
 
+interface Method<Request> {
+  readonly right: Right;
+  /** Of one that changes something: what it leaves in the audit log. */
+  readonly act?: string;
+  readonly about?: (request: Request) => string;
+  readonly work: Work<Request>;
+}
+
 /** @param track is told of every call, until it is answered */
 export function modelHandlers(
   ports: ModelServicePorts,
@@ -37,34 +51,48 @@ export function modelHandlers(
 ): UntypedServiceImplementation {
   const { models } = ports;
   const method =
-    <Request>(name: string, right: Right, work: Work<Request>) =>
+    <Request>(name: string, spec: Method<Request>) =>
     (call: ServerUnaryCall<Request, object>, callback: sendUnaryData<object>): void =>
-      track(name, answer(ports, right, call, callback, work));
+      track(name, answer(ports, spec, call, callback));
   return {
-    List: method('List', 'read', async () => ({ models: (await models.list()).map(packageOf) })),
-    Describe: method('Describe', 'read', async ({ name, version }: WireName) => {
-      const described = await models.describe(name, orNull(version));
-      return { package: packageOf(described), manifest_json: JSON.stringify(described.manifest) };
+    List: method('List', { right: 'read', work: async () => ({ models: (await models.list()).map(packageOf) }) }),
+    Describe: method('Describe', {
+      right: 'read',
+      work: async ({ name, version }: WireName) => {
+        const described = await models.describe(name, orNull(version));
+        return { package: packageOf(described), manifest_json: JSON.stringify(described.manifest) };
+      },
     }),
-    Activate: method('Activate', 'tune', async ({ name, version, recipe_id }: WireName & WireRecipe, by) => {
-      const request = { name, version: orNull(version), recipe: orNull(recipe_id) };
-      return { activations: (await models.activate(request, by)).map(activationOf) };
+    Activate: method('Activate', {
+      right: 'tune',
+      act: 'model_activate',
+      about: ({ name, version, recipe_id }: WireName & WireRecipe) =>
+        `${name}/${orNull(version) ?? 'highest'} for ${orNull(recipe_id) ?? 'its recipes'}`,
+      work: async ({ name, version, recipe_id }: WireName & WireRecipe, by) => {
+        const request = { name, version: orNull(version), recipe: orNull(recipe_id) };
+        return { activations: (await models.activate(request, by)).map(activationOf) };
+      },
     }),
-    Rollback: method('Rollback', 'tune', async ({ recipe_id }: WireRecipe, by) => ({
-      activations: (await models.rollback(orNull(recipe_id), by)).map(activationOf),
-    })),
-    GetGoldenReport: method('GetGoldenReport', 'read', async ({ name, version }: WireName) =>
-      reportOf(await models.goldenReport(name, orNull(version))),
-    ),
+    Rollback: method('Rollback', {
+      right: 'tune',
+      act: 'model_rollback',
+      about: ({ recipe_id }: WireRecipe) => orNull(recipe_id) ?? 'the only recipe',
+      work: async ({ recipe_id }: WireRecipe, by) => ({
+        activations: (await models.rollback(orNull(recipe_id), by)).map(activationOf),
+      }),
+    }),
+    GetGoldenReport: method('GetGoldenReport', {
+      right: 'read',
+      work: async ({ name, version }: WireName) => reportOf(await models.goldenReport(name, orNull(version))),
+    }),
   };
 }
 
 async function answer<Request>(
   ports: ModelServicePorts,
-  right: Right,
-  call: { readonly metadata: Metadata; readonly request: Request },
+  { right, act, about, work }: Method<Request>,
+  call: { readonly metadata: Metadata; readonly request: Request; getPeer(): string },
   callback: sendUnaryData<object>,
-  work: Work<Request>,
 ): Promise<void> {
   const token = tokenOf(call.metadata);
   const denied = ports.authorize(token, right);
@@ -72,9 +100,14 @@ async function answer<Request>(
     callback(statusOf(denied, explainDenial(denied, right)));
     return;
   }
+  const actor = ports.actorOf(token);
+  const perform = () => work(call.request, nameOf(actor));
   let response: object;
   try {
-    response = await work(call.request, ports.nameOf(token) ?? 'anyone');
+    response =
+      act === undefined
+        ? await perform()
+        : await ports.audit.during({ actor, from: call.getPeer() }, act, () => about?.(call.request) ?? '', perform);
   } catch (error) {
     const { code, message } = asLoupeError(error);
     callback(statusOf(code, message));

@@ -4,12 +4,13 @@ import { ledger } from './0001-ledger.ts';
 import { reviews } from './0002-reviews.ts';
 import { modelInput } from './0003-model-input.ts';
 import { modelVariant } from './0004-model-variant.ts';
+import { people } from './0005-people.ts';
 
 export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [ledger, reviews, modelInput, modelVariant];
+export const MIGRATIONS: readonly Migration[] = [ledger, reviews, modelInput, modelVariant, people];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -8,11 +8,22 @@ import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { NOBODY } from '../../../src/frame/people.ts';
 import type { Outcome } from '../../../src/frame/verdict.ts';
 import { GrpcSource } from '../../../src/ingest/grpc/grpc-source.ts';
 import { CALL_WINDOW_BYTES, CONNECTION_WINDOW_BYTES } from '../../../src/ingest/grpc/http2-server.ts';
 import { messageOf } from '../../../src/ingest/wire/contract.ts';
-import { clientOf, collect, failureOf, image, inspect, type Message, responseOf, startSource } from './loopback.ts';
+import {
+  clientOf,
+  collect,
+  failureOf,
+  image,
+  inspect,
+  type Message,
+  NO_AUDIT,
+  responseOf,
+  startSource,
+} from './loopback.ts';
 
 const frame = { camera_id: 'cam-1', frame_id: 'f-1', encoded: image() };
 
@@ -133,7 +144,8 @@ describe('start and stop', () => {
       authorize: () => null,
       countRefused: () => undefined,
       models: null,
-      nameOf: () => null,
+      actorOf: () => NOBODY,
+      audit: NO_AUDIT,
     };
     const second = new GrpcSource({ host: '127.0.0.1', port, tls: null, maxMessageBytes: 1024 }, ports);
     await expect(second.start()).rejects.toThrow(`gRPC cannot listen on 127.0.0.1:${port}`);
@@ -149,7 +161,8 @@ describe('start and stop', () => {
       authorize: () => null,
       countRefused: () => undefined,
       models: null,
-      nameOf: () => null,
+      actorOf: () => NOBODY,
+      audit: NO_AUDIT,
     };
     const source = new GrpcSource({ host: '127.0.0.1', port: 0, tls: null, maxMessageBytes: 1024 }, ports);
     await source.stop(100);

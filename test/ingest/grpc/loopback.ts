@@ -4,6 +4,8 @@ import { Client, credentials, loadPackageDefinition, Metadata, type ServiceError
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
 import { onTestFinished } from 'vitest';
 import type { RefusalCode } from '../../../src/errors.ts';
+import { NOBODY } from '../../../src/frame/people.ts';
+import type { GrpcPorts } from '../../../src/ingest/grpc/desk.ts';
 import { GrpcSource, type GrpcEvent, type GrpcSourceOptions } from '../../../src/ingest/grpc/grpc-source.ts';
 import type { Authorize } from '../../../src/ingest/ports.ts';
 import { inspectionPackage, messageOf, rpcPackage } from '../../../src/ingest/wire/contract.ts';
@@ -27,6 +29,9 @@ export interface InspectionClient extends Client {
   WatchResults(request: Message, metadata: Metadata): ClientReadableStream<Message>;
 }
 
+/** Does the work and notes nothing. */
+export const NO_AUDIT: GrpcPorts['audit'] = { during: (_by, _act, _about, work) => work() };
+
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export async function startSource(
@@ -34,7 +39,7 @@ export async function startSource(
   authorize: Authorize = () => null,
   models: ModelControl | null = null,
 ) {
-  const nameOf = () => 'ann';
+  const actorOf = () => ({ ...NOBODY, kind: 'token', name: 'ann' }) as const;
   const ledger = new FakeLedger();
   const inspector = new FakeInspector(ledger);
   const refused: [string, RefusalCode][] = [];
@@ -54,7 +59,8 @@ export async function startSource(
       authorize,
       countRefused: (transport, code) => refused.push([transport, code]),
       models,
-      nameOf,
+      actorOf,
+      audit: NO_AUDIT,
     },
   );
   const { port } = await source.start();
