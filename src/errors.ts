@@ -41,6 +41,7 @@ export const ERRORS = {
   invalid_request: refusal('INVALID_ARGUMENT', 400),
   unknown_camera: refusal('NOT_FOUND', 404),
   too_many_cameras: refusal('RESOURCE_EXHAUSTED', 429),
+  rate_limited: refusal('RESOURCE_EXHAUSTED', 429, true),
   frame_id_conflict: refusal('ALREADY_EXISTS', 409),
   message_too_large: refusal('RESOURCE_EXHAUSTED', 413),
   result_not_found: refusal('NOT_FOUND', 404),

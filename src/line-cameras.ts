@@ -14,6 +14,7 @@ export function listedCameras(config: Config): Map<CameraId, CameraSettings> {
         onUninspected: camera.on_uninspected,
         countsGaps: camera.sequence,
         queue: { frames: camera.queue_frames, bytes: camera.queue_bytes },
+        maxFps: camera.max_fps,
       },
     ]),
   );
@@ -27,5 +28,6 @@ export function unlistedCameras(config: Config): CameraSettings {
     onUninspected: unlisted.on_uninspected,
     countsGaps: true,
     queue: { frames: unlisted.queue_frames, bytes: unlisted.queue_bytes },
+    maxFps: unlisted.max_fps,
   };
 }

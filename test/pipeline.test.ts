@@ -48,6 +48,7 @@ const CAMERA: CameraSettings = {
   onUninspected: 'reject',
   countsGaps: true,
   queue: { frames: 4, bytes: 1000 },
+  maxFps: null,
 };
 
 function line(

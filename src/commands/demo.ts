@@ -56,6 +56,7 @@ function withDemoCameras(config: Config): Config {
     sequence: true,
     queue_frames: 64,
     queue_bytes: config.unlisted_cameras.queue_bytes,
+    max_fps: config.unlisted_cameras.max_fps,
   }));
   return { ...config, cameras: [...config.cameras, ...added] };
 }

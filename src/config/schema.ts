@@ -17,6 +17,16 @@ const taktMs = milliseconds(20, 600_000)
   .nullable()
   .describe('Milliseconds within which a frame is answered, even if only with UNINSPECTED; null: 10 s.');
 
+const maxFps = z
+  .number()
+  .min(0.1)
+  .max(100_000)
+  .nullable()
+  .default(1000)
+  .describe(
+    "Frames per second, on average, a second's worth of them at once; what is more is refused, `rate_limited`. null: no limit.",
+  );
+
 const camera = z.strictObject({
   id: cameraId.describe('The id the camera sends with its frames.'),
   recipe: name.default('default').describe('Recipe of its frames, unless a frame asks for another.'),
@@ -28,6 +38,7 @@ const camera = z.strictObject({
     .describe('Count gaps in the sequence numbers that the camera sends (a lost frame is a part nobody saw).'),
   queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of this camera that may wait.'),
   queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of this camera that may wait.'),
+  max_fps: maxFps,
 });
 
 const unlisted = z
@@ -39,6 +50,7 @@ const unlisted = z
     on_uninspected: onUninspected.default('reject'),
     queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of each such camera that may wait.'),
     queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of each such camera that may wait.'),
+    max_fps: maxFps,
   })
   .prefault({});
 

@@ -3,6 +3,7 @@
 import type { CameraId } from '../frame/frame.ts';
 import type { Refusal } from '../frame/verdict.ts';
 import type { QueueLimits } from './admission.ts';
+import { Pace } from './pace.ts';
 
 export interface CameraSettings {
   readonly recipeId: string;
@@ -11,6 +12,8 @@ export interface CameraSettings {
   readonly onUninspected: 'reject' | 'hold';
   readonly countsGaps: boolean;
   readonly queue: QueueLimits;
+  /** Frames per second, on average; null where there is no limit. */
+  readonly maxFps: number | null;
 }
 
 export interface CamerasOptions {
@@ -30,13 +33,27 @@ export class Cameras {
   private readonly options: CamerasOptions;
   /** Last frame of each camera not listed, longest silent first. */
   private readonly unlisted = new Map<CameraId, number>();
+  /** Of the cameras being served. */
+  private readonly paces = new Map<CameraId, Pace>();
 
   constructor(options: CamerasOptions) {
     this.options = options;
   }
 
-  /** The settings that serve `cameraId`, or why it is not served. */
+  /** The settings that serve one frame of `cameraId`, or why it is not served. */
   admit(cameraId: CameraId): CameraSettings | Refusal {
+    const settings = this.settingsOf(cameraId);
+    if ('kind' in settings || settings.maxFps === null) return settings;
+    const pace = this.paces.get(cameraId) ?? new Pace(settings.maxFps, this.options.now());
+    this.paces.set(cameraId, pace);
+    if (pace.take(this.options.now())) return settings;
+    return refused(
+      'rate_limited',
+      `camera "${cameraId}" sends more than ${settings.maxFps} frames per second (max_fps)`,
+    );
+  }
+
+  private settingsOf(cameraId: CameraId): CameraSettings | Refusal {
     const listed = this.options.listed.get(cameraId);
     if (listed !== undefined) return listed;
     const { unlisted, maxUnlisted, now } = this.options;
@@ -53,6 +70,7 @@ export class Cameras {
         );
       }
       this.unlisted.delete(silentId);
+      this.paces.delete(silentId);
     }
     this.unlisted.delete(cameraId);
     this.unlisted.set(cameraId, now());
@@ -60,6 +78,6 @@ export class Cameras {
   }
 }
 
-function refused(code: 'unknown_camera' | 'too_many_cameras', message: string): Refusal {
+function refused(code: 'unknown_camera' | 'too_many_cameras' | 'rate_limited', message: string): Refusal {
   return { kind: 'refused', code, message };
 }

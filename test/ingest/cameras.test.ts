@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeError } from '../../src/errors.ts';
 import type { CameraId } from '../../src/frame/frame.ts';
 import { Cameras, type CameraSettings } from '../../src/ingest/cameras.ts';
 import { SequenceGaps } from '../../src/ingest/sequence-gaps.ts';
@@ -10,6 +11,7 @@ const SETTINGS: CameraSettings = {
   onUninspected: 'reject',
   countsGaps: true,
   queue: { frames: 1, bytes: 1 },
+  maxFps: null,
 };
 const id = (text: string) => text as CameraId;
 
@@ -37,6 +39,43 @@ describe('cameras', () => {
     expect(cameras.admit(id('c'))).toBe(SETTINGS);
     expect(cameras.admit(id('b'))).toMatchObject({ code: 'too_many_cameras' });
     expect(cameras.admit(id('a'))).toBe(SETTINGS);
+  });
+});
+
+describe('the pace of a camera', () => {
+  const at = (maxFps: number) => {
+    let now = 0;
+    const settings = { ...SETTINGS, maxFps };
+    const cameras = new Cameras({
+      listed: new Map([[id('a'), settings]]),
+      unlisted: settings,
+      maxUnlisted: 1,
+      now: () => now,
+    });
+    const taken = (camera: string, times: number) =>
+      Array.from({ length: times }, () => cameras.admit(id(camera))).filter((one) => !('kind' in one)).length;
+    return { cameras, taken, pass: (ms: number) => void (now += ms) };
+  };
+
+  it("takes a second's worth at once, then as much as time brings, and refuses the rest with a reason to try again", () => {
+    const { cameras, taken, pass } = at(10);
+    expect(taken('a', 15)).toBe(10);
+    expect(cameras.admit(id('a'))).toMatchObject({ kind: 'refused', code: 'rate_limited' });
+    expect(describeError('rate_limited')).toMatchObject({ recorded: false, retry: true, http: 429 });
+    pass(500);
+    expect(taken('a', 15)).toBe(5);
+    pass(3_600_000);
+    expect(taken('a', 15)).toBe(10);
+  });
+
+  it('lets a slow line have its one frame, and no camera take from another', () => {
+    const { taken, pass } = at(0.5);
+    expect(taken('a', 3)).toBe(1);
+    expect(taken('b', 3)).toBe(1);
+    pass(1999);
+    expect(taken('a', 1)).toBe(0);
+    pass(1);
+    expect(taken('a', 1)).toBe(1);
   });
 });
 

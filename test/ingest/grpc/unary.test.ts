@@ -60,6 +60,7 @@ describe('Inspect', () => {
   it.each([
     'unknown_camera',
     'too_many_cameras',
+    'rate_limited',
     'frame_id_conflict',
     'store_unavailable',
     'shutting_down',

@@ -1,0 +1,62 @@
+/** A camera that sends too fast, on every road of a real service. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
+import { connectMqttSender } from '../../src/client/mqtt-sender.ts';
+import { verifyStore } from '../../src/record/verify.ts';
+import { emptyFolder, ROOT, servicesOf, testSettings, total } from '../support/service-process.ts';
+
+const start = servicesOf(afterEach);
+const picture = readFileSync(path.join(ROOT, 'models', 'plate-demo', '1', 'golden', 'good-900001.jpg'));
+
+const frame = (cameraId: string, frameId: string) => ({
+  cameraId,
+  frameId,
+  bytes: new Uint8Array(picture),
+  contentType: 'image/jpeg',
+  capturedAt: null,
+  sequence: null,
+  isSimulated: false,
+});
+
+it('refuses what is too fast over gRPC and HTTP, holds it over MQTT, records the rest, and the books balance', async () => {
+  const store = emptyFolder();
+  const service = await start([...testSettings(store), 'unlisted_cameras.max_fps=0.2']);
+  const { grpc, http, mqtt } = service.addresses;
+
+  const unary = await connectGrpcSender({ address: grpc });
+  expect(await unary.send(frame('by-grpc', 'a'))).toMatchObject({ kind: 'answered' });
+  expect(await unary.send(frame('by-grpc', 'b'))).toMatchObject({ kind: 'error', code: 'rate_limited' });
+  await unary.close();
+
+  const upload = (frameId: string) =>
+    fetch(`${http}/api/v1/frames?camera_id=by-http&frame_id=${frameId}`, {
+      method: 'POST',
+      headers: { 'content-type': 'image/jpeg' },
+      body: picture,
+    });
+  expect((await upload('a')).status).toBe(200);
+  const refused = await upload('b');
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(await refused.json()).toMatchObject({ code: 'rate_limited' });
+
+  const publisher = await connectMqttSender({ url: mqtt ?? '', root: 'loupe' });
+  const from = performance.now();
+  const answers = await Promise.all(['a', 'b'].map((id) => publisher.send(frame('by-mqtt', id))));
+  expect(answers).toMatchObject([{ kind: 'answered' }, { kind: 'answered' }]);
+  expect(performance.now() - from).toBeGreaterThan(700);
+  await publisher.close();
+
+  const samples = await service.samples();
+  const refusals = total(samples, 'inspection_frames_refused_total', 'rate_limited');
+  expect(refusals).toBeGreaterThanOrEqual(3);
+  expect(total(samples, 'inspection_frames_received_total')).toBe(
+    total(samples, 'inspection_frames_total') + total(samples, 'inspection_frames_in_flight'),
+  );
+  expect(total(samples, 'inspection_frames_total', 'refused')).toBe(refusals);
+  await service.end();
+  expect((await verifyStore(store)).rows).toBe(4);
+});
