@@ -19,7 +19,7 @@ const STAGES = [
   'dashboard',
 ];
 /** What a stage may import beside itself and libraries. */
-const SHARED = ['frame', 'errors.ts', 'built-entry.ts', 'mqtt-socket.ts'];
+const SHARED = ['frame', 'statistics', 'errors.ts', 'built-entry.ts', 'mqtt-socket.ts'];
 
 /** A native or network library stands in these files or folders only. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
@@ -65,6 +65,14 @@ describe('the borders', () => {
       .filter((source) => folderOf(source.file) === 'frame')
       .flatMap((source) => source.imports.map((name) => (name.startsWith('.') ? targetOf(source, name) : name)))
       .filter((target) => !target.startsWith('frame/') && target !== 'errors.ts');
+    expect(outside).toEqual([]);
+  });
+
+  it('statistics/ imports itself alone: figures are computed the same everywhere', () => {
+    const outside = sources
+      .filter((source) => folderOf(source.file) === 'statistics')
+      .flatMap((source) => source.imports.map((name) => (name.startsWith('.') ? targetOf(source, name) : name)))
+      .filter((target) => !target.startsWith('statistics/'));
     expect(outside).toEqual([]);
   });
 

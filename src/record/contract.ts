@@ -130,6 +130,66 @@ export interface LedgerStatus {
   readonly diskFreeBytes: number;
 }
 
+/** Which counts Quality wants: received in [since, until), milliseconds since 1970, widened to whole quarters of an hour. */
+export interface QualityQuery {
+  readonly since: number;
+  readonly until: number;
+  readonly cameraId?: string;
+  readonly recipe?: string;
+}
+
+export interface QualityCounts {
+  /** Rows by quarter of an hour (milliseconds since 1970 at its start) and verdict, ascending in time. */
+  readonly quarters: readonly { readonly at: number; readonly verdict: Verdict; readonly rows: number }[];
+  /** Rows by camera, recipe ('' where none) and verdict. */
+  readonly series: readonly {
+    readonly cameraId: string;
+    readonly recipe: string;
+    readonly verdict: Verdict;
+    readonly rows: number;
+  }[];
+  /** Rows by bucket of src/statistics/latency.ts. */
+  readonly latency: readonly { readonly bucket: number; readonly rows: number }[];
+}
+
+/** Scores of one recipe under one model. */
+export interface ScoresQuery {
+  readonly recipe: string;
+  readonly model: { readonly name: string; readonly version: string; readonly sha256: string };
+  readonly cameraId?: string;
+  /** Milliseconds since 1970; widened to the whole day (UTC). */
+  readonly since: number;
+}
+
+export interface ScoreCounts {
+  /** `[bin, rows]` by step of 0.001, ascending. */
+  readonly bins: readonly (readonly [number, number])[];
+  readonly cameras: readonly string[];
+  /** Rows by the verdict that they were given. */
+  readonly given: readonly { readonly verdict: Verdict; readonly rows: number }[];
+}
+
+/** A result that a person judged ok or ng, with the last word on it. */
+export interface JudgedResult {
+  readonly resultId: string;
+  readonly cameraId: string;
+  readonly recipe: string | null;
+  readonly partId: string | null;
+  readonly model: string | null;
+  readonly modelSha256: string | null;
+  readonly verdict: Verdict;
+  readonly probability: number | null;
+  readonly label: 'ok' | 'ng';
+  readonly defectClass: string | null;
+  readonly reviewer: string;
+}
+
+export interface LedgerBalance {
+  /** Rows by their numbers, and as they were counted one by one. */
+  readonly lastLedgerSeq: number;
+  readonly counted: number;
+}
+
 export interface OutboxItem {
   /** Ascending in the order of commit. */
   readonly id: number;

@@ -1,7 +1,7 @@
 /** The SQL of the writer: one group of jobs, one transaction. Whoever holds this is the only one who writes. */
 
 import type { AuditEntry, PeopleChange } from '../frame/people.ts';
-import type { Decision, Delivery } from '../frame/verdict.ts';
+import type { Delivery } from '../frame/verdict.ts';
 import { GENESIS_HASH } from './chain.ts';
 import type { RecordOutcome, RemovalReason, Review } from './contract.ts';
 import { isFaultOfOneRow, type Database } from './database.ts';
@@ -10,6 +10,7 @@ import type { RecordRequest } from './protocol.ts';
 import type { Row } from './row.ts';
 import { resultOf, rowOf } from './rows.ts';
 import { REMOVAL_ORDER, removalRank } from './removal-order.ts';
+import { Tallies } from './tallies.ts';
 import { INSERT_RESULT, SELECT_RESULT } from './sql.ts';
 
 export type Job =
@@ -44,20 +45,13 @@ interface Head {
   readonly outboxItems: number;
 }
 
-/** Rows of one group by camera and verdict, for the counters. */
-type RowsWritten = Map<string, { readonly cameraId: string; readonly verdict: string; readonly rows: number }>;
-
-function count(written: RowsWritten, { cameraId, verdict }: Pick<Decision, 'cameraId' | 'verdict'>): void {
-  const key = `${cameraId}/${verdict}`;
-  written.set(key, { cameraId, verdict, rows: (written.get(key)?.rows ?? 0) + 1 });
-}
-
 export class LedgerTables {
   private readonly database: Database;
   private readonly statements: ReturnType<typeof prepare>;
   private readonly people: PeopleTables;
   /** A transaction inside one is a savepoint: a job that cannot be written leaves no trace. */
   private readonly inSavepoint: (job: Job, now: number) => JobEnd;
+  private readonly tallies: Tallies;
   private head: Head;
   private draft: Head;
 
@@ -65,6 +59,7 @@ export class LedgerTables {
     this.database = database;
     this.statements = prepare(database);
     this.people = new PeopleTables(database);
+    this.tallies = new Tallies(database);
     this.inSavepoint = database.transaction((job: Job, now: number) => this.apply(job, now));
     const last = this.statements.last.get();
     this.head = {
@@ -100,9 +95,9 @@ export class LedgerTables {
   /** Commits `jobs` in order, durably when it returns. Throws where the store failed: then none of them stands for sure. */
   commit(jobs: readonly Job[], now: number): readonly JobEnd[] {
     return this.transact(() => {
-      const written: RowsWritten = new Map();
-      const ends = jobs.map((job) => this.end(job, now, written));
-      for (const { cameraId, verdict, rows } of written.values()) this.statements.count.run(cameraId, verdict, rows);
+      this.tallies.clear();
+      const ends = jobs.map((job) => this.end(job, now));
+      this.tallies.write();
       return ends;
     });
   }
@@ -160,17 +155,18 @@ export class LedgerTables {
     return value;
   }
 
-  private end(job: Job, now: number, written: RowsWritten): JobEnd {
+  private end(job: Job, now: number): JobEnd {
     const before = this.draft;
+    let end: JobEnd;
     try {
-      const end = this.inSavepoint(job, now);
-      if (end.kind === 'record' && end.outcome.kind === 'recorded') count(written, end.outcome.result);
-      return end;
+      end = this.inSavepoint(job, now);
     } catch (error) {
       if (!isFaultOfOneRow(error) || !this.database.inTransaction) throw error;
       this.draft = before;
       return { kind: 'faulted', message: String(error) };
     }
+    if (end.kind === 'record' && end.outcome.kind === 'recorded') this.tallies.note(end.outcome.result);
+    return end;
   }
 
   private apply(job: Job, now: number): JobEnd {
@@ -249,10 +245,6 @@ function prepare(database: Database) {
     find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
     seqOf: one('SELECT ledger_seq FROM results WHERE result_id = ?'),
     insert: database.prepare<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
-    count: database.prepare<[string, string, number]>(
-      `INSERT INTO counters VALUES (?, ?, ?)
-       ON CONFLICT (camera_id, verdict) DO UPDATE SET row_count = row_count + excluded.row_count`,
-    ),
     setMeta: database.prepare<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
     storeImage: database.prepare<[number, number, number, number]>(
       'INSERT INTO stored_images (ledger_seq, removal_rank, received_at, bytes) VALUES (?, ?, ?, ?)',

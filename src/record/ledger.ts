@@ -12,14 +12,20 @@ import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
   ChainLink,
+  JudgedResult,
+  LedgerBalance,
   LedgerOptions,
   LedgerStatus,
+  QualityCounts,
+  QualityQuery,
   OutboxItem,
   RecordOutcome,
   ResultsFilter,
   ResultsPage,
   ResultsQuery,
   Review,
+  ScoreCounts,
+  ScoresQuery,
   Total,
 } from './contract.ts';
 import type { Fate } from './image-fate.ts';
@@ -178,6 +184,23 @@ export class Ledger {
   /** The audit log, newest first, rows before `before`. */
   audit(before: number | null, limit: number): Promise<readonly AuditRow[]> {
     return this.read('audit', { before, limit });
+  }
+
+  qualityCounts(query: QualityQuery): Promise<QualityCounts> {
+    return this.read('qualityCounts', query);
+  }
+
+  scoreCounts(query: ScoresQuery): Promise<ScoreCounts> {
+    return this.read('scoreCounts', query);
+  }
+
+  /** What people judged among the results of some time. */
+  judged(query: QualityQuery): Promise<readonly JudgedResult[]> {
+    return this.read('judged', query);
+  }
+
+  balance(): Promise<LedgerBalance> {
+    return this.read('balance', null);
   }
 
   /** Rows per camera and verdict since the ledger began. */

@@ -5,14 +5,20 @@ import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
   ChainLink,
+  JudgedResult,
+  LedgerBalance,
   LedgerEvent,
   LedgerOptions,
   OutboxItem,
+  QualityCounts,
+  QualityQuery,
   RecordOutcome,
   ResultsFilter,
   ResultsPage,
   ResultsQuery,
   Review,
+  ScoreCounts,
+  ScoresQuery,
   Total,
 } from './contract.ts';
 
@@ -59,6 +65,10 @@ export type ReaderCalls = {
   chainLink: { args: string; reply: ChainLink | null };
   fateOf: { args: number; reply: Fate };
   totals: { args: null; reply: readonly Total[] };
+  qualityCounts: { args: QualityQuery; reply: QualityCounts };
+  scoreCounts: { args: ScoresQuery; reply: ScoreCounts };
+  judged: { args: QualityQuery; reply: readonly JudgedResult[] };
+  balance: { args: null; reply: LedgerBalance };
   outboxNext: { args: { readonly after: number; readonly limit: number }; reply: readonly OutboxItem[] };
 };
 

@@ -6,6 +6,7 @@ import { databasePath, openForReading, type Database } from './database.ts';
 import { type Fate, imageFate } from './image-fate.ts';
 import { readPeople } from './people-tables.ts';
 import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
+import { Quality } from './quality.ts';
 import { Reader } from './reader.ts';
 import { Search } from './search.ts';
 
@@ -18,13 +19,20 @@ interface Opened {
   readonly reader: Reader;
   readonly search: Search;
   readonly fateOf: (ledgerSeq: number) => Fate;
+  readonly quality: Quality;
 }
 
 let opened: Opened | null = null;
 
 function open(): Opened {
   const database = openForReading(databasePath(path));
-  return { database, reader: new Reader(database), search: new Search(database), fateOf: imageFate(database) };
+  return {
+    database,
+    reader: new Reader(database),
+    search: new Search(database),
+    quality: new Quality(database),
+    fateOf: imageFate(database),
+  };
 }
 
 function answer(call: Call): Reply {
@@ -38,7 +46,7 @@ function answer(call: Call): Reply {
   }
 }
 
-function read({ database, reader, search, fateOf }: Opened, { name, args }: Call): unknown {
+function read({ database, reader, search, quality, fateOf }: Opened, { name, args }: Call): unknown {
   switch (name as keyof ReaderCalls) {
     case 'get':
       return reader.get(args as ReaderCalls['get']['args']);
@@ -72,6 +80,14 @@ function read({ database, reader, search, fateOf }: Opened, { name, args }: Call
       return fateOf(args as ReaderCalls['fateOf']['args']);
     case 'totals':
       return reader.totals();
+    case 'qualityCounts':
+      return quality.counts(args as ReaderCalls['qualityCounts']['args']);
+    case 'scoreCounts':
+      return quality.scores(args as ReaderCalls['scoreCounts']['args']);
+    case 'judged':
+      return quality.judged(args as ReaderCalls['judged']['args']);
+    case 'balance':
+      return quality.balance();
     case 'outboxNext': {
       const { after, limit } = args as ReaderCalls['outboxNext']['args'];
       return reader.outboxNext(after, limit);

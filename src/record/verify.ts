@@ -43,6 +43,8 @@ export async function verifyStore(
 interface Snapshot {
   readonly lastLedgerSeq: number;
   readonly counters: ReadonlyMap<string, number>;
+  /** What Quality shows, by camera and verdict. */
+  readonly tallies: ReadonlyMap<string, number>;
 }
 
 class Verification {
@@ -64,14 +66,15 @@ class Verification {
 
   async run(onProgress: (progress: VerifyProgress) => void): Promise<VerifyReport> {
     checkDatabase(this.database, this.findings);
-    const { lastLedgerSeq, counters } = this.database.transaction(() => takeSnapshot(this.database))();
+    const { lastLedgerSeq, counters, tallies } = this.database.transaction(() => takeSnapshot(this.database))();
     try {
       await this.checkRows(lastLedgerSeq, onProgress);
     } catch (error) {
       if (sqliteCode(error) === null) throw error;
       this.findings.add('database_damaged', this.before.seq + 1, `rows from here on cannot be read: ${String(error)}`);
     }
-    compareCounters(counters, this.counted, this.findings);
+    compareCounters('counter', counters, this.counted, this.findings);
+    compareCounters('tally', tallies, counters, this.findings);
     const audit = this.checkAudit();
     const knows = this.database.prepare<[string], number>('SELECT 1 FROM results WHERE result_id = ?').pluck();
     const left = await findOrphans(this.imagesRoot, (resultId) => knows.get(resultId) !== undefined);
@@ -155,11 +158,21 @@ const counterKey = (cameraId: string, verdict: string) => `${cameraId} ${verdict
 
 function takeSnapshot(database: Database): Snapshot {
   const lastLedgerSeq = database.prepare<[], number>('SELECT max(ledger_seq) FROM results').pluck().get() ?? 0;
-  const counters = database
-    .prepare<[], { camera_id: string; verdict: string; row_count: number }>('SELECT * FROM counters')
-    .all()
-    .map((row) => [counterKey(row.camera_id, row.verdict), row.row_count] as const);
-  return { lastLedgerSeq, counters: new Map(counters) };
+  const counts = (sql: string) =>
+    new Map(
+      database
+        .prepare<[], { camera_id: string; verdict: string; row_count: number }>(sql)
+        .all()
+        .map((row) => [counterKey(row.camera_id, row.verdict), row.row_count] as const),
+    );
+  return {
+    lastLedgerSeq,
+    counters: counts('SELECT * FROM counters'),
+    tallies: counts(
+      `SELECT camera_id, verdict, sum(row_count) AS row_count FROM outcome_counts JOIN series USING (series_id)
+       GROUP BY camera_id, verdict`,
+    ),
+  };
 }
 
 function checkDatabase(database: Database, findings: Findings): void {
@@ -202,6 +215,7 @@ function checkRow(row: Row, before: { seq: number; hash: string }, findings: Fin
 }
 
 function compareCounters(
+  what: 'counter' | 'tally',
   counters: ReadonlyMap<string, number>,
   counted: ReadonlyMap<string, number>,
   findings: Findings,
@@ -209,6 +223,6 @@ function compareCounters(
   for (const key of new Set([...counters.keys(), ...counted.keys()])) {
     const expected = counted.get(key) ?? 0;
     const noted = counters.get(key) ?? 0;
-    if (expected !== noted) findings.add('counter_wrong', null, `${key}: ${expected} rows, the counter says ${noted}`);
+    if (expected !== noted) findings.add('counter_wrong', null, `${key}: ${expected} rows, the ${what} says ${noted}`);
   }
 }

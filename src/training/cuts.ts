@@ -1,6 +1,6 @@
 /** Two cuts out of validation scores, escapes first. Never out of the images that the model is measured on. Pure. */
 
-import { type Interval, wilson } from './intervals.ts';
+import { type Interval, wilson } from '../statistics/interval.ts';
 import { type DecisionCuts, type ScoredImage } from './measures.ts';
 
 export interface CutLimits {

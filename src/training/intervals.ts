@@ -1,18 +1,12 @@
 /** How sure a figure is. Images of one group rise and fall together, so groups are drawn, not images. Pure. */
 
+import type { Interval } from '../statistics/interval.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import { randomFrom } from './random.ts';
-
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
 
 export type MeasureIntervals = Readonly<Record<keyof Measures, Interval | null>>;
 
 const ROUNDS = 1000;
-/** Of a normal distribution, 95 % two-sided. */
-const Z95 = 1.959964;
 /** Rounds in which a figure exists, below which it has no interval. */
 const LEAST_ROUNDS = 100;
 
@@ -52,12 +46,4 @@ export function bootstrap(scores: readonly ScoredImage[], cuts: DecisionCuts, se
     falseRejectRate: of('falseRejectRate'),
     reviewRate: of('reviewRate'),
   };
-}
-
-/** Wilson's score interval, 95 %: of a share `p` that was seen in `n` independent cases. n = 0 says nothing: 0..1. */
-export function wilson(p: number, n: number): Interval {
-  if (n === 0) return { low: 0, high: 1 };
-  const centre = (p + (Z95 * Z95) / (2 * n)) / (1 + (Z95 * Z95) / n);
-  const half = (Z95 * Math.sqrt((p * (1 - p)) / n + (Z95 * Z95) / (4 * n * n))) / (1 + (Z95 * Z95) / n);
-  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { chooseCuts } from '../../src/training/cuts.ts';
 import { groupFolds } from '../../src/training/folds.ts';
-import { bootstrap, wilson } from '../../src/training/intervals.ts';
+import { wilson } from '../../src/statistics/interval.ts';
+import { bootstrap } from '../../src/training/intervals.ts';
 import { auroc, measure, ranked, type ScoredImage } from '../../src/training/measures.ts';
 import { randomFrom } from '../../src/training/random.ts';
 

@@ -8,7 +8,7 @@ import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { type Manifest, MODEL_NAME, MODEL_VERSION } from '../../model-repository/manifest.ts';
 import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
-import type { Interval } from '../../training/intervals.ts';
+import type { Interval } from '../../statistics/interval.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
 import { OUTPUT_NAME, withLinearHead } from '../../training/onnx-graph.ts';

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { openForWriting } from '../../src/record/database.ts';
+import { MIGRATIONS } from '../../src/record/migrations/index.ts';
+import { verifyStore } from '../../src/record/verify.ts';
+import { latencyBucketOf } from '../../src/statistics/latency.ts';
+import { scoreBinOf } from '../../src/statistics/score-bins.ts';
+import { cam, openLedger, recordFrame } from './support.ts';
+
+const T0 = Date.UTC(2026, 10, 24, 6, 7);
+const MODEL = { name: 'parts', version: '1', sha256: 'ab'.repeat(32) };
+const verdicts = ['PASS', 'FAIL', 'REVIEW', 'UNINSPECTED'] as const;
+
+async function filled() {
+  const open = await openLedger();
+  for (let i = 0; i < 80; i++) {
+    const verdict = verdicts[i % 4] ?? 'PASS';
+    await recordFrame(open.ledger, `f-${i}`, {
+      verdict,
+      cameraId: cam(i % 2 === 0 ? 'left' : 'right'),
+      partId: `part-${i}`,
+      receivedAt: T0 + i * 60_000,
+      recipeId: verdict === 'UNINSPECTED' ? `made-up-${i}` : 'default',
+      reason: verdict === 'UNINSPECTED' ? 'unknown_recipe' : null,
+      model: verdict === 'UNINSPECTED' ? null : MODEL,
+      provider: verdict === 'UNINSPECTED' ? null : 'cpu',
+      defectProbability: verdict === 'UNINSPECTED' ? null : i / 80,
+      times: { queueMs: null, decodeMs: null, inferMs: null, totalMs: i },
+    });
+  }
+  return open;
+}
+
+const all = { since: T0 - 1, until: T0 + 90 * 60_000 };
+const sum = (rows: readonly { rows: number }[]) => rows.reduce((total, one) => total + one.rows, 0);
+
+describe('the counts of Quality', () => {
+  it('add up to the rows, by time, camera, recipe, verdict and answer time', async () => {
+    const { ledger, path } = await filled();
+    const counts = await ledger.qualityCounts(all);
+    expect([sum(counts.quarters), sum(counts.series), sum(counts.latency)]).toEqual([80, 80, 80]);
+    expect(counts.quarters[0]).toEqual({ at: Date.UTC(2026, 10, 24, 6), verdict: 'FAIL', rows: 2 });
+    // A name that a sender made up is no series of its own.
+    expect(counts.series).toEqual([
+      { cameraId: 'left', recipe: 'default', verdict: 'PASS', rows: 20 },
+      { cameraId: 'left', recipe: 'default', verdict: 'REVIEW', rows: 20 },
+      { cameraId: 'right', recipe: '', verdict: 'UNINSPECTED', rows: 20 },
+      { cameraId: 'right', recipe: 'default', verdict: 'FAIL', rows: 20 },
+    ]);
+    expect(counts.latency.find(({ bucket }) => bucket === latencyBucketOf(70))?.rows).toBe(19);
+    const quarter = { since: Date.UTC(2026, 10, 24, 6, 15), until: Date.UTC(2026, 10, 24, 6, 30) };
+    expect(sum((await ledger.qualityCounts(quarter)).quarters)).toBe(15);
+    expect(sum((await ledger.qualityCounts({ ...all, cameraId: 'left' })).latency)).toBe(40);
+    expect(sum((await ledger.qualityCounts({ ...all, recipe: 'default' })).series)).toBe(60);
+    expect(await ledger.balance()).toEqual({ lastLedgerSeq: 80, counted: 80 });
+    expect((await verifyStore(path)).findings).toEqual([]);
+  });
+
+  it('give the scores of one recipe and model', async () => {
+    const { ledger } = await filled();
+    const query = { recipe: 'default', model: MODEL, since: T0 };
+    const scores = await ledger.scoreCounts(query);
+    expect(scores.bins).toHaveLength(60);
+    expect(scores.bins[1]).toEqual([scoreBinOf(1 / 80), 1]);
+    expect(scores.cameras).toEqual(['left', 'right']);
+    expect(scores.given).toEqual(
+      verdicts
+        .slice(0, 3)
+        .map((verdict) => ({ verdict, rows: 20 }))
+        .sort((a, b) => a.verdict.localeCompare(b.verdict)),
+    );
+    expect((await ledger.scoreCounts({ ...query, cameraId: 'right' })).bins).toHaveLength(20);
+    const other = { ...query, model: { ...MODEL, version: '2' } };
+    expect(await ledger.scoreCounts(other)).toEqual({ bins: [], cameras: [], given: [] });
+    expect((await ledger.scoreCounts({ ...query, since: T0 + 2 * 86_400_000 })).bins).toEqual([]);
+  });
+
+  it('take the last word of people, and nothing that was withdrawn or unsure', async () => {
+    const { ledger } = await filled();
+    const rows = (await ledger.search({ limit: 100 })).rows;
+    const say = async (frame: string, label: 'ok' | 'ng' | 'unsure' | 'withdrawn', at: number) => {
+      const resultId = rows.find(({ frameId }) => frameId === frame)?.resultId ?? '';
+      const said = { resultId, label, defectClass: label === 'ng' ? 'dent' : null, comment: null, reviewer: 'ann' };
+      expect(await ledger.review({ ...said, reviewedAt: T0 + at })).toBe(true);
+    };
+    const late = 100 * 60_000;
+    await say('f-1', 'ok', late);
+    await say('f-1', 'ng', late + 1);
+    await say('f-2', 'unsure', late);
+    await say('f-4', 'ok', late);
+    await say('f-5', 'ng', late);
+    await say('f-5', 'withdrawn', late + 1);
+    const judged = await ledger.judged(all);
+    expect(judged.map(({ partId, label, defectClass }) => `${partId} ${label} ${defectClass}`).sort()).toEqual([
+      'part-1 ng dent',
+      'part-4 ok null',
+    ]);
+    expect(await ledger.judged({ ...all, cameraId: 'left' })).toHaveLength(1);
+    expect(await ledger.judged({ ...all, until: T0 + 60_000 })).toEqual([]);
+  });
+
+  it('are the same where a migration makes them of rows that stand already', async () => {
+    const { ledger, path } = await filled();
+    await ledger.stop();
+    const { database } = openForWriting(path, 'full');
+    const tables = ['series', 'outcome_counts', 'score_counts'];
+    const written = () => tables.map((table) => database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2, 3`).all());
+    const byWriter = written();
+    database.pragma('foreign_keys = OFF');
+    database.exec(`DROP INDEX reviews_by_time; ${tables.map((table) => `DROP TABLE ${table};`).join('')}`);
+    database.exec(MIGRATIONS.find(({ sql }) => sql.includes('outcome_counts'))?.sql ?? '');
+    const renumbered = (rows: unknown[][]) => JSON.stringify(rows).replaceAll(/"series_id":\d+/g, '').length;
+    expect(written().map((rows) => rows.length)).toEqual(byWriter.map((rows) => rows.length));
+    expect(renumbered(written())).toBe(renumbered(byWriter));
+    const cells = `SELECT quarter, camera_id, recipe_id, model_version, verdict, latency_bucket, row_count
+                   FROM outcome_counts JOIN series USING (series_id) ORDER BY 1, 2, 3, 4, 5, 6`;
+    expect(database.prepare(cells).all()).toHaveLength(byWriter[1]?.length ?? 0);
+    database.close();
+    expect((await verifyStore(path)).findings).toEqual([]);
+  });
+});
