@@ -56,6 +56,11 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       imageFile: (result) => imageFile(config, result),
       models: parts.models,
       cuts: parts.cuts,
+      quality: ledger,
+      calendar: {
+        timeZone: config.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+        shifts: config.shifts,
+      },
       maxPackageBytes: config.models.max_package_bytes,
       people: people.people,
       auditPage: (before, limit) => ledger.audit(before, limit),

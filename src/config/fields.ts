@@ -73,3 +73,12 @@ export const tls = z
   })
   .nullable()
   .default(null);
+
+/** True for an IANA name that this Node knows. */
+export function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { RIGHTS } from '../frame/people.ts';
-import { bytes, cameraId, filePath, fraction, listen, milliseconds, name, tls } from './fields.ts';
+import { bytes, cameraId, filePath, fraction, isTimeZone, listen, milliseconds, name, tls } from './fields.ts';
 
 const MB = 1024 * 1024;
 
@@ -257,8 +257,32 @@ const limits = z
   })
   .prefault({});
 
+const shift = z.strictObject({
+  name: name.describe('What it is called.'),
+  start: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):(00|15|30|45)$/, 'expected HH:MM on a quarter of an hour, for example 06:00')
+    .describe('When it begins, `HH:MM` on a quarter of an hour; it lasts until the next one does.'),
+});
+
 export const configSchema = z.strictObject({
   site: name.default('site').describe('Name of this station, in logs, metrics and messages.'),
+  time_zone: z
+    .string()
+    .refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin or Asia/Shanghai' })
+    .nullable()
+    .default(null)
+    .describe('Time zone of the plant, for shifts and days on the Quality page; null: that of this machine.'),
+  shifts: z
+    .array(shift)
+    .min(1)
+    .max(24)
+    .default([
+      { name: 'early', start: '06:00' },
+      { name: 'late', start: '14:00' },
+      { name: 'night', start: '22:00' },
+    ])
+    .describe('Shifts by when they begin, in the order of the day.'),
   cameras: z.array(camera).max(1000).default([]).describe('The cameras of the line.'),
   unlisted_cameras: unlisted.describe('What happens to frames of other cameras.'),
   recipes: z

@@ -13,6 +13,7 @@ export function checkWhole(config: unknown, context: z.RefinementCtx): void {
   checkRecipes(parsed, report);
   checkListening(parsed, report);
   checkLimits(parsed, report);
+  checkShifts(parsed, report);
 }
 
 function checkCameras(config: Config, report: Report): void {
@@ -39,6 +40,17 @@ function checkRecipes(config: Config, report: Report): void {
       report(['recipes', name], `expected pass_below <= fail_above, got ${pass} > ${fail}`);
     }
   }
+}
+
+function checkShifts({ shifts }: Config, report: Report): void {
+  shifts.forEach(({ name, start }, i) => {
+    if (i > 0 && start <= (shifts[i - 1]?.start ?? '')) {
+      report(['shifts', i, 'start'], `expected later than the shift before, got ${start}`);
+    }
+    if (shifts.findIndex((other) => other.name === name) < i) {
+      report(['shifts', i, 'name'], `"${name}" is listed twice`);
+    }
+  });
 }
 
 interface Door {

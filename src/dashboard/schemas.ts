@@ -76,7 +76,7 @@ export const resultsPageSchema = z.object({
     .describe('`before` of the next page; null on the last. A page may hold fewer rows than asked for, and go on.'),
 });
 
-const time = z
+export const time = z
   .string()
   .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'expected a time such as 2026-11-24T06:00:00Z' })
   .transform((text) => Date.parse(text));

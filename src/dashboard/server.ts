@@ -15,6 +15,7 @@ import { addPage } from './page.ts';
 import { addPeopleRoutes, type PeopleRoutesPorts } from './people-routes.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
+import { addQualityRoutes, type QualityRoutesPorts } from './quality-routes.ts';
 import { addRecipeRoutes, type RecipeRoutesPorts } from './recipe-routes.ts';
 import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
@@ -43,7 +44,8 @@ export interface HttpServerOptions {
     ModelRoutesPorts &
     RecipeRoutesPorts &
     ProvingRoutesPorts &
-    PeopleRoutesPorts;
+    PeopleRoutesPorts &
+    QualityRoutesPorts;
   readonly audit: AuditPort;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
@@ -98,6 +100,7 @@ export class HttpServer {
     addProvingRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
     addRecipeRoutes(api, options.ports);
+    addQualityRoutes(api, options.ports);
     addLineRoutes(api, options.feed, (request) => {
       const { actor, session } = this.whoAsks(request);
       return actor.rights.includes('read') && session?.tokenHash === request.session?.tokenHash;

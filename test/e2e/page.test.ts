@@ -3,22 +3,21 @@
  * each page there: `SCREENSHOTS_DIR=docs/screenshots npx vitest run test/e2e`.
  */
 
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { emptyFolder, ROOT, ServiceProcess, TEST_MODELS, testSettings } from '../support/service-process.ts';
+import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
 
 const EVIL = '<img src=x onerror=alert(1)>';
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const FIRST_LOAD_BYTES = 300_000;
-const SCREENSHOTS = process.env['SCREENSHOTS_DIR'];
 
 describe.skipIf(!hasBrowser())('the page', () => {
   let service: ServiceProcess;
   let browser: Browser;
+  let visitor: Visitor;
 
   beforeAll(async () => {
     service = await ServiceProcess.start(
@@ -26,57 +25,16 @@ describe.skipIf(!hasBrowser())('the page', () => {
       ['demo', '--json', '--fps', '2', '--defects', '0.2'],
     );
     browser = await openBrowser();
+    visitor = new Visitor(browser, service.addresses.http);
   });
   afterAll(async () => {
     await browser.close();
     await service.end('SIGKILL');
   });
 
-  /** Errors of the page's console and scripts. */
-  const complaints: string[] = [];
-  const settings = { language: 'en', theme: 'light', reviewer: 'Ann' };
-
-  async function open(
-    where: string,
-    over: Record<string, unknown> = {},
-    context: BrowserContextOptions = {},
-  ): Promise<Page> {
-    const opened = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...context });
-    const text = JSON.stringify(JSON.stringify({ ...settings, ...over }));
-    await opened.addInitScript(`localStorage['loupe.settings'] ??= ${text}`);
-    const page = await opened.newPage();
-    page.on('dialog', () => {
-      throw new Error('something on the page called alert()');
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    await page.goto(`${service.addresses.http}/#/${where}`);
-    return page;
-  }
-
-  async function shoot(page: Page, name: string): Promise<void> {
-    if (SCREENSHOTS === undefined) return;
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
-  }
-
-  /** Serious findings of axe. The page's CSP forbids the script, so it is injected past it. */
-  async function accessibilityFaults(page: Page): Promise<string[]> {
-    await page.evaluate(readFileSync(AXE, 'utf8'));
-    const found: { id: string; impact: string | null; nodes: { html: string }[] }[] = await page.evaluate(
-      'axe.run().then((result) => result.violations)',
-    );
-    return found
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  }
-
-  async function close(page: Page): Promise<void> {
-    await page.context().close();
-    expect(complaints.splice(0)).toEqual([]);
-  }
+  const open = (...of: Parameters<Visitor['open']>) => visitor.open(...of);
+  const shoot = (page: Page, name: string) => visitor.shoot(page, name);
+  const close = (page: Page) => visitor.close(page);
 
   it('shows a tile per camera that moves with the line, and loads in under 300 kB', async () => {
     const page = await open('line');
@@ -201,11 +159,10 @@ describe.skipIf(!hasBrowser())('the page', () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     await shoot(page, 'line-zh-dark');
     await page.setViewportSize({ width: 390, height: 844 });
-    for (const where of ['line', 'results', 'review', 'models', 'system']) {
+    for (const where of ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system']) {
       await page.goto(`${service.addresses.http}/#/${where}`);
       await page.locator('main').waitFor();
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-      expect([where, overflow]).toEqual([where, 0]);
+      expect([where, await overflowOf(page)]).toEqual([where, 0]);
       if (where === 'line') await shoot(page, 'line-phone');
     }
     await close(page);

@@ -1,6 +1,6 @@
 /** The frame around the pages: navigation, what everyone must see, language and theme. */
 
-import { type FormEvent, useSyncExternalStore } from 'react';
+import { type FormEvent, lazy, Suspense, useSyncExternalStore } from 'react';
 import { LinePage } from './line-page.tsx';
 import { reconnect, useLine } from './live.ts';
 import { ModelsPage } from './models-page.tsx';
@@ -11,7 +11,11 @@ import { changeSettings, type Settings, useSettings } from './settings.ts';
 import { SystemPage } from './system-page.tsx';
 import { useWords } from './words.ts';
 
-const PAGES = ['line', 'results', 'review', 'models', 'system'] as const;
+const PAGES = ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system'] as const;
+
+/** With their charts: fetched when they are opened. */
+const QualityPage = lazy(async () => ({ default: (await import('./quality-page.tsx')).QualityPage }));
+const CutsPage = lazy(async () => ({ default: (await import('./cuts-page.tsx')).CutsPage }));
 
 export function App() {
   const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
@@ -28,14 +32,20 @@ export function App() {
         <nav>
           {PAGES.map((name) => (
             <a key={name} href={`#/${name}`} aria-current={(page || 'line') === name ? 'page' : undefined}>
-              {words[name]}
+              {words[name === 'cuts' ? 'cutsPage' : name]}
             </a>
           ))}
         </nav>
         <Choices />
       </header>
       <Banners />
-      {isRefused ? <SignIn isForbidden={connection === 'forbidden'} /> : <Page page={page} id={id} />}
+      {isRefused ? (
+        <SignIn isForbidden={connection === 'forbidden'} />
+      ) : (
+        <Suspense fallback={null}>
+          <Page page={page} id={id} />
+        </Suspense>
+      )}
     </>
   );
 }
@@ -44,6 +54,8 @@ function Page({ page, id }: { readonly page: string; readonly id: string | undef
   if (page === 'results')
     return id === undefined ? <ResultsPage /> : <ResultPage key={id} id={decodeURIComponent(id)} />;
   if (page === 'review') return <ReviewPage />;
+  if (page === 'quality') return <QualityPage />;
+  if (page === 'cuts') return <CutsPage />;
   if (page === 'models') return <ModelsPage />;
   if (page === 'system') return <SystemPage />;
   return <LinePage />;

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelListing } from '../../frame/models.ts';
 import { getJson, postJson } from './api.ts';
+import { Ask } from './ask.tsx';
 import { useWords } from './words.ts';
 
 interface ActivationJson {
@@ -69,15 +70,13 @@ export function ModelsPage() {
       )}
       {isBusy && <p className="banner">{words.working}</p>}
       {wish !== null && (
-        <div className="banner ask" role="alertdialog" aria-label={wishText(words, wish)}>
-          <strong>{wishText(words, wish)}</strong>
-          <button type="button" className="primary" onClick={() => grant(wish)}>
-            {words.yes}
-          </button>
-          <button type="button" onClick={() => setWish(null)}>
-            {words.no}
-          </button>
-        </div>
+        <Ask
+          text={wishText(words, wish)}
+          yes={words.yes}
+          no={words.no}
+          onYes={() => grant(wish)}
+          onNo={() => setWish(null)}
+        />
       )}
       {models.map((model) => (
         <Model

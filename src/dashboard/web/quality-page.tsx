@@ -1,0 +1,323 @@
+/** How the line has done: yield, rejects with control limits, defects, escapes, answer times, the ledger's balance. */
+
+import { useEffect, useMemo, useState } from 'react';
+import type { Verdict } from '../../frame/verdict.ts';
+import type { QualityJson } from '../quality-routes.ts';
+import { getJson } from './api.ts';
+import { percent, shareText } from './cut-comparison.tsx';
+import { formatMs } from './gauges.tsx';
+import { type QualityWords, useQualityWords } from './quality-words.ts';
+import { FactList } from './result-page.tsx';
+import { useSettings } from './settings.ts';
+import { type Line, TimeChart } from './time-chart.tsx';
+import { useWords } from './words.ts';
+
+const DAYS = [1, 7, 30, 90];
+const DAY_MS = 86_400_000;
+const PERIOD_MS = 30_000;
+const VERDICTS: readonly Verdict[] = ['PASS', 'REVIEW', 'FAIL', 'UNINSPECTED'];
+
+interface Choice {
+  readonly days: number;
+  readonly by: 'hour' | 'shift' | 'day';
+  readonly camera: string;
+  readonly recipe: string;
+}
+
+export function QualityPage() {
+  const words = useQualityWords();
+  const [choice, setChoice] = useState<Choice>({ days: 1, by: 'hour', camera: '', recipe: '' });
+  const { quality, known, failure } = useQuality(choice);
+  const change = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
+  return (
+    <main className="quality">
+      <h1 className="hidden">{words.rejectChart}</h1>
+      {failure !== null && (
+        <p className="banner bad" role="alert">
+          {failure}
+        </p>
+      )}
+      <div className="search">
+        <label>
+          {words.span}
+          <select
+            value={choice.days}
+            onChange={(event) => {
+              const days = Number(event.target.value);
+              change({ days, by: days === 1 ? 'hour' : days === 7 ? 'shift' : 'day' });
+            }}
+          >
+            {DAYS.map((days) => (
+              <option key={days} value={days}>
+                {days === 1 ? words.lastDay : words.lastDays(days)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          {words.by}
+          <select value={choice.by} onChange={(event) => change({ by: event.target.value as Choice['by'] })}>
+            {(['hour', 'shift', 'day'] as const).map((by) => (
+              <option key={by} value={by}>
+                {words[by]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Pick
+          label={words.camera}
+          any={words.anyCamera}
+          options={known.cameras}
+          value={choice.camera}
+          onChange={(camera) => change({ camera })}
+        />
+        <Pick
+          label={words.recipe}
+          any={words.anyRecipe}
+          options={known.recipes}
+          value={choice.recipe}
+          onChange={(recipe) => change({ recipe })}
+        />
+        {quality !== null && <p className="quiet">{words.timesIn(quality.timeZone)}</p>}
+      </div>
+      {quality !== null && <Everything quality={quality} words={words} />}
+    </main>
+  );
+}
+
+function Pick(props: {
+  readonly label: string;
+  readonly any: string;
+  readonly options: readonly string[];
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}) {
+  return (
+    <label>
+      {props.label}
+      <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+        <option value="">{props.any}</option>
+        {props.options.map((option) => (
+          <option key={option}>{option}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** Asked again every half minute; what can be chosen is what was seen without a choice. */
+function useQuality({ days, by, camera, recipe }: Choice) {
+  const [quality, setQuality] = useState<QualityJson | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const [known, setKnown] = useState<{ cameras: readonly string[]; recipes: readonly string[] }>({
+    cameras: [],
+    recipes: [],
+  });
+  useEffect(() => {
+    const ended = new AbortController();
+    const load = () => {
+      const since = new Date(Date.now() - days * DAY_MS).toISOString();
+      const query = new URLSearchParams({ since, by });
+      if (camera !== '') query.set('camera', camera);
+      if (recipe !== '') query.set('recipe', recipe);
+      getJson<QualityJson>(`/api/v1/quality?${query.toString()}`, ended.signal).then(
+        (found) => {
+          setQuality(found);
+          setFailure(null);
+          if (camera !== '' || recipe !== '') return;
+          const names = (of: 'cameraId' | 'recipe') =>
+            [...new Set(found.series.map((one) => one[of]))].filter((name) => name !== '').sort();
+          setKnown({ cameras: names('cameraId'), recipes: names('recipe') });
+        },
+        (error: unknown) => !ended.signal.aborted && setFailure(error instanceof Error ? error.message : String(error)),
+      );
+    };
+    load();
+    const timer = setInterval(load, PERIOD_MS);
+    return () => {
+      ended.abort();
+      clearInterval(timer);
+    };
+  }, [days, by, camera, recipe]);
+  return { quality, known, failure };
+}
+
+function Everything({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
+  const { total, latency, ledger } = quality;
+  const inspected = total.PASS + total.FAIL + total.REVIEW;
+  const all = inspected + total.UNINSPECTED;
+  const of = (count: number, whole: number) => percent(whole === 0 ? null : count / whole, 2);
+  const tiles: readonly (readonly [string, string])[] = [
+    [words.inspected, all.toLocaleString()],
+    [words.yield, of(total.PASS, all)],
+    [words.rejectRate, of(total.FAIL, inspected)],
+    [words.reviewRate, of(total.REVIEW, inspected)],
+    [words.notInspected, of(total.UNINSPECTED, all)],
+  ];
+  return (
+    <>
+      <dl className="tiles">
+        {tiles.map(([name, value]) => (
+          <div key={name} className="card">
+            <dd>{value}</dd>
+            <dt>{name}</dt>
+          </div>
+        ))}
+      </dl>
+      <Charts quality={quality} words={words} />
+      <BySeries quality={quality} words={words} />
+      <Found quality={quality} words={words} />
+      <section className="card">
+        <h2>{words.answerTime}</h2>
+        <FactList
+          facts={[
+            [words.median, formatMs(latency.p50Ms)],
+            [words.p95, formatMs(latency.p95Ms)],
+            [words.p99, formatMs(latency.p99Ms)],
+          ]}
+        />
+        <h2>{words.ledger}</h2>
+        <p className={ledger.isBalanced ? 'good' : 'banner bad'}>
+          {ledger.isBalanced
+            ? `✓ ${words.balanced(ledger.lastLedgerSeq.toLocaleString())}`
+            : `✕ ${words.unbalanced(ledger.lastLedgerSeq.toLocaleString(), ledger.counted.toLocaleString())}`}
+        </p>
+      </section>
+    </>
+  );
+}
+
+const percentAxis = (value: number) => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
+const countAxis = (value: number) => value.toLocaleString();
+
+function Charts({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
+  const verdictWords = useWords();
+  const { language } = useSettings();
+  const { groups, centre, spread } = quality.chart;
+  const { times, rejects, counts } = useMemo(() => {
+    const out = groups.map(({ signal, rejectRate }) => (signal === null ? null : rejectRate));
+    const control: Line[] = [
+      { label: words.rejectRate, colour: 'accent', kind: 'line', values: groups.map((one) => one.rejectRate) },
+      { label: `${words.limits} ↑`, colour: 'FAIL', kind: 'steps', values: groups.map((one) => one.upper) },
+      { label: `${words.limits} ↓`, colour: 'FAIL', kind: 'steps', values: groups.map((one) => one.lower) },
+      { label: words.centre, colour: 'quiet', kind: 'plain', values: groups.map(() => centre) },
+      { label: words.signals, colour: 'FAIL', kind: 'points', values: out },
+    ];
+    // Bars lie over one another, so each is as high as itself and all that follow.
+    const stacked: Line[] = VERDICTS.map((verdict, i) => ({
+      label: verdictWords[verdict],
+      colour: verdict,
+      kind: 'bars',
+      values: groups.map((one) => VERDICTS.slice(i).reduce((sum, each) => sum + one.counts[each], 0)),
+    }));
+    return { times: groups.map(({ from }) => Date.parse(from) / 1000), rejects: control, counts: stacked };
+    // The words change with the language alone.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [groups, centre, language]);
+  const clock = { timeZone: quality.timeZone, timeLabel: words.span };
+  const signals = groups.filter(({ signal }) => signal !== null);
+  if (groups.length === 0) return <p className="quiet">{words.nothingThen}</p>;
+  return (
+    <>
+      <section className="card wide">
+        <TimeChart title={words.rejectChart} times={times} lines={rejects} format={percentAxis} {...clock} />
+        {spread > 1 && <p className="quiet">{words.widened(spread.toFixed(1))}</p>}
+        {signals.length === 0 ? (
+          <p className="good">✓ {words.noSignals}</p>
+        ) : (
+          <ul className="events">
+            {signals.slice(-5).map(({ label, signal, rejectRate }) => (
+              <li key={label} className={signal === 'below' ? 'note' : 'error'}>
+                <strong>{label}</strong> {percent(rejectRate, 2)}, {signal === null ? '' : words[signal]}
+              </li>
+            ))}
+          </ul>
+        )}
+      </section>
+      <section className="card wide">
+        <TimeChart title={words.yieldChart} times={times} lines={counts} format={countAxis} {...clock} />
+      </section>
+    </>
+  );
+}
+
+function BySeries({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
+  const verdictWords = useWords();
+  return (
+    <section className="card wide">
+      <h2>{words.bySeries}</h2>
+      <div className="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{words.camera}</th>
+              <th scope="col">{words.recipe}</th>
+              {VERDICTS.map((verdict) => (
+                <th scope="col" key={verdict} className="number">
+                  {verdictWords[verdict]}
+                </th>
+              ))}
+              <th scope="col" className="number">
+                {words.yield}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {quality.series.map(({ cameraId, recipe, counts }) => {
+              const all = VERDICTS.reduce((sum, verdict) => sum + counts[verdict], 0);
+              return (
+                <tr key={`${cameraId} ${recipe}`}>
+                  <td>{cameraId}</td>
+                  <td>{recipe}</td>
+                  {VERDICTS.map((verdict) => (
+                    <td key={verdict} className="number">
+                      {counts[verdict].toLocaleString()}
+                    </td>
+                  ))}
+                  <td className="number">{percent(all === 0 ? null : counts.PASS / all, 2)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Found({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
+  const { judged, judgedPass, escapes, falseRejects, defects } = quality.reviewed;
+  const most = defects[0]?.count ?? 1;
+  const all = defects.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <section className="card">
+      <h2>{words.reviewed}</h2>
+      <p>{words.judgedParts(judged, judgedPass)}</p>
+      {judged > 0 && judgedPass === 0 && <p className="banner warn">{words.noPassJudged}</p>}
+      <FactList
+        facts={[
+          [`${words.escapes} (${words.interval})`, shareText(escapes, words)],
+          [`${words.falseRejects} (${words.interval})`, shareText(falseRejects, words)],
+        ]}
+      />
+      <h2>{words.defects}</h2>
+      {defects.length === 0 && <p className="quiet">{words.noDefects}</p>}
+      <ol className="pareto">
+        {defects.map(({ defectClass, count }, i) => {
+          const sofar = defects.slice(0, i + 1).reduce((sum, one) => sum + one.count, 0);
+          return (
+            <li key={defectClass ?? ''}>
+              <span>{defectClass ?? words.unnamed}</span>
+              <span className="scale">
+                <b style={{ left: 0, width: percent(count / most) }} className="bar" />
+              </span>
+              <span className="number">
+                {count} · Σ {percent(sofar / all, 0)}
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}

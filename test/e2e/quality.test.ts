@@ -1,0 +1,184 @@
+/** Quality and the cuts workbench in a real browser, over a week of results that stand in the store already. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Ledger } from '../../src/record/ledger.ts';
+import { cam, decisionOf, imageOf } from '../record/support.ts';
+import { hasBrowser, openBrowser } from '../support/browser.ts';
+import { emptyFolder, ServiceProcess, TEST_MODELS, testSettings } from '../support/service-process.ts';
+import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
+
+const HOUR_MS = 3_600_000;
+const CUTS = { passBelow: 0.3, failAbove: 0.7 };
+const CLASSES = ['scratch', 'scratch', 'scratch', 'dent', 'dent', 'crack'];
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function chance(): () => number {
+  let state = 12_345;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}
+
+/** Two cameras, a week, about 8 parts an hour each; the right camera rejects more since yesterday. */
+async function weekIn(store: string): Promise<void> {
+  const { sha256 } = JSON.parse(
+    readFileSync(path.join(TEST_MODELS, 'mean-brightness', '1', 'manifest.json'), 'utf8'),
+  ) as { sha256: string };
+  const ledger = new Ledger({
+    path: store,
+    durability: 'normal',
+    images: { keep: 'none', keepPassRatio: 0 },
+    retention: { maxAgeDays: null, maxBytes: null, minFreeBytes: 0 },
+    maxPending: 100_000,
+    onEvent: () => undefined,
+  });
+  await ledger.start();
+  const random = chance();
+  const now = Date.now();
+  const judged: { resultId: string; isDefective: boolean; defectClass: string | null }[] = [];
+  const recorded: Promise<unknown>[] = [];
+  for (let hour = 7 * 24; hour > 0; hour--) {
+    for (let part = 0; part < 16; part++) {
+      const isRight = part % 2 === 1;
+      const isDefective = random() < (isRight && hour < 12 ? 0.35 : 0.07);
+      const score = isDefective ? 0.35 + 0.65 * Math.sqrt(random()) : 0.6 * random() ** 3;
+      const isUninspected = random() < 0.004;
+      const verdict = isUninspected
+        ? 'UNINSPECTED'
+        : score >= CUTS.failAbove
+          ? 'FAIL'
+          : score < CUTS.passBelow
+            ? 'PASS'
+            : 'REVIEW';
+      const image = imageOf(`${hour}/${part}`);
+      const decision = decisionOf(`f-${hour}-${part}`, image, {
+        verdict,
+        cameraId: cam(isRight ? 'station-1-side' : 'station-1-top'),
+        partId: `part-${hour}-${part}`,
+        receivedAt: now - hour * HOUR_MS + part * 200_000,
+        cuts: CUTS,
+        defectProbability: isUninspected ? null : score,
+        model: isUninspected ? null : { name: 'mean-brightness', version: '1', sha256 },
+        times: { queueMs: 1, decodeMs: 3, inferMs: 8, totalMs: 12 + 30 * random() ** 4 },
+      });
+      recorded.push(ledger.record(decision, image, []));
+      if (!isUninspected && random() < (verdict === 'PASS' ? 0.05 : 0.7)) {
+        const defectClass = isDefective ? (CLASSES[Math.floor(random() * CLASSES.length)] ?? null) : null;
+        judged.push({ resultId: decision.resultId, isDefective, defectClass });
+      }
+    }
+  }
+  await Promise.all(recorded);
+  for (const { resultId, isDefective, defectClass } of judged) {
+    const label = isDefective ? 'ng' : 'ok';
+    await ledger.review({ resultId, label, defectClass, comment: null, reviewer: 'ann', reviewedAt: now });
+  }
+  await ledger.stop();
+}
+
+describe.skipIf(!hasBrowser())('a week of results', () => {
+  let service: ServiceProcess;
+  let browser: Browser;
+  let visitor: Visitor;
+
+  beforeAll(async () => {
+    const store = emptyFolder();
+    await weekIn(store);
+    service = await ServiceProcess.start([
+      ...testSettings(store),
+      `recipes.default.pass_below=${CUTS.passBelow}`,
+      `recipes.default.fail_above=${CUTS.failAbove}`,
+      'time_zone=UTC',
+    ]);
+    browser = await openBrowser();
+    visitor = new Visitor(browser, service.addresses.http);
+  }, 120_000);
+  afterAll(async () => {
+    await browser.close();
+    await service.end('SIGKILL');
+  });
+
+  const choose = (page: Page, label: string, option: string) =>
+    page
+      .locator('label', { hasText: new RegExp(`^${label}`) })
+      .locator('select')
+      .selectOption(option);
+
+  it('is shown with yield, control limits, defects and what escaped', async () => {
+    const page = await visitor.open('quality');
+    await choose(page, 'Time', '7');
+    await page.getByText('2,688').first().waitFor();
+    await page.getByRole('img', { name: 'Rejected share' }).locator('canvas').waitFor();
+    await page.getByText('Balanced: 2,688 rows').waitFor();
+    expect(await page.locator('.pareto li').first().innerText()).toContain('scratch');
+    expect(await page.locator('.quality').innerText()).toMatch(/Escaped, of the defective.*\n.*\d+ \/ \d+ = /);
+    await visitor.shoot(page, 'quality');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await choose(page, 'Camera', 'station-1-side');
+    await choose(page, 'By', 'day');
+    await page.getByText('1,344').first().waitFor();
+    await page.getByText('above the upper limit').first().waitFor();
+    await visitor.close(page);
+  }, 60_000);
+
+  it('is what cuts are tried on; applied with a reason, and taken back', async () => {
+    const page = await visitor.open('cuts');
+    const tried = page.locator('.compare tr', { hasText: 'Would pass' }).locator('td').last();
+    await tried.waitFor();
+    const before = await tried.innerText();
+    await page.getByRole('spinbutton', { name: 'PASS below' }).fill('0.1');
+    await expect.poll(() => tried.innerText()).not.toBe(before);
+    await page.getByRole('slider', { name: 'FAIL from' }).focus();
+    await page.keyboard.press('ArrowLeft');
+    expect(await page.getByRole('spinbutton', { name: 'FAIL from' }).inputValue()).toBe('0.699');
+    await visitor.shoot(page, 'cuts');
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    expect(await page.getByRole('alert').innerText()).toContain('Type a reason first');
+    await page.getByLabel('Reason').fill('<b>the rim</b>');
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.locator('.events').getByText('<b>the rim</b>').waitFor();
+    const recipes = async () => (await service.get('/api/v1/recipes')).text;
+    expect(await recipes()).toContain('"cuts":{"passBelow":0.1,"failAbove":0.699}');
+    await page.getByRole('button', { name: 'Take back the last change' }).click();
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.locator('.events').getByText('taken back – Ann').waitFor();
+    expect(await recipes()).toContain(`"cuts":{"passBelow":${CUTS.passBelow},"failAbove":${CUTS.failAbove}}`);
+    await visitor.close(page);
+  }, 60_000);
+
+  it('tells who was too late, and changes nothing', async () => {
+    // The browser complains of the refusal itself.
+    const page = await new Visitor(browser, service.addresses.http).open('cuts');
+    await page.getByRole('spinbutton', { name: 'PASS below' }).fill('0.2');
+    const body = JSON.stringify({ passBelow: 0.25, failAbove: 0.7, reason: 'first', by: 'bob' });
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${service.addresses.http}/api/v1/recipes/default/cuts`, { method: 'POST', headers, body });
+    await page.getByLabel('Reason').fill('second');
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.getByRole('alert').getByText('changed since you looked').waitFor();
+    await page.locator('.events').getByText('bob: first').waitFor();
+    expect((await service.get('/api/v1/recipes')).text).toContain('"passBelow":0.25');
+    await page.context().close();
+  }, 60_000);
+
+  it('speaks Chinese, is dark, and fits a phone', async () => {
+    for (const where of ['quality', 'cuts']) {
+      const page = await visitor.open(where, { language: 'zh', theme: 'dark' });
+      await page.getByRole('heading', { name: where === 'quality' ? '人工复判结果' : '阈值更改记录' }).waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      await visitor.shoot(page, `${where}-zh-dark`);
+      await page.setViewportSize({ width: 390, height: 844 });
+      expect([where, await overflowOf(page)]).toEqual([where, 0]);
+      await visitor.shoot(page, `${where}-phone`);
+      await visitor.close(page);
+    }
+  }, 60_000);
+});

@@ -1,0 +1,69 @@
+/** Somebody before the page: opens it with settings of their own, listens for complaints, asks axe, takes pictures. */
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const SCREENSHOTS = process.env['SCREENSHOTS_DIR'];
+const SETTINGS = { language: 'en', theme: 'light', reviewer: 'Ann' };
+
+export class Visitor {
+  private readonly browser: Browser;
+  private readonly address: string;
+  /** Errors of the page's console and scripts. */
+  private readonly complaints: string[] = [];
+
+  constructor(browser: Browser, address: string) {
+    this.browser = browser;
+    this.address = address;
+  }
+
+  async open(where: string, over: Record<string, unknown> = {}, context: BrowserContextOptions = {}): Promise<Page> {
+    const viewport = { width: 1280, height: 800 };
+    const opened = await this.browser.newContext({ viewport, locale: 'en-GB', ...context });
+    const text = JSON.stringify(JSON.stringify({ ...SETTINGS, ...over }));
+    await opened.addInitScript(`localStorage['loupe.settings'] ??= ${text}`);
+    const page = await opened.newPage();
+    page.on('dialog', () => {
+      throw new Error('something on the page called alert()');
+    });
+    page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+    await page.goto(`${this.address}/#/${where}`);
+    return page;
+  }
+
+  /** With SCREENSHOTS_DIR set; else nothing. */
+  async shoot(page: Page, name: string): Promise<void> {
+    if (SCREENSHOTS === undefined) return;
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** Fails where the page complained. */
+  async close(page: Page): Promise<void> {
+    await page.context().close();
+    expect(this.complaints.splice(0)).toEqual([]);
+  }
+}
+
+/** Serious findings of axe. The page's CSP forbids the script, so it is injected past it. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  const found: { id: string; impact: string | null; nodes: { html: string }[] }[] = await page.evaluate(
+    'axe.run().then((result) => result.violations)',
+  );
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
+
+/** How far the page is wider than its window. */
+export function overflowOf(page: Page): Promise<number> {
+  return page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+}
