@@ -16,7 +16,7 @@ export function frameCounting(
   metrics: Metrics,
   reporting: Reporting,
   listed: ReadonlyMap<CameraId, CameraSettings>,
-  onRecorded: (result: RecordedResult) => void,
+  onRecorded: (frame: Frame, result: RecordedResult) => void,
 ): PipelineObserver {
   const gaps = new SequenceGaps();
   return {
@@ -30,7 +30,7 @@ export function frameCounting(
     },
     finished: (frame, outcome, batchSize, recordMs) => {
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
-      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(outcome.result);
+      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(frame, outcome.result);
     },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };

@@ -7,6 +7,7 @@ import type { Secrets } from './config/secrets.ts';
 import type { LiveFeed } from './dashboard/live-feed.ts';
 import { HttpServer } from './dashboard/server.ts';
 import type { RecordedResult } from './frame/verdict.ts';
+import type { ShadowControl } from './frame/shadows.ts';
 import { addFrameUpload } from './ingest/http/frame-upload.ts';
 import { SYSTEM_CLOCK } from './ingest/intake.ts';
 import type { Inspector } from './ingest/ports.ts';
@@ -26,6 +27,7 @@ export interface HttpDoorParts {
   readonly inspector: Inspector;
   readonly models: ModelLife['desk'];
   readonly cuts: ModelLife['cuts'];
+  readonly shadows: ShadowControl;
   readonly metrics: Metrics;
   readonly proving: ProvingDesk;
   readonly feed: LiveFeed;
@@ -61,6 +63,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
         timeZone: config.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
         shifts: config.shifts,
       },
+      shadows: parts.shadows,
       maxPackageBytes: config.models.max_package_bytes,
       people: people.people,
       auditPage: (before, limit) => ledger.audit(before, limit),

@@ -35,6 +35,8 @@ export interface ModelDeskOptions {
   readonly journal: ActivationJournal;
   readonly cutJournal: CutJournal;
   readonly workplace: Workplace;
+  /** Recipes that a version is a shadow of. */
+  shadowed(name: string, version: string): readonly string[];
   now(): number;
   onEvent(event: ModelEvent): void;
 }
@@ -124,6 +126,13 @@ export class ModelDesk implements ModelControl {
         throw new LoupeError(
           'model_in_use',
           `${name}/${version} decides for ${recipes.join(', ')}; activate another first`,
+        );
+      }
+      const shadowed = this.options.shadowed(name, version);
+      if (shadowed.length > 0) {
+        throw new LoupeError(
+          'model_in_use',
+          `${name}/${version} is the shadow of ${shadowed.join(', ')}; stop the shadow first`,
         );
       }
       await this.options.repository.remove(name, version);

@@ -16,12 +16,15 @@ export interface ModelLifeOptions {
   readonly cudaMissing: string | null;
   /** The engines of a running service; null beside a stopped one. */
   readonly models: ModelsAtWork | null;
+  /** Recipes that a version is the shadow of. */
+  shadowed(name: string, version: string): readonly string[];
   onEvent(event: ModelEvent | CutsEvent): void;
 }
 
 export class ModelLife {
   readonly desk: ModelDesk;
   readonly cuts: CutsDesk;
+  readonly repository: ModelRepository;
   private readonly config: Config;
   private readonly journal: ActivationJournal;
   private readonly cutJournal: CutJournal;
@@ -33,13 +36,15 @@ export class ModelLife {
     this.config = config;
     this.journal = new ActivationJournal(config.store.path);
     this.cutJournal = new CutJournal(config.store.path);
+    this.repository = new ModelRepository({
+      root: config.models.path,
+      maxBytes: config.models.max_package_bytes,
+      prove: async (model) => void (await prover.prove(model)),
+    });
     this.desk = new ModelDesk({
       config,
-      repository: new ModelRepository({
-        root: config.models.path,
-        maxBytes: config.models.max_package_bytes,
-        prove: async (model) => void (await prover.prove(model)),
-      }),
+      repository: this.repository,
+      shadowed: (name, version) => options.shadowed(name, version),
       journal: this.journal,
       cutJournal: this.cutJournal,
       workplace,

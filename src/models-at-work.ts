@@ -3,7 +3,14 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from './config/schema.ts';
 import { EngineStartError } from './engine/engine-process.ts';
-import { EnginePool, type PoolEvent, type PoolOptions, ProviderUnavailableError, type Task } from './engine/pool.ts';
+import {
+  EnginePool,
+  type PoolEvent,
+  type PoolOptions,
+  ProviderUnavailableError,
+  type Task,
+  type TaskSource,
+} from './engine/pool.ts';
 import { LoupeError } from './errors.ts';
 import { Lane } from './lane.ts';
 import type { Cuts } from './frame/verdict.ts';
@@ -97,7 +104,7 @@ export class ModelsAtWork {
     if (first === undefined) return;
     const { lane: key } = first.recipe;
     const atWork = this.lanes.get(key);
-    const lane = atWork ?? this.laneOf(key, first.package, this.cudaMissingFor(recipes));
+    const lane = atWork ?? this.laneOf(key, first.package, this.cudaMissingFor(recipes.map(({ recipe }) => recipe.id)));
     try {
       if (atWork === undefined) await this.prove(lane);
       else if (atWork.whyDown() !== null) {
@@ -171,9 +178,9 @@ export class ModelsAtWork {
   }
 
   /** A model takes over on the provider that its recipes are on; a GPU given up by the old one is not tried by the new one. */
-  private cudaMissingFor(recipes: readonly PackagedRecipe[]): string | null {
-    for (const { recipe } of recipes) {
-      const serving = this.lanes.get(this.active.get(recipe.id)?.lane ?? '');
+  private cudaMissingFor(recipeIds: readonly string[]): string | null {
+    for (const id of recipeIds) {
+      const serving = this.lanes.get(this.active.get(id)?.lane ?? '');
       const degraded = serving?.pool.status().degraded ?? null;
       if (degraded !== null) return degraded;
     }
@@ -191,6 +198,25 @@ export class ModelsAtWork {
         lane.retire().finally(() => this.retiring.delete(lane)),
       );
     }
+  }
+
+  /** One engine of a candidate beside a recipe, on the provider that the recipe is on, behind the engines at work. */
+  shadowPool(recipeId: string, candidate: ModelPackage, source: TaskSource): EnginePool {
+    const { config, onEvent } = this.options;
+    const { name, version } = candidate.engineModel;
+    const settings = poolSettings(config);
+    const { cpu, cuda } = settings.layout;
+    return new EnginePool(
+      {
+        ...settings,
+        layout: { cpu: { ...cpu, processes: 1 }, cuda: { ...cuda, processes: 1, batchSizes: [1] } },
+        staysBehind: true,
+        model: candidate.engineModel,
+        cudaMissing: this.cudaMissingFor([recipeId]),
+        onEvent: (event) => onEvent(`${name}/${version}`, event),
+      },
+      source,
+    );
   }
 
   private laneOf(key: string, found: ModelPackage, cudaMissing: string | null): Lane {

@@ -11,6 +11,7 @@ import type { MqttEvent } from './mqtt-road.ts';
 import type { ProvingEvent } from './proving/desk.ts';
 import type { PeopleAtWorkParts } from './people-at-work.ts';
 import type { LedgerEvent } from './record/contract.ts';
+import type { ShadowEvent } from './shadow/shadow-desk.ts';
 import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
 
 export class Reporting {
@@ -131,6 +132,24 @@ export class Reporting {
         if (event.outcome !== 'same' && event.outcome !== 'not_replayable') {
           this.log.log('warn', 'replay_not_the_same', fields);
         }
+    }
+  }
+
+  shadow(event: ShadowEvent): void {
+    const { kind, ...fields } = event;
+    switch (event.kind) {
+      case 'shadow_compared':
+        this.metrics.shadowCompared(event.recipe, event.model, event.outcome);
+        return;
+      case 'shadow_started':
+      case 'shadow_stopped':
+        this.log.log('info', kind, fields);
+        return;
+      case 'shadow_not_resumed':
+        this.log.log('error', kind, fields);
+        return;
+      case 'shadow_not_kept':
+        this.throttled.log('warn', kind, fields);
     }
   }
 

@@ -37,6 +37,7 @@ import { deskOf } from './proving/desk-of.ts';
 import type { ProvingDesk } from './proving/desk.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
+import { ShadowDesk } from './shadow/shadow-desk.ts';
 import { VERSION } from './version.ts';
 import type { WaitingFrame } from './waiting-frame.ts';
 
@@ -58,6 +59,7 @@ export class Service {
   private readonly packaged: readonly PackagedRecipe[];
   private readonly modelLife: ModelLife;
   private readonly proving: ProvingDesk;
+  private readonly shadows: ShadowDesk;
   private readonly log: Log;
   private readonly metrics: Metrics;
   private readonly ledger: Ledger;
@@ -154,9 +156,18 @@ export class Service {
       config,
       cudaMissing,
       models: this.models,
+      shadowed: (name, version) => this.shadows.beside(name, version),
       onEvent: (event) => reporting.model(event),
     });
     this.proving = deskOf(config, this.ledger, this.models, (event) => reporting.proving(event));
+    this.shadows = new ShadowDesk({
+      config,
+      repository: this.modelLife.repository,
+      packageOf: (recipeId) => this.models.packageOf(recipeId),
+      poolFor: (recipeId, candidate, source) => this.models.shadowPool(recipeId, candidate, source),
+      now: Date.now,
+      onEvent: (event) => reporting.shadow(event),
+    });
     const unlisted = unlistedCameras(config);
     this.admission = new Admission(
       { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
@@ -187,7 +198,10 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: frameCounting(this.metrics, reporting, listed, (result) => this.proving.offer(result)),
+      observer: frameCounting(this.metrics, reporting, listed, (frame, result) => {
+        this.proving.offer(result);
+        this.shadows.offer(frame, result);
+      }),
     });
     const countRefused = this.metrics.requestRefused.bind(this.metrics);
     this.grpc = new GrpcSource(
@@ -203,7 +217,7 @@ export class Service {
         results: this.ledger,
         authorize: (token, right) => tokens.authorize(token, right),
         countRefused,
-        models: this.modelLife.desk,
+        models: { models: this.modelLife.desk, shadows: this.shadows },
         actorOf: (token) => tokens.actorOf(token),
         audit: this.people.audit,
       },
@@ -237,6 +251,7 @@ export class Service {
       models: this.modelLife.desk,
       cuts: this.modelLife.cuts,
       proving: this.proving,
+      shadows: this.shadows,
       metrics: this.metrics,
       feed: this.feed,
       health: () => this.health(),
@@ -289,6 +304,8 @@ export class Service {
     this.phase = 'running';
     this.tellHealth();
     this.healthTimer = setInterval(() => this.tellHealth(), HEALTH_PERIOD_MS);
+    // A candidate is no part of the line: frames do not wait for it.
+    void this.shadows.resume();
     this.log.log('info', 'started', { version: VERSION, ...this.addresses });
     return this.addresses;
   }
@@ -324,7 +341,7 @@ export class Service {
     this.people.people.stop();
     await this.http.stop();
     this.proving.stop();
-    await this.models.stop();
+    await Promise.all([this.models.stop(), this.shadows.close()]);
     await this.ledger.stop();
     this.log.log('info', 'stopped', { framesInFlight: this.pipeline.framesInFlight });
   }

@@ -29,18 +29,30 @@ export async function withControls<T>(
 ): Promise<T> {
   try {
     if (options.http !== undefined) {
-      if (options.models !== undefined || options.store !== undefined) {
-        throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
-      }
-      if (!URL.canParse(options.http))
-        throw new CommandError(EXIT.usage, `--http: expected a URL, got "${options.http}"`);
-      const api = new HttpApi({ url: options.http, token: options.token ?? null });
+      const api = apiFrom(options, options.http);
       return await work({ models: new HttpModels(api), cuts: new HttpCuts(api) }, userInfo().username);
     }
     return await onFolders(options, need, work);
   } catch (error) {
     throw explain(error);
   }
+}
+
+/** For what only a running service can do. @param work is given the service of `--http` */
+export async function withApi<T>(options: WhereOptions, work: (api: HttpApi) => Promise<T>): Promise<T> {
+  try {
+    return await work(apiFrom(options, options.http ?? ''));
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function apiFrom({ models, store, token }: WhereOptions, url: string): HttpApi {
+  if (models !== undefined || store !== undefined) {
+    throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
+  }
+  if (!URL.canParse(url)) throw new CommandError(EXIT.usage, `--http: expected a URL, got "${url}"`);
+  return new HttpApi({ url, token: token ?? null });
 }
 
 async function onFolders<T>(
@@ -54,7 +66,13 @@ async function onFolders<T>(
   ];
   const config = await configFrom({ ...options, set: [...options.set, ...folders] });
   const cudaMissing = config.engine.provider === 'cpu' ? null : await cudaProviderMissing();
-  const { desk, cuts } = new ModelLife({ config, cudaMissing, models: null, onEvent: () => undefined });
+  const { desk, cuts } = new ModelLife({
+    config,
+    cudaMissing,
+    models: null,
+    shadowed: () => [],
+    onEvent: () => undefined,
+  });
   const by = userInfo().username;
   if (need !== 'change') return work({ models: desk, cuts }, by);
   await mkdir(config.store.path, { recursive: true });

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ModelControl } from '../frame/models.ts';
 import { registerInspect } from './models/inspect.ts';
+import { registerShadow } from './models/shadow.ts';
 import { registerVerifyVariants } from './models/verify-variants.ts';
 import { addWhereOptions as where, type WhereOptions } from './options.ts';
 
@@ -74,6 +75,7 @@ export function registerModels(program: Command): void {
       run(options, 'change', (control, by) => control.remove(model.name, model.version, by), 'removed'),
     );
 
+  registerShadow(models, modelFrom);
   registerInspect(models);
   registerVerifyVariants(models);
 }

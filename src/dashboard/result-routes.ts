@@ -2,9 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { FastifyReply } from 'fastify';
 import { LoupeError } from '../errors.ts';
 import type { CameraId, FrameId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
@@ -20,6 +18,7 @@ import {
   type SearchFilter,
   searchSchema,
 } from './schemas.ts';
+import { sendPicture } from './send-picture.ts';
 
 export interface ResultsSearch {
   readonly cameraId?: CameraId;
@@ -146,32 +145,12 @@ export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
     summary: 'The picture as it was received',
     params: byId,
     answer: { mediaType: 'image/*' },
-    handle: async ({ params }, reply) => sendImage(await found(ports, params.id), ports, reply),
+    handle: async ({ params }, reply) => {
+      const result = await found(ports, params.id);
+      const missing = `no image is kept of result ${result.resultId}`;
+      return sendPicture(reply, ports.imageFile(result), result.imageMediaType, missing);
+    },
   });
-}
-
-async function sendImage(result: RecordedResult, ports: ResultRoutesPorts, reply: FastifyReply): Promise<FastifyReply> {
-  const file = ports.imageFile(result);
-  const size =
-    file === null
-      ? null
-      : await stat(file).then(
-          (found) => found.size,
-          () => null,
-        );
-  if (file === null || size === null) {
-    throw new LoupeError('result_not_found', `no image is kept of result ${result.resultId}`);
-  }
-  const isPicture = result.imageMediaType.startsWith('image/');
-  return (
-    reply
-      // A result's picture never changes: the next ones can be fetched ahead.
-      .header('cache-control', 'private, max-age=86400, immutable')
-      .type(isPicture ? result.imageMediaType : 'application/octet-stream')
-      .header('content-length', size)
-      .header('content-disposition', `${isPicture ? 'inline' : 'attachment'}; filename="${file.split('/').at(-1)}"`)
-      .send(createReadStream(file))
-  );
 }
 
 /** Null where the file is not there. */

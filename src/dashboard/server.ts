@@ -18,6 +18,7 @@ import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addQualityRoutes, type QualityRoutesPorts } from './quality-routes.ts';
 import { addRecipeRoutes, type RecipeRoutesPorts } from './recipe-routes.ts';
 import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
+import { addShadowRoutes, type ShadowRoutesPorts } from './shadow-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 import type { AuditPort, RouteRight, Session } from './right.ts';
 import { secretIn } from './session-cookie.ts';
@@ -44,6 +45,7 @@ export interface HttpServerOptions {
     ModelRoutesPorts &
     RecipeRoutesPorts &
     ProvingRoutesPorts &
+    ShadowRoutesPorts &
     PeopleRoutesPorts &
     QualityRoutesPorts;
   readonly audit: AuditPort;
@@ -108,6 +110,7 @@ export class HttpServer {
     addPeopleRoutes(api, options.ports);
     addPage(this.server);
     addModelRoutes(this.server, api, options.ports, options.audit);
+    addShadowRoutes(api, options.ports);
     for (const add of options.more) add(this.server);
   }
 

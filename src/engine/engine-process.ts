@@ -125,6 +125,11 @@ export class EngineProcess {
     this.isBehind = true;
   }
 
+  /** Lets the engines at work go first, for good. */
+  goBehind(): void {
+    if (this.pid !== undefined) putBehind(this.pid);
+  }
+
   comeForward(): void {
     if (this.isBehind && this.pid !== undefined && !this.hasEnded) putForward(this.pid);
     this.isBehind = false;

@@ -70,6 +70,8 @@ export interface PoolOptions {
   readonly layout: Readonly<
     Record<Provider, { processes: number; threads: number; batchSizes: readonly number[]; decodeThreads: number }>
   >;
+  /** Whether its engines leave the cores to everybody else, for good. */
+  readonly staysBehind?: boolean;
   /** Null when CUDA can be tried here, else why it cannot (nothing is spawned to find out). */
   readonly cudaMissing: string | null;
   onEvent(event: PoolEvent): void;
@@ -163,7 +165,7 @@ export class EnginePool {
       if (this.isStopping) throw new EngineStartError('exit', 'the service is stopping');
       await this.startEngine(this.addSlot(), this.provider, true);
     }
-    for (const { engine } of this.slots) engine?.comeForward();
+    if (this.options.staysBehind !== true) for (const { engine } of this.slots) engine?.comeForward();
     this.watchGolden();
   }
 
@@ -271,7 +273,8 @@ export class EnginePool {
       },
     );
     slot.engine = engine;
-    if (isTakingOver) engine.stayBehind();
+    if (this.options.staysBehind === true) engine.goBehind();
+    else if (isTakingOver) engine.stayBehind();
     const ready = await engine.start().catch((error: unknown) => {
       // What worked before does not now: the next one chooses again.
       this.model = this.options.model;

@@ -49,6 +49,7 @@ export class Metrics {
   private readonly cutChanges: Counter<'recipe'>;
   private readonly heatMaps: Counter<'outcome'>;
   private readonly replays: Counter<'outcome'>;
+  private readonly shadows: Counter<'recipe' | 'model' | 'outcome'>;
   private readonly certificatesRefused: Counter<'door'>;
   private readonly signIns: Counter<'result'>;
   private readonly auditLinesLost: Counter;
@@ -182,6 +183,12 @@ export class Metrics {
       labelNames: ['recipe'],
       registers,
     });
+    this.shadows = new Counter({
+      name: 'inspection_shadow_frames_total',
+      help: 'Frames by how a candidate compares with the model that decides (unkept: disagreed, and no picture could be kept).',
+      labelNames: ['recipe', 'model', 'outcome'],
+      registers,
+    });
     for (const recipe of options.recipes) this.cutChanges.inc({ recipe }, 0);
     this.certificatesRefused = new Counter({
       name: 'inspection_certificate_reload_failures_total',
@@ -301,6 +308,10 @@ export class Metrics {
 
   cutsChanged(recipe: string): void {
     this.cutChanges.inc({ recipe });
+  }
+
+  shadowCompared(recipe: string, model: string, outcome: string): void {
+    this.shadows.inc({ recipe, model, outcome });
   }
 
   signIn(result: 'done' | 'refused' | 'limited'): void {

@@ -15,8 +15,12 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 /** The path below `images/`, `YYYY/MM/DD/HH/<resultId>.<ext>` by the UTC hour of receipt. */
 export function imagePathOf(decision: Pick<Decision, 'resultId' | 'receivedAt' | 'imageMediaType'>): string {
   const hour = new Date(decision.receivedAt).toISOString().slice(0, 13).replace('T', '/').replaceAll('-', '/');
-  const mediaType = decision.imageMediaType.split(';', 1)[0]?.trim() ?? '';
-  return `${hour}/${decision.resultId}.${EXTENSIONS[mediaType] ?? 'bin'}`;
+  return `${hour}/${decision.resultId}.${extensionOf(decision.imageMediaType)}`;
+}
+
+/** Of a file that holds an image of this media type, without the dot. */
+export function extensionOf(mediaType: string): string {
+  return EXTENSIONS[mediaType.split(';', 1)[0]?.trim() ?? ''] ?? 'bin';
 }
 
 /** Where the heat map of an image is kept, below `images/` like the image. */

@@ -1,13 +1,13 @@
 /** The life of models at a real service: packages in and out, activation while frames run, refusals that change nothing. */
 
-import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import protobuf from 'protobufjs/minimal.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpApi } from '../../src/client/http-api.ts';
 import { HttpModels } from '../../src/client/http-models.ts';
 import type { LoupeError } from '../../src/errors.ts';
+import { nextOf, packageAt } from '../support/packages.ts';
 import {
   emptyFolder,
   loupe,
@@ -30,26 +30,6 @@ beforeEach(() => {
   packageAt(path.join(root, 'mean-brightness', '1'), 'mean-brightness');
   settings = [...testSettings(store), `models.path=${root}`];
 });
-
-type ManifestJson = Record<string, unknown>;
-
-/** A package made of one of the tiny models, changed. */
-function packageAt(
-  folder: string,
-  from: string,
-  change: (manifest: ManifestJson) => ManifestJson = (manifest) => manifest,
-  model?: (bytes: Buffer) => Uint8Array,
-): string {
-  cpSync(path.join(TEST_MODELS, from, '1'), folder, { recursive: true });
-  const file = path.join(folder, 'model.onnx');
-  if (model !== undefined) writeFileSync(file, model(readFileSync(file)));
-  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-  const manifest = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as ManifestJson;
-  writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(change({ ...manifest, sha256 })));
-  return folder;
-}
-
-const nextOf = (version: string) => (manifest: ManifestJson) => ({ ...manifest, name: 'mean-brightness', version });
 
 const png = readFileSync(path.join(TEST_MODELS, 'mean-brightness', '1', 'golden', 'grey-51.png'));
 

@@ -16,7 +16,7 @@ export interface GrpcPorts {
   readonly authorize: Authorize;
   readonly countRefused: CountRefused;
   /** Null: no ModelService. */
-  readonly models: ModelServicePorts['models'] | null;
+  readonly models: Pick<ModelServicePorts, 'models' | 'shadows'> | null;
   readonly actorOf: ModelServicePorts['actorOf'];
   readonly audit: ModelServicePorts['audit'];
 }

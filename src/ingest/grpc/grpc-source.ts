@@ -127,7 +127,7 @@ export class GrpcSource {
     const report = (method: string) => (error: unknown) =>
       this.options.onEvent?.({ kind: 'grpc_call_failed', method, error });
     const handlers = modelHandlers(
-      { models, authorize: ports.authorize, actorOf: ports.actorOf, audit: ports.audit },
+      { ...models, authorize: ports.authorize, actorOf: ports.actorOf, audit: ports.audit },
       (method, work) => this.track(work.catch(report(method))),
     );
     server.addService(serviceOf(inspectionPackage, MODEL_SERVICE_NAME), handlers);

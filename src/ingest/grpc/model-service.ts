@@ -4,6 +4,7 @@ import type { Metadata, sendUnaryData, ServerUnaryCall, UntypedServiceImplementa
 import { asLoupeError } from '../../errors.ts';
 import type { Activated, GoldenReport, ModelControl, ModelListing, ModelVersion } from '../../frame/models.ts';
 import { type Actor, type Asker, nameOf, type Right } from '../../frame/people.ts';
+import type { ShadowControl, ShadowState } from '../../frame/shadows.ts';
 import type { Authorize } from '../ports.ts';
 import { timestampFrom } from '../wire/timestamp.ts';
 import { tokenOf } from './definition.ts';
@@ -14,6 +15,7 @@ export const MODEL_SERVICE_NAME = 'inspection.v1.ModelService';
 
 export interface ModelServicePorts {
   readonly models: ModelControl;
+  readonly shadows: ShadowControl;
   readonly authorize: Authorize;
   /** Who bears a token. */
   actorOf(token: string | null): Actor;
@@ -34,6 +36,10 @@ interface WireRecipe {
   readonly recipe_id: string;
 }
 
+interface WireShadow extends WireName, WireRecipe {
+  readonly stop: boolean;
+}
+
 type Work<Request> = (request: Request, by: string) => Promise<object>;
 
 interface Method<Request> {
@@ -49,7 +55,7 @@ export function modelHandlers(
   ports: ModelServicePorts,
   track: (method: string, work: Promise<void>) => void,
 ): UntypedServiceImplementation {
-  const { models } = ports;
+  const { models, shadows } = ports;
   const method =
     <Request>(name: string, spec: Method<Request>) =>
     (call: ServerUnaryCall<Request, object>, callback: sendUnaryData<object>): void =>
@@ -84,6 +90,17 @@ export function modelHandlers(
     GetGoldenReport: method('GetGoldenReport', {
       right: 'read',
       work: async ({ name, version }: WireName) => reportOf(await models.goldenReport(name, orNull(version))),
+    }),
+    Shadow: method('Shadow', {
+      right: 'tune',
+      act: 'model_shadow',
+      about: ({ name, version, recipe_id, stop }: WireShadow) =>
+        `${stop ? 'stop' : `${name}/${orNull(version) ?? 'highest'}`} beside ${orNull(recipe_id) ?? 'the only recipe'}`,
+      work: async ({ name, version, recipe_id, stop }: WireShadow, by) => {
+        const recipe = orNull(recipe_id);
+        if (stop) return shadowOf(await shadows.stop(recipe, by));
+        return shadowOf(await shadows.start({ name, version: orNull(version), recipe }, by));
+      },
     }),
   };
 }
@@ -153,5 +170,19 @@ function reportOf(report: GoldenReport): object {
     ...(maxError === null ? {} : { max_error: maxError }),
     detail: detail ?? '',
     scores,
+  };
+}
+
+function shadowOf({ recipe, model, since, by, counts }: ShadowState): object {
+  const { agreed, disagreed, skipped, failed } = counts;
+  return {
+    recipe_id: recipe,
+    model: refOf(model),
+    since: timestampFrom(since),
+    by,
+    agreed,
+    disagreed,
+    skipped,
+    failed,
   };
 }

@@ -10,6 +10,7 @@ import { GrpcSource, type GrpcEvent, type GrpcSourceOptions } from '../../../src
 import type { Authorize } from '../../../src/ingest/ports.ts';
 import { inspectionPackage, messageOf, rpcPackage } from '../../../src/ingest/wire/contract.ts';
 import type { ModelControl } from '../../../src/frame/models.ts';
+import type { ShadowControl } from '../../../src/frame/shadows.ts';
 import { FakeInspector, FakeLedger } from '../../support/fake-ledger.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the messages of a contract loaded at run time have no types
@@ -38,6 +39,7 @@ export async function startSource(
   over: Partial<GrpcSourceOptions> = {},
   authorize: Authorize = () => null,
   models: ModelControl | null = null,
+  shadows: Partial<ShadowControl> = {},
 ) {
   const actorOf = () => ({ ...NOBODY, kind: 'token', name: 'ann' }) as const;
   const ledger = new FakeLedger();
@@ -58,7 +60,7 @@ export async function startSource(
       results: ledger,
       authorize,
       countRefused: (transport, code) => refused.push([transport, code]),
-      models,
+      models: models === null ? null : { models, shadows: shadows as ShadowControl },
       actorOf,
       audit: NO_AUDIT,
     },

@@ -1,0 +1,105 @@
+/**
+ * The frames on which a candidate and the model that decides differ: `<store>/shadow/<recipe>/<model>/<version>/`, for each a picture
+ * and what both said of it. The newest are kept. Nothing here is evidence: what was decided stands in the ledger.
+ */
+
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { LoupeError } from '../errors.ts';
+import type { Disagreement } from '../frame/shadows.ts';
+import { VERDICTS } from '../frame/verdict.ts';
+import { extensionOf } from '../record/image-path.ts';
+
+const judged = z.object({ verdict: z.enum(VERDICTS), probability: z.number().nullable() });
+const disagreement: z.ZodType<Disagreement> = z.object({
+  resultId: z.string(),
+  recipe: z.string(),
+  cameraId: z.string(),
+  frameId: z.string(),
+  partId: z.string().nullable(),
+  receivedAt: z.number(),
+  imageMediaType: z.string(),
+  activeModel: z.string(),
+  active: judged,
+  candidateModel: z.string(),
+  candidate: judged,
+});
+
+const MOST = 500;
+/** Pictures that may wait for a slow disk. */
+const MAX_PENDING = 16;
+const SUFFIX = '.json';
+
+export class DisagreementStore {
+  private readonly folder: string;
+  private pending = 0;
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** @param folder is made when it is needed */
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @throws where the disk does not take it, or is that far behind */
+  async keep(found: Disagreement, picture: Uint8Array): Promise<void> {
+    if (this.pending >= MAX_PENDING) throw new Error(`${this.pending} pictures wait for the disk`);
+    this.pending++;
+    const turn = this.last.then(() => this.write(found, picture)).finally(() => this.pending--);
+    this.last = turn.catch(() => undefined);
+    await turn;
+  }
+
+  /** Newest first. */
+  async list(limit: number): Promise<readonly Disagreement[]> {
+    const names = (await this.names()).slice(-limit).toReversed();
+    const read = await Promise.all(names.map((name) => this.read(name)));
+    return read.filter((found) => found !== null);
+  }
+
+  /** @throws LoupeError result_not_found */
+  async pictureFile(resultId: string): Promise<{ readonly file: string; readonly mediaType: string }> {
+    const name = (await this.names()).find((one) => one === resultId + SUFFIX);
+    const found = name === undefined ? null : await this.read(name);
+    if (found === null) throw new LoupeError('result_not_found', `no disagreement about result "${resultId}" is kept`);
+    return { file: this.pictureOf(found), mediaType: found.imageMediaType };
+  }
+
+  private async write(found: Disagreement, picture: Uint8Array): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    await writeFile(this.pictureOf(found), picture);
+    // Whole or not there: the list reads only what has its final name.
+    const file = path.join(this.folder, found.resultId + SUFFIX);
+    await writeFile(`${file}.tmp`, JSON.stringify(found));
+    await rename(`${file}.tmp`, file);
+    const names = await this.names();
+    for (const name of names.slice(0, Math.max(0, names.length - MOST))) {
+      const old = await this.read(name);
+      await rm(path.join(this.folder, name), { force: true });
+      if (old !== null) await rm(this.pictureOf(old), { force: true });
+    }
+  }
+
+  /** Result ids are UUIDs of version 7: by name is by time. */
+  private async names(): Promise<string[]> {
+    const names = await readdir(this.folder).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      throw error;
+    });
+    return names.filter((name) => name.endsWith(SUFFIX)).sort();
+  }
+
+  private async read(name: string): Promise<Disagreement | null> {
+    const text = await readFile(path.join(this.folder, name), 'utf8').catch(() => '');
+    try {
+      return disagreement.parse(JSON.parse(text));
+    } catch {
+      // Removed meanwhile, or cut short by a full disk.
+      return null;
+    }
+  }
+
+  private pictureOf({ resultId, imageMediaType }: Disagreement): string {
+    return path.join(this.folder, `${resultId}.${extensionOf(imageMediaType)}`);
+  }
+}

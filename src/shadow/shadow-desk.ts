@@ -1,0 +1,221 @@
+/** Shadows, as the doors of the service offer them: set beside a recipe, looked at, taken away. They come back with the service. */
+
+import path from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { EngineStartError } from '../engine/engine-process.ts';
+import { type EnginePool, ProviderUnavailableError, type TaskSource } from '../engine/pool.ts';
+import { LoupeError } from '../errors.ts';
+import type { Frame } from '../frame/frame.ts';
+import type { Disagreement, ShadowControl, ShadowCounts, ShadowRequest, ShadowState } from '../frame/shadows.ts';
+import type { RecordedResult } from '../frame/verdict.ts';
+import { CutJournal } from '../model-repository/cut-journal.ts';
+import type { ModelPackage } from '../model-repository/package.ts';
+import type { ModelRepository } from '../model-repository/repository.ts';
+import { packagedRecipe } from '../packaged-recipes.ts';
+import { DisagreementStore } from './disagreement-store.ts';
+import { ShadowJournal } from './shadow-journal.ts';
+import { ShadowRun } from './shadow-run.ts';
+
+export interface ShadowDeskOptions {
+  readonly config: Config;
+  readonly repository: ModelRepository;
+  /** The package that decides for a recipe. */
+  packageOf(recipeId: string): ModelPackage | undefined;
+  /** Engines of a candidate, behind those at work; not started. */
+  poolFor(recipeId: string, candidate: ModelPackage, source: TaskSource): EnginePool;
+  /** Milliseconds since 1970. */
+  now(): number;
+  onEvent(event: ShadowEvent): void;
+}
+
+export type ShadowEvent =
+  | {
+      readonly kind: 'shadow_compared';
+      readonly recipe: string;
+      readonly model: string;
+      readonly outcome: keyof ShadowCounts;
+    }
+  | {
+      readonly kind: 'shadow_started' | 'shadow_stopped';
+      readonly recipe: string;
+      readonly model: string;
+      readonly by: string;
+    }
+  | {
+      readonly kind: 'shadow_not_resumed' | 'shadow_not_kept';
+      readonly recipe: string;
+      readonly model: string;
+      readonly detail: string;
+    };
+
+export class ShadowDesk implements ShadowControl {
+  private readonly options: ShadowDeskOptions;
+  private readonly journal: ShadowJournal;
+  private readonly runs = new Map<string, ShadowRun>();
+  private last: Promise<unknown> = Promise.resolve();
+  private isStopping = false;
+
+  constructor(options: ShadowDeskOptions) {
+    this.options = options;
+    this.journal = new ShadowJournal(options.config.store.path);
+  }
+
+  /** A frame that was recorded; a shadow of its recipe looks at it too. Returns at once. */
+  offer(frame: Frame, result: RecordedResult): void {
+    if (result.verdict !== 'UNINSPECTED') this.runs.get(result.recipeId ?? '')?.offer(frame, result);
+  }
+
+  /** Sets those back that were beside a recipe when the service ended. What cannot come back is said, and stops nothing. */
+  async resume(): Promise<void> {
+    const standing = await this.journal.standing().catch((error: unknown) => {
+      this.options.onEvent({ kind: 'shadow_not_resumed', recipe: '', model: '', detail: String(error) });
+      return [];
+    });
+    for (const { recipe, model, by } of standing) {
+      const { name, version, sha256 } = model;
+      try {
+        const run = await this.begin({ name, version, recipe }, by);
+        if (run.model.sha256 === sha256) continue;
+        this.runs.delete(recipe);
+        await run.stop();
+        throw new Error(
+          `${name}/${version} was a shadow with SHA-256 ${sha256}; the folder now holds ${run.model.sha256}`,
+        );
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error);
+        this.options.onEvent({ kind: 'shadow_not_resumed', recipe, model: `${name}/${version}`, detail });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isStopping = true;
+    await this.last;
+    await Promise.all([...this.runs.values()].map((run) => run.stop()));
+  }
+
+  /** Recipes that a version is beside. */
+  beside(name: string, version: string): readonly string[] {
+    const runs = [...this.runs].filter(([, { model }]) => model.name === name && model.version === version);
+    return runs.map(([recipe]) => recipe);
+  }
+
+  async list(): Promise<readonly ShadowState[]> {
+    return [...this.runs.values()].map(({ state }) => state);
+  }
+
+  start(request: ShadowRequest, by: string): Promise<ShadowState> {
+    return this.inTurn(async () => {
+      const run = await this.begin(request, by);
+      const { recipe, model, since: at } = run.state;
+      try {
+        await this.journal.append({ at, by, kind: 'start', recipe, model });
+      } catch (error) {
+        this.runs.delete(recipe);
+        await run.stop();
+        throw new LoupeError(
+          'store_unavailable',
+          `the shadow could not be noted and was not started: ${String(error)}`,
+          {
+            cause: error,
+          },
+        );
+      }
+      this.options.onEvent({ kind: 'shadow_started', recipe, model: `${model.name}/${model.version}`, by });
+      return run.state;
+    });
+  }
+
+  stop(recipe: string | null, by: string): Promise<ShadowState> {
+    return this.inTurn(async () => {
+      const run = this.runOf(recipe);
+      const { state } = run;
+      const { model } = state;
+      await this.journal.append({ at: this.options.now(), by, kind: 'stop', recipe: state.recipe, model });
+      this.runs.delete(state.recipe);
+      await run.stop();
+      this.options.onEvent({
+        kind: 'shadow_stopped',
+        recipe: state.recipe,
+        model: `${model.name}/${model.version}`,
+        by,
+      });
+      return state;
+    });
+  }
+
+  async disagreements(recipe: string, limit: number): Promise<readonly Disagreement[]> {
+    return this.runOf(recipe).store.list(limit);
+  }
+
+  async pictureFile(recipe: string, resultId: string): Promise<{ readonly file: string; readonly mediaType: string }> {
+    return this.runOf(recipe).store.pictureFile(resultId);
+  }
+
+  private async begin(request: ShadowRequest, by: string): Promise<ShadowRun> {
+    const { config, repository, poolFor, packageOf, now, onEvent } = this.options;
+    const recipe = this.recipeFor(request);
+    const found = await repository.load(request.name, request.version);
+    const { name, version, sha256 } = found.engineModel;
+    const lane = `${name}/${version}`;
+    const active = packageOf(recipe)?.engineModel;
+    if (active?.name === name && active.version === version) {
+      throw new LoupeError('model_in_use', `${lane} decides for recipe ${recipe} already: there is nothing to compare`);
+    }
+    const settings = config.recipes[recipe];
+    if (settings === undefined) throw new Error(`no recipe ${recipe}`);
+    const cutEntries = await new CutJournal(config.store.path).read();
+    const run = new ShadowRun({
+      recipe,
+      model: { name, version, sha256 },
+      cuts: packagedRecipe(recipe, settings, found, cutEntries).recipe.cuts,
+      by,
+      since: now(),
+      store: new DisagreementStore(path.join(config.store.path, 'shadow', recipe, name, version)),
+      poolFrom: (source) => poolFor(recipe, found, source),
+      onCompared: (outcome) => onEvent({ kind: 'shadow_compared', recipe, model: lane, outcome }),
+      onUnkept: (detail) => onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail }),
+    });
+    try {
+      await run.start();
+    } catch (error) {
+      if (error instanceof EngineStartError || error instanceof ProviderUnavailableError) {
+        throw new LoupeError('model_refused', `${lane}: ${error.message}`, { cause: error });
+      }
+      throw error;
+    }
+    const before = this.runs.get(recipe);
+    this.runs.set(recipe, run);
+    await before?.stop();
+    return run;
+  }
+
+  private recipeFor({ name, recipe }: ShadowRequest): string {
+    const { recipes } = this.options.config;
+    if (recipe !== null) {
+      if (Object.hasOwn(recipes, recipe)) return recipe;
+      throw new LoupeError('recipe_not_found', `no recipe "${recipe}"; there are: ${Object.keys(recipes).join(', ')}`);
+    }
+    const named = Object.entries(recipes).flatMap(([id, { model }]) => (model === name ? [id] : []));
+    const [only] = named;
+    if (only !== undefined && named.length === 1) return only;
+    throw new LoupeError('invalid_request', `say beside which recipe: ${Object.keys(recipes).join(', ')}`);
+  }
+
+  private runOf(recipe: string | null): ShadowRun {
+    const [only] = this.runs.values();
+    const run = recipe === null && this.runs.size === 1 ? only : this.runs.get(recipe ?? '');
+    if (run !== undefined) return run;
+    const there = this.runs.size === 0 ? 'there is none' : `there are: ${[...this.runs.keys()].join(', ')}`;
+    throw new LoupeError('model_not_found', `no shadow is beside recipe "${recipe ?? ''}"; ${there}`);
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(() => {
+      if (this.isStopping) throw new LoupeError('shutting_down', 'the service is stopping');
+      return work();
+    });
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+}
