@@ -202,9 +202,9 @@ export class ModelsAtWork {
 
   /** One engine of a candidate beside a recipe, on the provider that the recipe is on, behind the engines at work. */
   shadowPool(recipeId: string, candidate: ModelPackage, source: TaskSource): EnginePool {
-    const { config, onEvent } = this.options;
+    const { options } = this;
     const { name, version } = candidate.engineModel;
-    const settings = poolSettings(config);
+    const settings = poolSettings(options.config);
     const { cpu, cuda } = settings.layout;
     return new EnginePool(
       {
@@ -213,7 +213,7 @@ export class ModelsAtWork {
         staysBehind: true,
         model: candidate.engineModel,
         cudaMissing: this.cudaMissingFor([recipeId]),
-        onEvent: (event) => onEvent(`${name}/${version}`, event),
+        onEvent: (event) => options.onEvent(`${name}/${version}`, event),
       },
       source,
     );

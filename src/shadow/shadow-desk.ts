@@ -20,12 +20,12 @@ export interface ShadowDeskOptions {
   readonly config: Config;
   readonly repository: ModelRepository;
   /** The package that decides for a recipe. */
-  packageOf(recipeId: string): ModelPackage | undefined;
+  readonly packageOf: (recipeId: string) => ModelPackage | undefined;
   /** Engines of a candidate, behind those at work; not started. */
-  poolFor(recipeId: string, candidate: ModelPackage, source: TaskSource): EnginePool;
+  readonly poolFor: (recipeId: string, candidate: ModelPackage, source: TaskSource) => EnginePool;
   /** Milliseconds since 1970. */
-  now(): number;
-  onEvent(event: ShadowEvent): void;
+  readonly now: () => number;
+  readonly onEvent: (event: ShadowEvent) => void;
 }
 
 export type ShadowEvent =

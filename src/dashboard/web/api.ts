@@ -61,13 +61,18 @@ const pictures = new Map<string, Promise<string>>();
 
 /** URL of a result's picture, fetched once; the page keeps the last few. */
 export function pictureUrl(resultId: string): Promise<string> {
-  const known = pictures.get(resultId);
+  return pictureAt(`/api/v1/results/${resultId}/image`);
+}
+
+/** URL of the picture that the service answers at `where`. */
+export function pictureAt(where: string): Promise<string> {
+  const known = pictures.get(where);
   if (known !== undefined) return known;
-  const url = request(`/api/v1/results/${resultId}/image`)
+  const url = request(where)
     .then((response) => response.blob())
     .then((blob) => URL.createObjectURL(blob));
-  url.catch(() => pictures.delete(resultId));
-  pictures.set(resultId, url);
+  url.catch(() => pictures.delete(where));
+  pictures.set(where, url);
   const [oldest] = pictures;
   if (pictures.size > MAX_PICTURES && oldest !== undefined) {
     pictures.delete(oldest[0]);

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelListing } from '../../frame/models.ts';
 import { getJson, postJson } from './api.ts';
 import { Ask } from './ask.tsx';
+import { Shadows } from './shadows.tsx';
 import { useWords } from './words.ts';
 
 interface ActivationJson {
@@ -84,8 +85,10 @@ export function ModelsPage() {
           model={model}
           isBusy={isBusy}
           onActivate={() => setWish({ kind: 'activate', name: model.name, version: model.version })}
+          onShadow={() => void guarded(() => postJson('/api/v1/shadows', { name: model.name, version: model.version }))}
         />
       ))}
+      <Shadows onFailure={setFailure} />
       <section className="card wide">
         <h2>{words.activations}</h2>
         {switched.map((recipe) => (
@@ -114,8 +117,13 @@ export function ModelsPage() {
   );
 }
 
-function Model(props: { readonly model: ModelListing; readonly isBusy: boolean; readonly onActivate: () => void }) {
-  const { model, isBusy, onActivate } = props;
+function Model(props: {
+  readonly model: ModelListing;
+  readonly isBusy: boolean;
+  readonly onActivate: () => void;
+  readonly onShadow: () => void;
+}) {
+  const { model, isBusy, onActivate, onShadow } = props;
   const words = useWords();
   const [golden, setGolden] = useState<Golden | string | null>(null);
   const path = `/api/v1/models/${encodeURIComponent(model.name)}/${encodeURIComponent(model.version)}`;
@@ -138,6 +146,11 @@ function Model(props: { readonly model: ModelListing; readonly isBusy: boolean; 
         {!isAtWork && (
           <button type="button" className="primary" disabled={isBusy || model.fault !== null} onClick={onActivate}>
             {words.activate}
+          </button>
+        )}
+        {!isAtWork && (
+          <button type="button" disabled={isBusy || model.fault !== null} onClick={onShadow}>
+            {words.shadowStart}
           </button>
         )}
         <button type="button" onClick={check}>

@@ -122,6 +122,38 @@ describe('the model service', () => {
     ]);
   });
 
+  it('sets a shadow beside a recipe and takes it away', async () => {
+    const asked: unknown[] = [];
+    const state = {
+      recipe: 'default',
+      model: { name: 'plate', version: '3', sha256 },
+      cuts: { passBelow: 0.2, failAbove: 0.8 },
+      by: 'ann',
+      since: 1_790_000_000_500,
+      counts: { agreed: 9, disagreed: 1, skipped: 2, failed: 3, unkept: 0 },
+      down: null,
+    };
+    const note = async (...what: unknown[]) => {
+      asked.push(what);
+      return state;
+    };
+    const { port } = await startSource({}, () => null, deskOf().desk, { start: note, stop: note });
+    const ask = clientOf(port);
+    expect(await ask('Shadow', { name: 'plate', recipe_id: 'default' })).toMatchObject({
+      recipe_id: 'default',
+      model: { name: 'plate', version: '3' },
+      agreed: '9',
+      disagreed: '1',
+      skipped: '2',
+      failed: '3',
+    });
+    await ask('Shadow', { stop: true });
+    expect(asked).toEqual([
+      [{ name: 'plate', version: null, recipe: 'default' }, 'ann'],
+      [null, 'ann'],
+    ]);
+  });
+
   it('tells how the golden images did', async () => {
     const { port } = await startSource({}, () => null, deskOf().desk);
     const report = await clientOf(port)('GetGoldenReport', { name: 'plate', version: '2' });
@@ -154,7 +186,7 @@ describe('the model service', () => {
     const authorize: Authorize = (_token, right) => (right === 'read' ? null : 'permission_denied');
     const { port } = await startSource({}, authorize, desk);
     const ask = clientOf(port);
-    for (const method of ['Activate', 'Rollback']) {
+    for (const method of ['Activate', 'Rollback', 'Shadow']) {
       expect(await failureOf(ask(method, { name: 'plate' }))).toMatchObject({ code: status.PERMISSION_DENIED });
     }
     expect(asked).toEqual([]);

@@ -1,0 +1,102 @@
+/** Candidates beside the models that decide: how often they agree, and side by side where they do not. */
+
+import { useCallback, useEffect, useState } from 'react';
+import type { DisagreementJson, ShadowJson } from '../shadow-routes.ts';
+import { getJson, pictureAt, request } from './api.ts';
+import { VerdictShape } from './verdict.tsx';
+import { useWords } from './words.ts';
+
+const PERIOD_MS = 3000;
+const SHOWN = 12;
+
+export function Shadows({ onFailure }: { readonly onFailure: (message: string) => void }) {
+  const words = useWords();
+  const [shadows, setShadows] = useState<readonly ShadowJson[]>([]);
+  const load = useCallback(
+    () => getJson<{ shadows: ShadowJson[] }>('/api/v1/shadows').then((found) => setShadows(found.shadows)),
+    [],
+  );
+  useEffect(() => {
+    const look = () => void load().catch(() => undefined);
+    look();
+    const timer = setInterval(look, PERIOD_MS);
+    return () => clearInterval(timer);
+  }, [load]);
+  const stop = (recipe: string) =>
+    void request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
+      .then(load)
+      .catch((error: unknown) => onFailure(error instanceof Error ? error.message : String(error)));
+  return shadows.map((shadow) => (
+    <section key={shadow.recipe} className="card wide" aria-label={words.shadowOf(shadow.recipe)}>
+      <h2>
+        {shadow.model.name}/{shadow.model.version}: {words.shadowOf(shadow.recipe)}
+      </h2>
+      {shadow.down !== null && <p className="banner bad">{shadow.down}</p>}
+      <p>
+        {words.shadowCounts(shadow.counts.agreed, shadow.counts.disagreed, shadow.counts.failed, shadow.counts.skipped)}{' '}
+        <span className="quiet">
+          {new Date(shadow.since).toLocaleString()}, {shadow.by}
+        </span>
+      </p>
+      <div className="actions">
+        <button type="button" onClick={() => stop(shadow.recipe)}>
+          {words.shadowStop}
+        </button>
+      </div>
+      <Disagreements recipe={shadow.recipe} count={shadow.counts.disagreed + shadow.counts.failed} />
+    </section>
+  ));
+}
+
+/** @param props.count tells when there are new ones */
+function Disagreements({ recipe, count }: { readonly recipe: string; readonly count: number }) {
+  const words = useWords();
+  const [found, setFound] = useState<readonly DisagreementJson[]>([]);
+  const path = `/api/v1/shadows/${encodeURIComponent(recipe)}/disagreements`;
+  useEffect(() => {
+    void getJson<{ disagreements: DisagreementJson[] }>(`${path}?limit=${SHOWN}`)
+      .then(({ disagreements }) => setFound(disagreements))
+      .catch(() => undefined);
+  }, [path, count]);
+  if (found.length === 0) return <p className="quiet">{words.shadowNone}</p>;
+  return (
+    <ul className="differing">
+      {found.map((one) => (
+        <li key={one.resultId}>
+          <ShadowPicture where={`${path}/${one.resultId}/image`} alt={`${one.cameraId} ${one.partId ?? one.frameId}`} />
+          <strong>{one.partId ?? one.frameId}</strong>
+          <Said model={one.activeModel} said={one.active} />
+          <Said model={one.candidateModel} said={one.candidate} />
+          <time className="quiet" dateTime={one.receivedAt}>
+            {one.cameraId}, {new Date(one.receivedAt).toLocaleString()}
+          </time>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Said({ model, said }: { readonly model: string; readonly said: DisagreementJson['active'] }) {
+  const words = useWords();
+  return (
+    <span className="said">
+      <VerdictShape verdict={said.verdict} /> {words[said.verdict]} {said.probability?.toFixed(3) ?? ''}{' '}
+      <span className="quiet">{model}</span>
+    </span>
+  );
+}
+
+function ShadowPicture({ where, alt }: { readonly where: string; readonly alt: string }) {
+  const [url, setUrl] = useState<string | null>(null);
+  useEffect(() => {
+    let isWanted = true;
+    pictureAt(where).then(
+      (found) => isWanted && setUrl(found),
+      () => undefined,
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [where]);
+  return url === null ? <div className="picture none" /> : <img src={url} alt={alt} />;
+}
