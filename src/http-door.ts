@@ -14,6 +14,7 @@ import type { Inspector } from './ingest/ports.ts';
 import type { ModelLife } from './model-life.ts';
 import type { Health } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
+import { proofSheet } from './proving/proof-sheet.ts';
 import type { ProvingDesk } from './proving/desk.ts';
 import type { PeopleAtWork } from './people-at-work.ts';
 import type { Ledger } from './record/ledger.ts';
@@ -54,6 +55,13 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       results: ledger,
       reviews: ledger,
       proving: parts.proving,
+      proofSheet: async (resultId) =>
+        proofSheet({
+          proofs: [await parts.proving.proof(resultId)],
+          version: VERSION,
+          madeAt: Date.now(),
+          verified: null,
+        }),
       now: () => Date.now(),
       imageFile: (result) => imageFile(config, result),
       models: parts.models,

@@ -12,6 +12,7 @@ import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { registerHeatMap } from './commands/heatmap.ts';
 import { registerModels } from './commands/models.ts';
+import { registerProof } from './commands/proof.ts';
 import { registerReplay } from './commands/replay.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerSend(program);
   registerResults(program);
   registerReplay(program);
+  registerProof(program);
   registerHeatMap(program);
   registerVerify(program);
   registerBackup(program);

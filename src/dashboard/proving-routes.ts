@@ -44,9 +44,31 @@ export interface ProvingRoutesPorts {
     replay(resultId: string): Promise<ReplayedJson>;
     heatMap(resultId: string, mayMake: boolean): Promise<HeatMap>;
   };
+  /** One self-contained HTML page. */
+  proofSheet(resultId: string): Promise<string>;
 }
 
-export function addProvingRoutes(api: Api, { proving }: ProvingRoutesPorts): void {
+export function addProvingRoutes(api: Api, ports: ProvingRoutesPorts): void {
+  const { proving } = ports;
+  api.add({
+    method: 'GET',
+    path: '/api/v1/results/{id}/proof.html',
+    right: 'read',
+    summary: 'One HTML file that proves this result: picture, heat map, hashes, replay, and how to check it by hand',
+    params: byId,
+    answer: { mediaType: 'text/html' },
+    handle: async ({ params }, reply) => {
+      const html = await ports.proofSheet(params.id);
+      return reply
+        .type('text/html; charset=utf-8')
+        .header(
+          'content-disposition',
+          `attachment; filename="proof-${params.id.replaceAll(/[^A-Za-z0-9-]/g, '')}.html"`,
+        )
+        .send(html);
+    },
+  });
+
   api.add({
     method: 'POST',
     path: '/api/v1/results/{id}/replay',

@@ -3,6 +3,7 @@
  * session and same golden check as the engines that serve, behind all of them: nothing waits for it.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import { channelsOf } from './contract.ts';
 import { decode } from './decode.ts';
 import type { Explained, ExplainRequest, FromExplainer, ToExplainer } from './explain-protocol.ts';
@@ -14,6 +15,8 @@ import { messageOf, NotProvenError } from './prove.ts';
 import type { Session } from './session.ts';
 
 const BATCH = 8;
+/** Of a paced run: rests three times as long as it works. */
+const RESTS = 3;
 const EXIT_NOT_PROVEN = 3;
 const EXIT_SESSION_BROKEN = 4;
 
@@ -31,7 +34,7 @@ async function load(settings: EngineSettings): Promise<void> {
   tell({ kind: 'ready' });
 }
 
-async function explain({ image, roi, wantsMap }: ExplainRequest): Promise<Explained> {
+async function explain({ image, roi, wantsMap, isPaced }: ExplainRequest): Promise<Explained> {
   if (loaded === undefined) throw new Error('a picture came before the model was loaded');
   const { session, settings, batch } = loaded;
   const { input } = settings.model.contract;
@@ -48,10 +51,18 @@ async function explain({ image, roi, wantsMap }: ExplainRequest): Promise<Explai
   const shape = { width: input.width, height: input.height, channels: channelsOf(input) };
   const grid =
     own === null
-      ? await occlusionMap(pixels, shape, probability, batch, (some) => session.run(some, some.length))
+      ? await occlusionMap(pixels, shape, probability, batch, (some) => scored(session, some, isPaced))
       : gridFromMap(own.data, own.rows, own.columns);
   const method = own === null ? 'occlusion' : 'activation_map';
   return { kind: 'explained', probability, heatMap: { method, ...grid, area, probability } };
+}
+
+async function scored(session: Session, pictures: readonly Uint8Array[], isPaced: boolean): Promise<Float64Array> {
+  const before = performance.now();
+  const scores = await session.run(pictures, pictures.length);
+  // The lowest priority alone leaves caches, memory and a core's other half to the engines only while nothing runs here.
+  if (isPaced) await setTimeout(RESTS * (performance.now() - before));
+  return scores;
 }
 
 process.on('message', (message: ToExplainer) => {

@@ -11,6 +11,8 @@ export interface ExplainRequest {
   readonly image: Image;
   readonly roi: Roi | null;
   readonly wantsMap: boolean;
+  /** Nobody waits for it: rests between runs, so that cores are left to the line. */
+  readonly isPaced: boolean;
 }
 
 export type ToExplainer = { readonly kind: 'start'; readonly settings: EngineSettings } | ExplainRequest;

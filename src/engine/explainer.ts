@@ -114,14 +114,14 @@ export class Explainer {
     return asked === -1 ? this.line.shift() : this.line.splice(asked, 1)[0];
   }
 
-  private async one({ model, image, roi, wantsMap }: Waiting): Promise<Explained> {
+  private async one({ model, image, roi, wantsMap, isAsked }: Waiting): Promise<Explained> {
     const key = model.files.map(({ file, sha256 }) => `${file} ${sha256}`).join('\n');
     if (this.child?.key !== key) {
       this.end();
       this.child = { process: await this.start(model), key };
     }
     const id = this.nextId++;
-    const message = { kind: 'explain', id, image, roi, wantsMap } as const;
+    const message = { kind: 'explain', id, image, roi, wantsMap, isPaced: !isAsked } as const;
     const answer = await ask(this.child.process, message, this.options.timeoutMs);
     if (answer.kind !== 'answer' || answer.id !== id) throw new Error(`expected answer ${id}, got ${answer.kind}`);
     return answer.explained;

@@ -18,6 +18,8 @@ export function deskOf(
     // A model at work was read and hashed before: doing so again would hold the line up for the time of a hash.
     loadPackage: async (name, version) =>
       models.packageAt(`${name}/${version}`) ?? loadModelPackage(config.models.path, name, version),
+    keepsHeatMaps: true,
+    mayDecode: false,
     heatMapsPerMinute: config.heat_maps.per_minute,
     maxPixels: config.limits.pixels,
     startTimeoutMs: config.engine.start_timeout_ms,

@@ -9,10 +9,12 @@ import { LoupeError } from '../errors.ts';
 import type { HeatMap } from '../frame/heat-map.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
+import type { ChainProof, Review } from '../record/contract.ts';
 import type { Fate } from '../record/image-fate.ts';
 import { Budget } from './budget.ts';
 import { HeatMapFiles } from './heat-map-files.ts';
 import { Packages } from './packages.ts';
+import { type Proof, proofOf } from './proof.ts';
 import { prepare, type Replayed, replay, type ReplayPorts, type Scored } from './replay.ts';
 
 export type ProvingEvent =
@@ -36,9 +38,15 @@ export interface ProvingOptions {
   readonly ledger: {
     get(resultId: string): Promise<RecordedResult | null>;
     fateOf(ledgerSeq: number): Promise<Fate>;
+    chainProof(resultId: string): Promise<ChainProof | null>;
+    reviewsOf(resultId: string): Promise<readonly Review[]>;
   };
   /** @throws ModelPackageError */
   loadPackage(name: string, version: string): Promise<ModelPackage>;
+  /** Whether heat maps are kept beside their pictures; false where the store is another's. */
+  readonly keepsHeatMaps: boolean;
+  /** Whether pictures may be decoded in this process: never in a service. */
+  readonly mayDecode: boolean;
   readonly heatMapsPerMinute: number;
   readonly maxPixels: number;
   readonly startTimeoutMs: number;
@@ -112,6 +120,22 @@ export class ProvingDesk {
     return this.made(result, true);
   }
 
+  /**
+   * Everything that is to be known of a result, checked now.
+   * @throws LoupeError result_not_found
+   */
+  async proof(resultId: string): Promise<Proof> {
+    const { ledger } = this.options;
+    return proofOf(await this.found(resultId), {
+      store: this.ports.store,
+      mayDecode: this.options.mayDecode,
+      chainProof: (id) => ledger.chainProof(id),
+      reviewsOf: (id) => ledger.reviewsOf(id),
+      replay: (result) => this.replay(result.resultId),
+      heatMap: (result) => this.heatMap(result.resultId, true),
+    });
+  }
+
   /** A part that did not pass: its heat map is made where the budget has room. Returns at once, never throws. */
   offer(result: RecordedResult): void {
     const { verdict, imagePath, resultId } = result;
@@ -143,6 +167,7 @@ export class ProvingDesk {
     try {
       const heatMap = await this.explained(result, isAsked);
       options.onEvent({ kind: 'heat_map', outcome: 'made', resultId, detail: null });
+      if (!options.keepsHeatMaps) return heatMap;
       await this.files.keep(result, heatMap).catch((error: unknown) => {
         options.onEvent({ kind: 'heat_map_not_kept', resultId, detail: messageOf(error) });
       });

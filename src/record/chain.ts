@@ -66,10 +66,12 @@ export function columnsOf(version: number): readonly HashedColumn[] {
 
 /** The columns of the row's version in their declared order, `sequence` as a decimal string. */
 export function chainHash(previousHash: string, row: Omit<Row, 'chain_hash'>): string {
-  return linkHash(
-    previousHash,
-    columnsOf(row.chain_version).map((column) => row[column]),
-  );
+  return linkHash(previousHash, coveredOf(row));
+}
+
+/** The very text whose hash stands in the row. */
+export function hashedText(previousHash: string, row: Omit<Row, 'chain_hash'>): string {
+  return linkText(previousHash, coveredOf(row));
 }
 
 /**
@@ -77,7 +79,10 @@ export function chainHash(previousHash: string, row: Omit<Row, 'chain_hash'>): s
  * ECMAScript writes them).
  */
 export function linkHash(previousHash: string, values: readonly (string | number | null)[]): string {
-  return createHash('sha256')
-    .update(`${previousHash}\n${JSON.stringify(values)}`, 'utf8')
-    .digest('hex');
+  return createHash('sha256').update(linkText(previousHash, values), 'utf8').digest('hex');
 }
+
+const coveredOf = (row: Omit<Row, 'chain_hash'>) => columnsOf(row.chain_version).map((column) => row[column]);
+
+const linkText = (previousHash: string, values: readonly (string | number | null)[]) =>
+  `${previousHash}\n${JSON.stringify(values)}`;

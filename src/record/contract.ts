@@ -113,6 +113,14 @@ export interface ChainLink {
   readonly computedHash: string;
 }
 
+/** A row's link with what was hashed, and the link of the row after it. */
+export interface ChainProof extends ChainLink {
+  /** SHA-256 of this UTF-8 text is `computedHash`. */
+  readonly hashedText: string;
+  /** Null for the last row. */
+  readonly next: (ChainLink & { readonly ledgerSeq: number }) | null;
+}
+
 export interface Total {
   readonly cameraId: CameraId;
   readonly verdict: Verdict;

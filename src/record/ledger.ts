@@ -14,6 +14,7 @@ import type {
   ChainLink,
   JudgedResult,
   LedgerBalance,
+  ChainProof,
   LedgerOptions,
   LedgerStatus,
   QualityCounts,
@@ -160,6 +161,11 @@ export class Ledger {
   /** Null where there is no such result. */
   chainLink(resultId: string): Promise<ChainLink | null> {
     return this.read('chainLink', resultId);
+  }
+
+  /** Null where there is no such result. */
+  chainProof(resultId: string): Promise<ChainProof | null> {
+    return this.read('chainProof', resultId);
   }
 
   /** What became of the image of a row. */

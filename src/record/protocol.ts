@@ -7,6 +7,7 @@ import type {
   ChainLink,
   JudgedResult,
   LedgerBalance,
+  ChainProof,
   LedgerEvent,
   LedgerOptions,
   OutboxItem,
@@ -63,6 +64,7 @@ export type ReaderCalls = {
   /** Newest first. */
   audit: { args: { readonly before: number | null; readonly limit: number }; reply: readonly AuditRow[] };
   chainLink: { args: string; reply: ChainLink | null };
+  chainProof: { args: string; reply: ChainProof | null };
   fateOf: { args: number; reply: Fate };
   totals: { args: null; reply: readonly Total[] };
   qualityCounts: { args: QualityQuery; reply: QualityCounts };

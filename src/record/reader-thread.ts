@@ -76,6 +76,8 @@ function read({ database, reader, search, quality, fateOf }: Opened, { name, arg
     }
     case 'chainLink':
       return search.chainLink(args as ReaderCalls['chainLink']['args']);
+    case 'chainProof':
+      return search.chainProof(args as ReaderCalls['chainProof']['args']);
     case 'fateOf':
       return fateOf(args as ReaderCalls['fateOf']['args']);
     case 'totals':

@@ -38,6 +38,14 @@ export class Reader {
     return row === undefined ? null : resultOf(row);
   }
 
+  /** Of every camera. No index answers this: for the command line, not for the service. */
+  byFrame(frameId: string): readonly RecordedResult[] {
+    return this.database
+      .prepare<[string], Row>(`${SELECT_RESULT} WHERE frame_id = ? ORDER BY ledger_seq`)
+      .all(frameId)
+      .map(resultOf);
+  }
+
   /** Rows with `ledgerSeq > after`, ascending. */
   pageAfter(after: number, limit: number, filter: ResultsFilter): readonly RecordedResult[] {
     return this.select(filter, [['ledger_seq > ?', after]], 'ASC', limit);

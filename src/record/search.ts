@@ -1,8 +1,8 @@
 /** What people ask of the ledger: searches, the queue of reviews, the proof of one row. */
 
 import type { RecordedResult } from '../frame/verdict.ts';
-import { chainHash, GENESIS_HASH } from './chain.ts';
-import type { ChainLink, ResultsPage, ResultsQuery, Review, ReviewLabel } from './contract.ts';
+import { chainHash, GENESIS_HASH, hashedText } from './chain.ts';
+import type { ChainLink, ChainProof, ResultsPage, ResultsQuery, Review, ReviewLabel } from './contract.ts';
 import type { Database } from './database.ts';
 import { MAX_QUERY_ROWS } from './reader.ts';
 import type { Row } from './row.ts';
@@ -114,13 +114,28 @@ export class Search {
 
   chainLink(resultId: string): ChainLink | null {
     const row = this.database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`).get(resultId);
+    return row === undefined ? null : linkOf(row, this.hashAt(row.ledger_seq - 1));
+  }
+
+  chainProof(resultId: string): ChainProof | null {
+    const row = this.database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`).get(resultId);
     if (row === undefined) return null;
-    const before = this.database
+    const previousHash = this.hashAt(row.ledger_seq - 1);
+    const after = this.database.prepare<[number], Row>(`${SELECT_RESULT} WHERE ledger_seq = ?`).get(row.ledger_seq + 1);
+    return {
+      ...linkOf(row, previousHash),
+      hashedText: hashedText(previousHash, row),
+      next: after === undefined ? null : { ...linkOf(after, row.chain_hash), ledgerSeq: after.ledger_seq },
+    };
+  }
+
+  /** What the row after `ledgerSeq` is chained to. */
+  private hashAt(ledgerSeq: number): string {
+    const found = this.database
       .prepare<[number], string>('SELECT chain_hash FROM results WHERE ledger_seq = ?')
       .pluck()
-      .get(row.ledger_seq - 1);
-    const previousHash = before ?? GENESIS_HASH;
-    return { previousHash, recordedHash: row.chain_hash, computedHash: chainHash(previousHash, row) };
+      .get(ledgerSeq);
+    return found ?? GENESIS_HASH;
   }
 
   /** Where a page that starts at the cursor has looked at MAX_SCAN rows; null where fewer are left. */
@@ -153,6 +168,10 @@ export class Search {
 }
 
 /** True where no index gives the rows asked for in order. */
+function linkOf(row: Row, previousHash: string): ChainLink {
+  return { previousHash, recordedHash: row.chain_hash, computedHash: chainHash(previousHash, row) };
+}
+
 function needsScan({ partId, jobId, verdict, model, minProbability, maxProbability }: ResultsQuery): boolean {
   if (partId !== undefined || jobId !== undefined) return false;
   return verdict === 'PASS' || model !== undefined || minProbability !== undefined || maxProbability !== undefined;

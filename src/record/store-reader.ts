@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordedResult } from '../frame/verdict.ts';
-import type { ResultsPage, ResultsQuery, Total } from './contract.ts';
+import type { ChainProof, ResultsPage, ResultsQuery, Review, Total } from './contract.ts';
 import { databasePath, openForReading, sqliteCode, type Database } from './database.ts';
 import { type Fate, imageFate } from './image-fate.ts';
 import { Reader } from './reader.ts';
@@ -43,6 +43,20 @@ export class StoreReader {
 
   get(resultId: string): RecordedResult | null {
     return this.reader.get(resultId);
+  }
+
+  /** Frames of this id, of every camera that sent one. */
+  byFrame(frameId: string): readonly RecordedResult[] {
+    return this.reader.byFrame(frameId);
+  }
+
+  chainProof(resultId: string): ChainProof | null {
+    return this.finder.chainProof(resultId);
+  }
+
+  /** Oldest first. */
+  reviewsOf(resultId: string): readonly Review[] {
+    return this.finder.reviewsOf(resultId);
   }
 
   fateOf(ledgerSeq: number): Fate {

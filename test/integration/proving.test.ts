@@ -81,6 +81,16 @@ describe('a result of a running service', () => {
     expect(samples.get('inspection_replays_total{outcome="not_replayable"}')).toBe(1);
   }, 60_000);
 
+  it('is proven on one sheet, saved as a file', async () => {
+    const good = await send('sheet', await part(900_001, 'none'));
+    const response = await fetch(`${service.addresses.http}/api/v1/results/${good.resultId}/proof.html`);
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="proof-${good.resultId}.html"`);
+    const html = await response.text();
+    expect(html).toContain('✓ the same verdict');
+    expect(html).toContain('data:image/jpeg;base64,');
+    expect((await ask('/api/v1/results/nothing/proof.html')).status).toBe(404);
+  }, 60_000);
+
   it('says so when its picture was changed', async () => {
     const changed = await send('changed', await part(900_003, 'none'));
     writeFileSync(path.join(store, 'images', changed.image.path), 'another');

@@ -1,6 +1,7 @@
 /** Verdicts of a real service, proven again from its store; and what is said where that cannot be. */
 
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -157,5 +158,80 @@ describe('loupe replay', () => {
     const { code, stderr } = await loupe(['replay', '--store', emptyFolder()]);
     expect(code).toBe(1);
     expect(stderr).toContain('ledger.db does not exist');
+  });
+});
+
+describe('loupe proof', () => {
+  const sheet = async (id: string, ...more: string[]) => {
+    const out = path.join(emptyFolder(), 'proof.html');
+    const ended = await loupe(['proof', id, '--store', store, '--models', models, '--out', out, ...more]);
+    return { ...ended, html: ended.code === 0 ? readFileSync(out, 'utf8') : '' };
+  };
+
+  it('proves every result of a part on one sheet: picture, heat map, hashes, replay', async () => {
+    const { code, stdout, html } = await sheet('p1');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('2 results')]);
+    expect(html).toContain('every row and every kept picture agree');
+    expect(html.match(/data:image\/png;base64,/g)).toHaveLength(2);
+    expect(html.match(/✓ the same verdict/g)).toHaveLength(2);
+    expect(html).toContain('x 0.5, y 0, width 0.5, height 1 of the picture');
+    expect(html).toContain('<rect');
+    expect(html).not.toContain('✕');
+  });
+
+  it('takes a frame id and a result id, makes a preview of raw pixels, and says why one was not inspected', async () => {
+    const raw = await sheet('raw', '--no-verify');
+    expect(raw.html).toContain('data:image/jpeg;base64,');
+    expect(raw.html).toContain('The whole ledger was not');
+    const reader = new StoreReader(store);
+    const [text] = reader.byFrame('text');
+    reader.close();
+    const { html } = await sheet(text?.resultId ?? '', '--no-verify');
+    expect(html).toContain('unsupported_format');
+    expect(html).toContain('Not possible: it was recorded UNINSPECTED');
+  });
+
+  it('tells how to check it by hand, with commands that do', async () => {
+    const { html } = await sheet('whole', '--no-verify');
+    const [, block = ''] = /<pre>([^]*?)<\/pre>/.exec(html) ?? [];
+    const script = block.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
+    const said = execFileSync('sh', ['-c', script], { cwd: store, encoding: 'utf8' });
+    const expected = [...script.matchAll(/^# expected ([0-9a-f]{64})$/gm)].map(([, hash = '']) => hash);
+    expect(expected).toHaveLength(2);
+    for (const hash of expected) expect(said).toMatch(new RegExp(`^${hash} `, 'm'));
+    expect(said).toContain('"whole"');
+    expect(said).toMatch(/^ +verdict = REVIEW$/m);
+  });
+
+  it('changes nothing, and says what it cannot find or write', async () => {
+    const before = readdirSync(path.join(store, 'images'), { recursive: true });
+    expect((await sheet('right')).code).toBe(0);
+    expect(readdirSync(path.join(store, 'images'), { recursive: true })).toEqual(before);
+    const none = await sheet('nothing');
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('no part, frame or result "nothing"')]);
+    const other = await sheet('p1', '--camera', 'cam-2');
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('of camera cam-2')]);
+    const out = await loupe([
+      'proof',
+      'p1',
+      '--store',
+      store,
+      '--models',
+      models,
+      '--out',
+      '/nowhere/x.html',
+      '--no-verify',
+    ]);
+    expect([out.code, out.stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
+  });
+
+  it('says on the sheet what does not hold', async () => {
+    const copy = copyOf(store);
+    writeFileSync(imageOf(copy, 'whole'), 'another');
+    const out = path.join(emptyFolder(), 'proof.html');
+    await loupe(['proof', 'whole', '--store', copy, '--models', models, '--out', out]);
+    const html = readFileSync(out, 'utf8');
+    expect(html).toContain('✕ 1 problems found');
+    expect(html).toMatch(/✕ [^<]*expected SHA-256/);
   });
 });

@@ -61,8 +61,12 @@ function deskOf(rows: readonly RecordedResult[], over: Partial<ProvingOptions> =
     ledger: {
       get: async (resultId) => rows.find((row) => row.resultId === resultId) ?? null,
       fateOf: async () => 'stored',
+      chainProof: async () => null,
+      reviewsOf: async () => [],
     },
     loadPackage: (name, version) => loadModelPackage(TINY_MODELS, name, version),
+    keepsHeatMaps: true,
+    mayDecode: false,
     heatMapsPerMinute: 60,
     maxPixels: 1_000_000,
     startTimeoutMs: 30_000,

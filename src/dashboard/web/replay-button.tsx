@@ -1,7 +1,7 @@
-/** Decides a result again, now, and says what came of it. */
+/** Decides a result again, now, and says what came of it; saves the sheet that proves it. */
 
 import { useEffect, useState } from 'react';
-import { type ReplayedJson, request } from './api.ts';
+import { download, type ReplayedJson, request } from './api.ts';
 import { formatProbability } from './gauges.tsx';
 import { useWords, type Words } from './words.ts';
 
@@ -18,11 +18,25 @@ export function ReplayButton({ resultId }: { readonly resultId: string }) {
       setState(error instanceof Error ? error : new Error(String(error)));
     }
   };
+  const save = async () => {
+    setState('working');
+    try {
+      await download(`/api/v1/results/${encodeURIComponent(resultId)}/proof.html`, `proof-${resultId}.html`);
+      setState(null);
+    } catch (error) {
+      setState(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
   return (
     <div className="replay">
-      <button type="button" disabled={state === 'working'} onClick={() => void replay()}>
-        {state === 'working' ? words.working : words.replay}
-      </button>
+      <div className="buttons">
+        <button type="button" disabled={state === 'working'} onClick={() => void replay()}>
+          {state === 'working' ? words.working : words.replay}
+        </button>
+        <button type="button" disabled={state === 'working'} onClick={() => void save()}>
+          {words.proofSheet}
+        </button>
+      </div>
       {state instanceof Error && <p className="banner bad">{`${words.failed}: ${state.message}`}</p>}
       {state !== null && state !== 'working' && !(state instanceof Error) && (
         <p

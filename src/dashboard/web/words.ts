@@ -143,6 +143,7 @@ const en = {
   heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' } as Readonly<
     Record<'activation_map' | 'occlusion', string>
   >,
+  proofSheet: 'Proof sheet',
   replay: 'Decide again',
   replaySame: (score: string) => `Decided again just now: the same (score ${score}).`,
   replayDifferent: (detail: string) => `Decided again just now: NOT the same. ${detail}`,
@@ -290,6 +291,7 @@ const zh: Words = {
   heatMap: '热力图',
   heatMapMaking: '正在查找位置……',
   heatMapOf: { activation_map: '模型自身给出', occlusion: '逐块遮挡得出' },
+  proofSheet: '证明文件',
   replay: '重新判定',
   replaySame: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
   replayDifferent: (detail) => `刚刚重新判定:结果不一致。${detail}`,
