@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.measure import auroc, choose_cuts, fit_platt
-from recipe.networks import build
+from recipe.networks import Mirrored, build
+from recipe.package import export
 from recipe.packed import Packed, split
 from recipe.progress import Progress
 from recipe.weights import start_from
@@ -39,7 +40,7 @@ def drawn(parts=24, each=3, edge=24, seed=0):
     files = np.array([f"{k}.png" for k in range(n)])
     meta = {"sha256": "0" * 64}
     pixels = pixels.clip(0, 255).astype(np.uint8)
-    return Packed(meta, pixels, files, labels, text, groups, spots, np.ones(n, dtype=bool))
+    return Packed(meta, pixels, files, labels, text, labels, groups, spots, np.ones(n, dtype=bool))
 
 
 def plan(**changed):
@@ -155,6 +156,20 @@ class Runs(unittest.TestCase):
         where = F.adaptive_max_pool2d(torch.from_numpy(packed.spots).unsqueeze(1), spots.shape[1:])[:, 0] > 0
         self.assertGreater(auroc(spots.flatten().numpy(), where.flatten().numpy().astype(int)), 0.9)
         self.assertIn("[###", stream.getvalue())
+
+    def test_mirrored_views_are_averaged_and_kinds_are_for_training_only(self):
+        packed = drawn()
+        net = Mirrored(build("resnet18", 1, 0.0625, small_stem=True, kinds=3).eval())
+        image = torch.from_numpy(packed.pixels[:4])
+        with torch.no_grad():
+            logit, spots, _ = net.all(image)
+            turned, again, _ = net.all(torch.flip(image, (1,)))
+        torch.testing.assert_close(logit, turned)
+        torch.testing.assert_close(spots, torch.flip(again, (1,)))
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "model.onnx"
+            export(net, packed.pixels.shape[1:], file)
+            self.assertNotIn(b"kinds", file.read_bytes())
 
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):

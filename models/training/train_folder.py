@@ -19,11 +19,14 @@ import torch
 
 from recipe.fit import Plan, fit, logits_of
 from recipe.measure import accuracy, auroc, calibration_error, choose_cuts, fit_platt, measure
-from recipe.networks import build
+from recipe.networks import Mirrored, build
 from recipe.package import write_package
-from recipe.packed import load, split
+from recipe.packed import load, part_of, split
 from recipe.progress import Progress
 from recipe.weights import start_from
+
+# Shares of the training parts for the learning curve; the whole is there already.
+CURVE = (0.25, 0.5)
 
 
 def arguments():
@@ -44,8 +47,10 @@ def arguments():
     add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on CUDA, fp32 on a CPU")
     add("--turns", action="store_true", help="the part has no upper side: turn it by any angle")
     add("--no-mirrors", dest="mirrors", action="store_false", help="a mirrored part would be another part")
+    add("--average-mirrors", action="store_true", help="the graph averages four mirrored views: steadier, four times the cost")
     add("--steady-light", dest="light", action="store_false", help="the level of the pixels tells of defects (thermal images): leave it")
     add("--seeds", type=int, default=3)
+    add("--curve", action="store_true", help="also train on a quarter and on half of the parts: would more help?")
     add("--max-escapes", type=float, default=0.02, help="of validation defects, for pass_below")
     add("--max-false-rejects", type=float, default=0.005, help="of good validation parts, for fail_above")
     add("--figures", type=pathlib.Path, help="JSON file for the figures of every seed")
@@ -70,25 +75,30 @@ def plan_of(args, device):
     return Plan(args.epochs, args.batch, args.rate, args.patience, args.per_part, precision, args.turns, args.mirrors, args.light)
 
 
-def run(args, packed, seed, device):
-    """One seed: the calibrated network on the CPU, and what it is worth on parts it never saw."""
+def run(args, packed, seed, device, share=1.0):
+    """One seed, taught on a share of its training parts: the calibrated network on the CPU, and what it is worth on parts it never saw."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     folds = split(packed.labels, packed.groups, seed)
+    if share < 1:
+        folds["train"] = part_of(folds["train"], packed.labels, packed.groups, share, seed)
     channels = packed.pixels.shape[3]
-    net = build(args.architecture, channels, args.width, args.small_stem, args.dropout)
+    kinds = len(set(packed.kinds)) if len(set(packed.kinds)) > 2 else 0
+    net = build(args.architecture, channels, args.width, args.small_stem, args.dropout, kinds)
     if args.init is not None:
         print(start_from(net, args.init))
     plan = plan_of(args, device)
     wanted = {**asdict(plan), "architecture": args.architecture, "width": args.width, "small_stem": args.small_stem}
     wanted |= {"dropout": args.dropout, "init": str(args.init), "images": packed.meta["sha256"], "seed": seed}
+    if share < 1:
+        wanted["share"] = share
     key = json.dumps(wanted, sort_keys=True)
     runs = args.packed / "runs"
     runs.mkdir(exist_ok=True)
     checkpoint = runs / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
     net, cost = fit(net, packed, folds, plan, device, rng, checkpoint, key, Progress(plan.epochs))
     # As the exported graph gives it: in single precision on the CPU, whatever it was trained with.
-    net.to("cpu")
+    net = Mirrored(net.to("cpu")) if args.average_mirrors else net.to("cpu")
     cpu = torch.device("cpu")
     validation, test = folds["validation"], folds["test"]
     scale, shift = fit_platt(logits_of(net, packed.pixels, validation, cpu), packed.labels[validation])
@@ -98,6 +108,8 @@ def run(args, packed, seed, device):
     probabilities, labels = score(test), packed.labels[test]
     figures = {
         "seed": seed,
+        "train_images": len(folds["train"]),
+        "train_parts": len(set(packed.groups[folds["train"]])),
         "auroc": auroc(probabilities, labels),
         "accuracy": accuracy(probabilities, labels),
         "ece": calibration_error(probabilities, labels),
@@ -129,8 +141,16 @@ def main():
             first = (net, folds, cuts, probabilities, measure(probabilities, packed.labels[test], kinds, groups, cuts, rng))
         if args.figures is not None:
             args.figures.write_text(json.dumps({"images": packed.meta["sha256"], "seeds": table}, indent=2) + "\n")
+    curve = []
+    if args.curve:
+        for share in CURVE:
+            figures = run(args, packed, 1, device, share)[4]
+            print(f"{figures['train_parts']} parts: test AUROC {figures['auroc']:.4f}", flush=True)
+            curve.append(figures)
+        names = ("train_parts", "train_images", "auroc", "accuracy")
+        curve = [{name: point[name] for name in names} for point in [*curve, table[0]]]
     if args.package is not None:
-        print(write_package(args, packed, *first, table))
+        print(write_package(args, packed, *first, table, curve))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,13 @@ export function registerEvaluate(program: Command): void {
     .option('--pass-below <p>', "cut instead of the package's own", share)
     .option('--fail-above <p>', "cut instead of the package's own", share)
     .option('--cost-ratio <n>', 'how many false rejects one escape costs, for the cost curve', numberIn(0, 1e6), 100)
+    .option(
+      '--max-escapes <share>',
+      'of the defective images: the report names the cheapest model that meets it',
+      share,
+      0.02,
+    )
+    .option('--beside <model...>', 'other models, measured on the same images for the report: accuracy against cost')
     .addOption(new Option('--provider <name>', 'where to run').choices(['auto', 'cpu', 'cuda']).default('cpu'))
     .option('--variant <name>', 'measure this cheaper form of the model (default: model.onnx itself)')
     .option('--json', 'print one line of JSON')

@@ -32,7 +32,20 @@ interface Given<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly body: z.output<B>;
 }
 
-type AnyRoute = RouteSpec<z.ZodType, z.ZodType, z.ZodType>;
+/** A route whose body is a form of files, read by its own handler as it comes in. */
+export interface FormRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly right: RouteRight;
+  readonly summary: string;
+  /** Names of the parts, each a file, with what it is. */
+  readonly form: Readonly<Record<string, { readonly description: string; readonly isRequired: boolean }>>;
+  /** Parts whose names are a pattern (regular expression), with what they are. */
+  readonly patterns: Readonly<Record<string, string>>;
+  readonly answer: z.ZodType;
+}
+
+type AnyRoute = Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType>, 'handle'>;
 
 /** Of JSON; frames and packages have doors of their own. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -43,6 +56,7 @@ export class Api {
   private readonly server: FastifyInstance;
   private readonly audit: AuditPort;
   private readonly routes: AnyRoute[] = [];
+  private readonly forms: FormRoute[] = [];
 
   constructor(server: FastifyInstance, audit: AuditPort) {
     this.server = server;
@@ -75,13 +89,20 @@ export class Api {
     });
   }
 
+  /** Puts a route into the document that the server has from elsewhere. */
+  describe(route: FormRoute): void {
+    this.forms.push(route);
+  }
+
   /** OpenAPI 3.1. @param version of the service */
   document(version: string): object {
     const paths: Record<string, Record<string, object>> = {};
-    for (const route of this.routes) {
+    const add = (route: AnyRoute | FormRoute, operation: object) => {
       paths[route.path] ??= {};
-      Object.assign(paths[route.path] ?? {}, { [route.method.toLowerCase()]: operationOf(route) });
-    }
+      Object.assign(paths[route.path] ?? {}, { [route.method.toLowerCase()]: operation });
+    };
+    for (const route of this.routes) add(route, operationOf(route));
+    for (const route of this.forms) add(route, formOperationOf(route));
     return {
       openapi: '3.1.0',
       info: { title: 'Loupe', version, description: 'Results, cameras and reviews of one inspection station.' },
@@ -121,15 +142,16 @@ function checked(schema: z.ZodType, given: unknown): unknown {
   throw new LoupeError('invalid_request', faults.join('; '));
 }
 
+const PROBLEM = {
+  description: 'A problem.',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
 function operationOf(route: AnyRoute): object {
   const content =
     'mediaType' in route.answer
       ? { [route.answer.mediaType]: { schema: { type: 'string' } } }
       : { 'application/json': { schema: jsonSchema(route.answer, 'output') } };
-  const problem = {
-    description: 'A problem.',
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  };
   return {
     summary: route.summary,
     'x-right': route.right,
@@ -139,7 +161,29 @@ function operationOf(route: AnyRoute): object {
       : {
           requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
         }),
-    responses: { 200: { description: 'Done.', content }, default: problem },
+    responses: { 200: { description: 'Done.', content }, default: PROBLEM },
+  };
+}
+
+function formOperationOf({ summary, right, form, patterns, answer }: FormRoute): object {
+  const file = (description: string) => ({ type: 'string', contentMediaType: 'application/octet-stream', description });
+  const parts = Object.entries(form);
+  const schema = {
+    type: 'object',
+    properties: Object.fromEntries(parts.map(([name, { description }]) => [name, file(description)])),
+    patternProperties: Object.fromEntries(Object.entries(patterns).map(([name, what]) => [name, file(what)])),
+    required: parts.filter(([, { isRequired }]) => isRequired).map(([name]) => name),
+    additionalProperties: false,
+  };
+  return {
+    summary,
+    'x-right': right,
+    parameters: [],
+    requestBody: { required: true, content: { 'multipart/form-data': { schema } } },
+    responses: {
+      201: { description: 'Taken in.', content: { 'application/json': { schema: jsonSchema(answer, 'output') } } },
+      default: PROBLEM,
+    },
   };
 }
 

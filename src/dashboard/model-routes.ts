@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Activated, Activation, GoldenReport, ModelControl, ModelListing } from '../frame/models.ts';
 import { nameOf } from '../frame/people.ts';
 import type { Api } from './api.ts';
-import { receivePackage } from './package-upload.ts';
+import { PACKAGE_FORM, receivePackage } from './package-upload.ts';
 import { askerOf, type AuditPort } from './right.ts';
 
 export interface ModelRoutesPorts {
@@ -138,6 +138,14 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     }),
   });
 
+  api.describe({
+    method: 'POST',
+    path: '/api/v1/models',
+    right: 'tune',
+    summary: 'Take a package in, each file a part: checked and proven in an engine first; changes nothing at work',
+    ...PACKAGE_FORM,
+    answer: listing,
+  });
   void server.register(async (scope) => {
     // The body is read by the upload itself, file by file.
     scope.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null));

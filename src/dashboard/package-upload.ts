@@ -15,6 +15,19 @@ import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { LoupeError } from '../errors.ts';
 
+/** The parts of the form, for its description. */
+export const PACKAGE_FORM = {
+  form: {
+    'manifest.json': { description: 'What the engine needs to know of the model.', isRequired: true },
+    'model.onnx': { description: 'The model, in one file.', isRequired: true },
+  },
+  patterns: {
+    '^golden/': 'An image and, in the manifest, the probability it must score: at least one.',
+    '^variants/': 'int8.onnx or fp16.onnx: a cheaper form of the model.',
+    '^report/': 'How good the model is.',
+  },
+} as const;
+
 const PLACE = /^(manifest\.json|model\.onnx|(golden|variants|report)\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const MAX_FILES = 500;
 

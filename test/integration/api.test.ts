@@ -63,6 +63,12 @@ describe('/api/v1', () => {
     );
     expect(names).toContain('min_probability');
     expect(document.paths['/api/v1/results/{id}/reviews']?.['post']).toMatchObject({ 'x-right': 'review' });
+    // A form of files, which no schema of ours reads.
+    expect(document.paths['/api/v1/models']?.['post']).toMatchObject({
+      'x-right': 'tune',
+      requestBody: { content: { 'multipart/form-data': { schema: { required: ['manifest.json', 'model.onnx'] } } } },
+      responses: { 201: {} },
+    });
   });
 
   it('searches by part, job and probability', async () => {

@@ -11,9 +11,10 @@ import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
+import { registerEvaluate } from '../../src/commands/evaluate.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { randomFrom } from '../../src/training/random.ts';
-import { benchOf } from '../support/pool.ts';
+import { benchOf, TINY_MODELS } from '../support/pool.ts';
 
 const TRAINING = fileURLToPath(new URL('../../models/training', import.meta.url));
 /** The system's own Python first: that is where Debian's python3-torch lies. */
@@ -82,7 +83,20 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', () => {
         '--scores',
         scores,
       ],
-      ...['--width', '0.125', '--small-stem', '--epochs', '6', '--batch', '16', '--seeds', '2', '--rate', '0.01'],
+      ...[
+        '--width',
+        '0.125',
+        '--small-stem',
+        '--epochs',
+        '6',
+        '--batch',
+        '16',
+        '--seeds',
+        '2',
+        '--rate',
+        '0.01',
+        '--curve',
+      ],
       ...['--source', 'drawn by a test', '--licence', 'Apache-2.0', '--description', 'A test.'],
     ]);
     expect(stdout).toMatch(/Over 2 seeds.*AUROC \d\.\d+ ± /);
@@ -90,6 +104,10 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', () => {
     const { manifest } = await loadModelPackage(models, 'plate', '1');
     expect(manifest.calibration?.method).toBe('platt');
     expect(manifest.golden).toHaveLength(6);
+    const curve = JSON.parse(await readFile(path.join(models, 'plate/1/report/learning-curve.json'), 'utf8')) as {
+      points: { train_parts: number }[];
+    };
+    expect(curve.points.map((point) => point.train_parts)).toEqual([12, 26, 52]);
     const bench = await benchOf('plate', {}, models);
     await bench.pool.start();
     try {
@@ -107,6 +125,23 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', () => {
     } finally {
       await bench.pool.stop();
     }
+
+    const report = path.join(folder, 'report.html');
+    const beside = ['--beside', path.join(TINY_MODELS, 'mean-brightness', '1')];
+    const measuring = new Command('loupe').exitOverride();
+    registerEvaluate(measuring);
+    const model = path.join(models, 'plate', '1');
+    await measuring.parseAsync(
+      ['evaluate', '--model', model, '--data', data, '--report', report, '--json', ...beside],
+      {
+        from: 'user',
+      },
+    );
+    const html = await readFile(report, 'utf8');
+    expect(html).toContain("images as the model's last layer sees them");
+    expect(html).toContain('The same network trained on 12, 26, 52 parts');
+    expect(html).toContain('mean-brightness/1<td>8x8');
+    expect(html).toMatch(/Worst mistakes<\/h2><p>(Each beside the same with a heat map|None)/);
   });
 
   it('refuses what cannot be trained, in a sentence', async () => {

@@ -37,7 +37,7 @@ const report = (over: Partial<EvaluationInput> = {}) =>
     data: 'data',
     madeAt: '2026-01-01T00:00:00Z',
     costRatio: 100,
-    mistakes: [{ file: 'c', caption: 'NG: 0.050, PASS', picture: 'data:image/jpeg;base64,AA==' }],
+    mistakes: [{ file: 'c', caption: 'NG: 0.050, PASS', picture: 'data:image/jpeg;base64,AA==', heat: null }],
     baseline: { auroc: 0.6, weightPicture: 'data:image/png;base64,AA==' },
   });
 

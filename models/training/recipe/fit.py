@@ -13,6 +13,7 @@ from .augment import augment
 from .measure import auroc, balanced_loss
 
 SPOT_WEIGHT = 2.0
+KIND_WEIGHT = 0.3
 SMOOTHING = 0.01
 
 
@@ -152,9 +153,12 @@ def one_epoch(run, packed, train, plan, steps, weight, device, progress):
         images, where = augment(packed.pixels[chosen], packed.spots[chosen], run.rng, plan.turns, plan.mirrors, plan.light)
         target = torch.from_numpy(packed.labels[chosen]).float().to(device)
         with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
-            logits, spots = net.both(images.to(device))
+            logits, spots, pooled = net.all(images.to(device))
+            kinds = net.kinds(pooled).float() if net.kinds is not None else None
         smooth = target * (1 - 2 * SMOOTHING) + SMOOTHING
         loss = F.binary_cross_entropy_with_logits(logits[:, 0].float(), smooth, pos_weight=weight)
+        if kinds is not None:
+            loss = loss + KIND_WEIGHT * F.cross_entropy(kinds, torch.from_numpy(packed.kinds[chosen]).to(device))
         if has_masks:
             is_marked = torch.from_numpy(packed.is_marked[chosen]).to(device)
             loss = loss + SPOT_WEIGHT * spot_loss(spots.float(), where.to(device), is_marked)

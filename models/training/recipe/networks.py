@@ -77,7 +77,7 @@ class Classifier(nn.Module):
     have taught. Without masks the map learns from the label alone, through that hottest cell.
     """
 
-    def __init__(self, near, far, channels, dropout):
+    def __init__(self, near, far, channels, dropout, kinds):
         super().__init__()
         self.near, self.far = near, far
         # One look decides the sizes, so that no family has to tell its own.
@@ -86,6 +86,8 @@ class Classifier(nn.Module):
             features = far.eval()(here).shape[1]
         self.spots = nn.Conv2d(here.shape[1], 1, 1)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features + 1, 1))
+        # For training only: which kind of defect it is says more about it than that it is one.
+        self.kinds = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features + 1, kinds)) if kinds > 0 else None
         self.register_buffer("mean", torch.full((1, channels, 1, 1), 128.0))
         self.register_buffer("std", torch.full((1, channels, 1, 1), 64.0))
         # Platt: what is served is sigmoid(scale * logit + shift).
@@ -108,8 +110,8 @@ class Classifier(nn.Module):
         return self.all(image)[0]
 
 
-def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2):
-    """`architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16. @raises SystemExit for another"""
+def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kinds=0):
+    """`kinds` of images to tell apart while training. `architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16. @raises SystemExit for another"""
     family, depth = architecture.rstrip("0123456789"), int("0" + "".join(filter(str.isdigit, architecture)))
     if family == "resnet" and depth in RESNET_STAGES:
         near, far = resnet_body(depth, width, channels, small_stem)
@@ -117,16 +119,43 @@ def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2):
         near, far = vgg_body(depth, width, channels)
     else:
         raise SystemExit(f"expected resnet18/34/50 or vgg11/13/16, got {architecture}")
-    return Classifier(near, far, channels, dropout)
+    return Classifier(near, far, channels, dropout, kinds)
+
+
+class Mirrored(nn.Module):
+    """The mean over the four mirrored views of an image: steadier, at four times the cost."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    @property
+    def scale(self):
+        return self.net.scale
+
+    @property
+    def shift(self):
+        return self.net.shift
+
+    def all(self, image):
+        views = []
+        for dims in ((), (1,), (2,), (1, 2)):  # rows and columns, of images [N,H,W,C] and maps [N,h,w] alike
+            logit, spots, pooled = self.net.all(torch.flip(image, dims) if dims else image)
+            views.append((logit, torch.flip(spots, dims) if dims else spots, pooled))
+        return tuple(sum(values) / 4 for values in zip(*views))
+
+    def forward(self, image):
+        return self.all(image)[0]
 
 
 class Scored(nn.Module):
-    """The graph that is served: calibrated probability of a defect, float32 [N,1], and where, float32 [N,h,w]."""
+    """The graph that is served: calibrated probability of a defect, float32 [N,1], where, float32 [N,h,w], and what the last layer
+    sees, float32 [N,width]."""
 
     def __init__(self, net):
         super().__init__()
         self.net = net
 
     def forward(self, image):
-        logit, spots = self.net.both(image)
-        return torch.sigmoid(logit), torch.sigmoid(spots)
+        logit, spots, pooled = self.net.all(image)
+        return torch.sigmoid(logit), torch.sigmoid(spots), pooled

@@ -17,14 +17,15 @@ GOLDEN_TOLERANCE = 0.02
 
 def export(net, shape, file):
     """shape: [H,W,C] of the uint8 input. Batch norm is folded by the exporter."""
+    outputs = ["defect_probability", "activation_map", "embedding"]
     torch.onnx.export(
         Scored(net).eval(),
         torch.zeros(1, *shape, dtype=torch.uint8),
         str(file),
         opset_version=16,
         input_names=["image"],
-        output_names=["defect_probability", "activation_map"],
-        dynamic_axes={"image": {0: "n"}, "defect_probability": {0: "n"}, "activation_map": {0: "n"}},
+        output_names=outputs,
+        dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
         **({"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}),
     )
 
@@ -39,7 +40,7 @@ def choose_golden(probabilities, labels):
     return chosen
 
 
-def write_package(args, packed, net, folds, cuts, probabilities, metrics, table):
+def write_package(args, packed, net, folds, cuts, probabilities, metrics, table, curve):
     """@returns the text of report/report.md"""
     meta, test, package = packed.meta, folds["test"], args.package
     (package / "report").mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,8 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table)
     # What was held out, for `loupe evaluate` and for whoever wants to check.
     rows = [f"{packed.files[i]},{'NG' if packed.labels[i] else 'OK'},{packed.classes[i]},{packed.groups[i]}" for i in test]
     (package / "report" / "test.csv").write_text("\n".join(["image,label,class,group", *rows]) + "\n")
+    if curve:
+        (package / "report" / "learning-curve.json").write_text(json.dumps({"points": curve}, indent=2) + "\n")
     text = describe(args, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
     (package / "report" / "report.md").write_text(text)
     return text

@@ -17,6 +17,7 @@ class Packed:
     files: np.ndarray  # str [N], relative to the folder that was packed
     labels: np.ndarray  # int64 [N], 1 is a defect
     classes: np.ndarray  # str [N]
+    kinds: np.ndarray  # int64 [N], number of the class
     groups: np.ndarray  # str [N]; images of one group show the same part
     spots: np.ndarray  # float32 [N, cells, cells], 1 where a mask marks a defect, 0 elsewhere
     is_marked: np.ndarray  # bool [N]: `spots` says where the defect is, or that there is none
@@ -38,7 +39,18 @@ def load(folder):
     masks = np.fromfile(folder / "masks.bin", dtype=np.uint8).reshape(meta["count"], cells, cells)
     spots = (masks >= MASK_LEVEL).astype(np.float32)
     is_marked = (column("has_mask") == "1") | (labels == 0)
-    return Packed(meta, pixels, column("image"), labels, column("class"), column("group"), spots, is_marked)
+    kinds = np.unique(column("class"), return_inverse=True)[1]
+    return Packed(meta, pixels, column("image"), labels, column("class"), kinds, column("group"), spots, is_marked)
+
+
+def part_of(train, labels, groups, share, seed):
+    """Images of a share of the training parts, of each class by itself: what fewer parts would teach."""
+    rng = np.random.default_rng(seed)
+    kept = set()
+    for label in (0, 1):
+        parts = rng.permutation(np.unique(groups[train[labels[train] == label]]))
+        kept.update(parts[: max(1, round(len(parts) * share))])
+    return np.array([i for i in train if groups[i] in kept])
 
 
 def split(labels, groups, seed, validation=0.2, test=0.2):

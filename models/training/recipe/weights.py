@@ -100,7 +100,10 @@ def start_from(net, file):
             f"{file}: {wrong[0]} is {list(state[wrong[0]].shape)}, the network has {list(own[wrong[0]].shape)}; "
             "take the same --architecture and --width (downloaded ResNets have width 1)"
         )
-    own.update({name: state[name].to(own[name].dtype) for name in body if name in state})
+    # The last layers of a run of this recipe fit as they are; those of another problem do not.
+    last = [name for name in own if name.startswith(("head.", "spots.", "kinds.")) and is_own and name in state]
+    taken = body + [name for name in last if state[name].shape == own[name].shape]
+    own.update({name: state[name].to(own[name].dtype) for name in taken if name in state})
     net.load_state_dict(own)
-    dropped = sorted(name for name in read if places[name] not in body)
-    return f"starts from {file}: {len(body)} tensors; not taken: {', '.join(dropped) or 'nothing'}"
+    dropped = sorted(name for name in read if places[name] not in taken)
+    return f"starts from {file}: {len(taken)} tensors; not taken: {', '.join(dropped) or 'nothing'}"

@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import type { WantedProvider } from '../../engine/pool.ts';
+import type { ModelPackage } from '../../model-repository/package.ts';
 import { evaluate, type Evaluation } from '../../training/evaluation.ts';
 import { readLabelledFolder } from '../../training/labelled-folder.ts';
 import { reportHtml } from '../../training/report/report.ts';
@@ -12,6 +13,7 @@ import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { scoreFolder } from '../training/scoring.ts';
+import { costsOf, curveOf, planeOfModel } from './beside.ts';
 
 export interface EvaluateOptions {
   readonly model: string;
@@ -22,6 +24,8 @@ export interface EvaluateOptions {
   readonly passBelow?: number;
   readonly failAbove?: number;
   readonly costRatio: number;
+  readonly maxEscapes: number;
+  readonly beside?: readonly string[];
   readonly provider: WantedProvider;
   readonly variant?: string;
 }
@@ -33,7 +37,10 @@ export async function runEvaluation(
   modelsRoot: string,
   bar: Progress,
 ): Promise<{ readonly summary: Summary; readonly evaluation: Evaluation }> {
-  const found = inOneForm(await packageOf(options.model, modelsRoot), options.variant ?? null);
+  const whole = await packageOf(options.model, modelsRoot);
+  const found = inOneForm(whole, options.variant ?? null);
+  const others: ModelPackage[] = [];
+  for (const other of options.beside ?? []) others.push(await packageOf(other, modelsRoot));
   const cuts = cutsOf(options, found);
   const folder = await readLabelledFolder(options.data);
   const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
@@ -58,13 +65,20 @@ export async function runEvaluation(
   const baseline = trained === null ? null : await baselineOf(trained, folder);
   if (options.scores !== undefined) await writeFile(options.scores, scoresCsv(evaluation));
   if (options.report !== undefined) {
+    const measured = { package: whole, variant: options.variant ?? null, images };
     const html = reportHtml({
       evaluation,
       model,
       data: options.data,
       madeAt: new Date().toISOString(),
       costRatio: options.costRatio,
-      mistakes: await worstMistakes(evaluation, options.data),
+      beside: {
+        plane: await planeOfModel(found, evaluation, folder),
+        curve: await curveOf(whole),
+        costs: await costsOf(measured, others, folder, options.provider),
+        maxEscapes: options.maxEscapes,
+      },
+      mistakes: await worstMistakes(evaluation, options.data, found.engineModel),
       baseline,
     });
     await writeFile(options.report, html);

@@ -66,6 +66,28 @@ export function histogram(good: readonly number[], bad: readonly number[], optio
   return frame(bars(good, COLOURS.good, 0) + bars(bad, COLOURS.bad, 1), options);
 }
 
+export interface Dot {
+  readonly at: Point;
+  readonly colour: string;
+  readonly name?: string;
+  /** A ring instead of a disc. */
+  readonly isHollow?: boolean;
+}
+
+/** Dots, and perhaps lines over them, over x and y 0..1. */
+export function scatter(dots: readonly Dot[], lines: readonly Line[], options: ChartOptions): string {
+  const drawn = dots.map(({ at: [x, y], colour, name, isHollow }) => {
+    const fill = isHollow === true ? `none" stroke="${colour}` : `${colour}" fill-opacity="0.55`;
+    const title = name === undefined ? '' : `<title>${escapeHtml(name)}</title>`;
+    return `<circle cx="${across(x).toFixed(1)}" cy="${upward(y).toFixed(1)}" r="3" fill="${fill}">${title}</circle>`;
+  });
+  const over = lines.map(({ points, colour }) => {
+    const path = points.map(([x, y]) => `${across(x).toFixed(1)},${upward(y).toFixed(1)}`).join(' ');
+    return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.6"/>`;
+  });
+  return frame([...drawn, ...over].join(''), options);
+}
+
 function frame(content: string, { title, x, y, top = 1, marks = [] }: ChartOptions): string {
   const ticks = [0, 0.25, 0.5, 0.75, 1]
     .map(

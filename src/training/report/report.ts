@@ -3,6 +3,7 @@
 import type { Evaluation, VerdictName } from '../evaluation.ts';
 import type { Measures } from '../measures.ts';
 import { COLOURS, escapeHtml, histogram, lineChart } from './chart.ts';
+import { type Beside, besideSections } from './extras.ts';
 import { costCurve, curvesOf, densities, reliability } from './curves.ts';
 
 export interface Mistake {
@@ -10,6 +11,8 @@ export interface Mistake {
   readonly caption: string;
   /** `data:` address of a small picture, or null where it cannot be shown. */
   readonly picture: string | null;
+  /** The same with a heat map over it, or null where there is none. */
+  readonly heat: string | null;
 }
 
 export interface ReportInput {
@@ -22,6 +25,8 @@ export interface ReportInput {
   readonly costRatio: number;
   readonly mistakes: readonly Mistake[];
   /** Logistic regression on pixels, for comparison; null where there was nothing to fit it on. */
+  /** Absent where a model is just made and only held-out scores are reported. */
+  readonly beside?: Beside;
   readonly baseline: { readonly auroc: number; readonly weightPicture: string } | null;
 }
 
@@ -55,6 +60,7 @@ export function reportHtml(input: ReportInput): string {
     kindsTable(evaluation),
     charts(input),
     baselineOf(input),
+    input.beside === undefined ? '' : besideSections(input.beside),
     latencyOf(evaluation),
     mistakesOf(input.mistakes),
   ];
@@ -181,9 +187,12 @@ function latencyOf({ images }: Evaluation): string {
 
 function mistakesOf(mistakes: readonly Mistake[]): string {
   if (mistakes.length === 0) return '<h2>Worst mistakes</h2><p>None: every image is on the right side of 0.5.</p>';
-  const figures = mistakes.map(({ file, caption, picture }) => {
-    const image = picture === null ? '' : `<img alt="" src="${picture}">`;
+  const figures = mistakes.map(({ file, caption, picture, heat }) => {
+    const image = [picture, heat].map((source) => (source === null ? '' : `<img alt="" src="${source}">`)).join('');
     return `<figure>${image}<figcaption>${escapeHtml(caption)}<br>${escapeHtml(file)}</figcaption></figure>`;
   });
-  return `<h2>Worst mistakes</h2><div class="row">${figures.join('')}</div>`;
+  const maps = mistakes.filter(({ heat }) => heat !== null).length;
+  const says =
+    maps < mistakes.length ? ` ${mistakes.length - maps} have none: it could not be made, or took too long.` : '';
+  return `<h2>Worst mistakes</h2><p>${maps > 0 ? 'Each beside the same with a heat map: red is where the model sees a defect.' : 'Without heat maps.'}${says}</p><div class="row">${figures.join('')}</div>`;
 }
