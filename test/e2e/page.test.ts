@@ -245,8 +245,10 @@ describe.skipIf(!hasBrowser())('the page', () => {
       const context = await browser.newContext({ locale: 'en-GB' });
       const page = await context.newPage();
       await page.goto(guarded.addresses.http);
+      await page.getByText('Sign in with a token').first().click();
       await page.getByLabel('Token').fill(secret);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign in with a token' }).click();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
       await page.goto(`${guarded.addresses.http}/#/system`);
       await page.getByText('can be written').waitFor();
       await context.close();

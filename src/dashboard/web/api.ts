@@ -15,22 +15,33 @@ export interface ResultsPage {
 /** What the service said when it refused. */
 export class ApiError extends Error {
   readonly status: number;
+  /** After how many seconds it may be tried again; null where the service does not say. */
+  readonly retryAfterS: number | null;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, retryAfterS: number | null = null) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
+    this.retryAfterS = retryAfterS;
   }
 }
 
+/** On `window`: the service does not know any more who sits here. */
+export const STRANGER = 'loupe-stranger';
+
 export async function request(where: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
+  // What the page of another site cannot send.
+  headers.set('x-loupe-page', '1');
   const { token } = settings();
   if (token !== '') headers.set('authorization', `Bearer ${token}`);
   const response = await fetch(where, { ...init, headers });
   if (response.ok) return response;
   const problem = (await response.json().catch(() => null)) as { detail?: string } | null;
-  throw new ApiError(response.status, problem?.detail ?? response.statusText);
+  if (response.status === 401) window.dispatchEvent(new Event(STRANGER));
+  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+  const detail = problem?.detail ?? response.statusText;
+  throw new ApiError(response.status, detail, Number.isNaN(retryAfter) ? null : retryAfter);
 }
 
 export async function getJson<T>(where: string, signal?: AbortSignal): Promise<T> {
@@ -38,9 +49,12 @@ export async function getJson<T>(where: string, signal?: AbortSignal): Promise<T
   return (await response.json()) as T;
 }
 
-export async function postJson(where: string, body: object): Promise<void> {
+export const postJson = (where: string, body: object) => sendJson('POST', where, body);
+export const patchJson = (where: string, body: object) => sendJson('PATCH', where, body);
+
+async function sendJson(method: string, where: string, body: object): Promise<void> {
   const headers = { 'content-type': 'application/json' };
-  await request(where, { method: 'POST', headers, body: JSON.stringify(body) });
+  await request(where, { method, headers, body: JSON.stringify(body) });
 }
 
 export async function sendReview(

@@ -1,14 +1,19 @@
 /** The frame around the pages: navigation, what everyone must see, language and theme. */
 
-import { type FormEvent, lazy, Suspense, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useSyncExternalStore } from 'react';
 import { LinePage } from './line-page.tsx';
-import { reconnect, useLine } from './live.ts';
+import { useLine } from './live.ts';
 import { ModelsPage } from './models-page.tsx';
+import { MyPage, PeoplePage } from './people-page.tsx';
+import { usePeopleWords } from './people-words.ts';
 import { ResultPage } from './result-page.tsx';
 import { ResultsPage } from './results-page.tsx';
 import { ReviewPage } from './review-page.tsx';
 import { changeSettings, type Settings, useSettings } from './settings.ts';
+import { SetUp, SignIn } from './sign-in.tsx';
 import { SystemPage } from './system-page.tsx';
+import { WhoAmI } from './who-am-i.tsx';
+import { refreshWho, useWho } from './who.ts';
 import { useWords } from './words.ts';
 
 const PAGES = ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system'] as const;
@@ -22,7 +27,10 @@ export function App() {
   const [page = '', id] = path.split('/');
   const words = useWords();
   const { connection } = useLine();
-  const isRefused = connection === 'unauthenticated' || connection === 'forbidden';
+  const people = usePeopleWords();
+  const who = useWho();
+  // A stream that ended or came back may mean that somebody was signed out.
+  useEffect(() => void refreshWho(), [connection]);
   return (
     <>
       <header className="top">
@@ -35,12 +43,18 @@ export function App() {
               {words[name === 'cuts' ? 'cutsPage' : name]}
             </a>
           ))}
+          {who?.accounts === 'some' && who.rights.includes('admin') && (
+            <a href="#/people" aria-current={page === 'people' ? 'page' : undefined}>
+              {people.people}
+            </a>
+          )}
         </nav>
+        <WhoAmI />
         <Choices />
       </header>
       <Banners />
-      {isRefused ? (
-        <SignIn isForbidden={connection === 'forbidden'} />
+      {who !== null && !who.rights.includes('read') ? (
+        <Door isNew={who.accounts === 'none' && page !== 'signin'} />
       ) : (
         <Suspense fallback={null}>
           <Page page={page} id={id} />
@@ -58,7 +72,16 @@ function Page({ page, id }: { readonly page: string; readonly id: string | undef
   if (page === 'cuts') return <CutsPage />;
   if (page === 'models') return <ModelsPage />;
   if (page === 'system') return <SystemPage />;
+  if (page === 'people') return <PeoplePage />;
+  if (page === 'me') return <MyPage />;
+  if (page === 'signin') return <SignIn />;
+  if (page === 'setup') return <SetUp />;
   return <LinePage />;
+}
+
+/** For whoever may see nothing: the very first one makes an account. */
+function Door({ isNew }: { readonly isNew: boolean }) {
+  return isNew ? <SetUp /> : <SignIn />;
 }
 
 /** What is wrong with the service itself, on every page. */
@@ -85,7 +108,7 @@ function Banners() {
 
 function Choices() {
   const words = useWords();
-  const { language, theme, token } = useSettings();
+  const { language, theme } = useSettings();
   return (
     <div className="choices">
       <select
@@ -109,42 +132,7 @@ function Choices() {
           中文
         </option>
       </select>
-      {token !== '' && (
-        <button
-          type="button"
-          onClick={() => {
-            changeSettings({ token: '' });
-            reconnect();
-          }}
-        >
-          {words.signOut}
-        </button>
-      )}
     </div>
-  );
-}
-
-function SignIn({ isForbidden }: { readonly isForbidden: boolean }) {
-  const words = useWords();
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const token = new FormData(event.currentTarget).get('token');
-    changeSettings({ token: typeof token === 'string' ? token.trim() : '' });
-    reconnect();
-  };
-  return (
-    <main className="signin">
-      <form className="card" onSubmit={submit}>
-        <p>{isForbidden ? words.tokenRefused : words.tokenNeeded}</p>
-        <label>
-          {words.token}
-          <input name="token" type="password" autoComplete="current-password" required />
-        </label>
-        <button type="submit" className="primary">
-          {words.signIn}
-        </button>
-      </form>
-    </main>
   );
 }
 

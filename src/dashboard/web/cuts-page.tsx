@@ -10,6 +10,8 @@ import { CutComparison, cutsText } from './cut-comparison.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
 import { ScoreChart } from './score-chart.tsx';
 import { changeSettings, useSettings } from './settings.ts';
+import { WhyNot } from './who-am-i.tsx';
+import { useIsKnown, useMay } from './who.ts';
 
 const DAYS = [1, 7, 30];
 /** Judged parts below which the page says how little they show. */
@@ -214,13 +216,15 @@ function Change(props: {
   readonly words: QualityWords;
 }) {
   const { recipe, tried, onReset, onChanged, words } = props;
-  const { reviewer, token } = useSettings();
+  const { reviewer } = useSettings();
+  const isKnown = useIsKnown();
+  const mayTune = useMay('tune');
   const [reason, setReason] = useState('');
   const [wish, setWish] = useState<'set' | 'revert' | null>(null);
   const [missing, setMissing] = useState<string | null>(null);
   const isSame = tried.passBelow === recipe.cuts.passBelow && tried.failAbove === recipe.cuts.failAbove;
   const ask = (kind: 'set' | 'revert') => {
-    const name = token === '' && reviewer.trim() === '' ? words.nameNeeded : null;
+    const name = !isKnown && reviewer.trim() === '' ? words.nameNeeded : null;
     const why = kind === 'set' && reason.trim() === '' ? words.reasonNeeded : null;
     setMissing(name ?? why);
     if (name === null && why === null) setWish(kind);
@@ -238,6 +242,13 @@ function Change(props: {
       (error: unknown) => onChanged(textOf(error)),
     );
   };
+  if (!mayTune) {
+    return (
+      <section className="card">
+        <WhyNot right="tune" />
+      </section>
+    );
+  }
   return (
     <section className="card">
       {wish !== null && (
@@ -263,7 +274,7 @@ function Change(props: {
           {words.reason}
           <input value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
         </label>
-        {token === '' && (
+        {!isKnown && (
           <label>
             {words.yourName}
             <input

@@ -5,6 +5,8 @@ import type { GoldenReport, ModelListing } from '../../frame/models.ts';
 import { getJson, postJson } from './api.ts';
 import { Ask } from './ask.tsx';
 import { Shadows } from './shadows.tsx';
+import { WhyNot } from './who-am-i.tsx';
+import { useMay } from './who.ts';
 import { useWords } from './words.ts';
 
 interface ActivationJson {
@@ -26,6 +28,7 @@ type Wish =
 
 export function ModelsPage() {
   const words = useWords();
+  const mayTune = useMay('tune');
   const [models, setModels] = useState<readonly ModelListing[]>([]);
   const [activations, setActivations] = useState<readonly ActivationJson[]>([]);
   const [wish, setWish] = useState<Wish | null>(null);
@@ -91,7 +94,8 @@ export function ModelsPage() {
       <Shadows onFailure={setFailure} />
       <section className="card wide">
         <h2>{words.activations}</h2>
-        {switched.map((recipe) => (
+        <WhyNot right="tune" />
+        {(mayTune ? switched : []).map((recipe) => (
           <p key={recipe}>
             <button type="button" disabled={isBusy} onClick={() => setWish({ kind: 'rollback', recipe })}>
               ↶ {words.rollback(recipe)}
@@ -125,6 +129,7 @@ function Model(props: {
 }) {
   const { model, isBusy, onActivate, onShadow } = props;
   const words = useWords();
+  const mayTune = useMay('tune');
   const [golden, setGolden] = useState<Golden | string | null>(null);
   const path = `/api/v1/models/${encodeURIComponent(model.name)}/${encodeURIComponent(model.version)}`;
   const isAtWork = model.recipes.length > 0;
@@ -143,12 +148,12 @@ function Model(props: {
         {model.createdAt ?? ''} {model.sha256 ?? ''}
       </p>
       <div className="actions">
-        {!isAtWork && (
+        {!isAtWork && mayTune && (
           <button type="button" className="primary" disabled={isBusy || model.fault !== null} onClick={onActivate}>
             {words.activate}
           </button>
         )}
-        {!isAtWork && (
+        {!isAtWork && mayTune && (
           <button type="button" disabled={isBusy || model.fault !== null} onClick={onShadow}>
             {words.shadowStart}
           </button>

@@ -8,6 +8,8 @@ import { Picture } from './picture.tsx';
 import { FactList } from './result-page.tsx';
 import { changeSettings, useSettings } from './settings.ts';
 import { VerdictBadge } from './verdict.tsx';
+import { WhyNot } from './who-am-i.tsx';
+import { useIsKnown, useMay } from './who.ts';
 import { useWords } from './words.ts';
 
 type Label = 'ok' | 'ng' | 'unsure';
@@ -21,7 +23,9 @@ const isPicture = (result: ResultJson) =>
 
 export function ReviewPage() {
   const words = useWords();
-  const { reviewer, token } = useSettings();
+  const { reviewer } = useSettings();
+  const isKnown = useIsKnown();
+  const mayJudge = useMay('review');
   const [defectClass, setDefectClass] = useState<string | null>(null);
   const [comment, setComment] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
@@ -30,11 +34,11 @@ export function ReviewPage() {
   const isBusy = useRef(false);
   const current = queue[0];
   const heatMap = useHeatMap(current !== undefined && isPicture(current) ? current.resultId : null);
-  const hasName = reviewer.trim() !== '' || token !== '';
+  const hasName = isKnown || reviewer.trim() !== '';
 
   const act = async (what: Label | 'undo') => {
     const target = what === 'undo' ? judged.at(-1) : current;
-    if (isBusy.current || target === undefined) return;
+    if (isBusy.current || target === undefined || !mayJudge) return;
     if (!hasName) return setFailure(words.nameNeeded);
     isBusy.current = true;
     try {
@@ -113,38 +117,43 @@ export function ReviewPage() {
             />
           </>
         )}
-        <div className="judge">
-          <button type="button" className="ok" disabled={current === undefined} onClick={() => void act('ok')}>
-            ✓ {words.isOk} <kbd>O</kbd>
-          </button>
-          <button type="button" className="ng" disabled={current === undefined} onClick={() => void act('ng')}>
-            ✕ {words.isNg} <kbd>N</kbd>
-          </button>
-          <button type="button" disabled={current === undefined} onClick={() => void act('unsure')}>
-            ? {words.unsure} <kbd>U</kbd>
-          </button>
-          <button type="button" disabled={judged.length === 0} onClick={() => void act('undo')}>
-            ↶ {words.undo} <kbd>Z</kbd>
-          </button>
-        </div>
-        <fieldset className="classes">
-          <legend>{words.defectClass}</legend>
-          {words.classes.map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={defectClass === name}
-              onClick={() => setDefectClass(defectClass === name ? null : name)}
-            >
-              {name}
-            </button>
-          ))}
-        </fieldset>
-        <label>
-          {words.comment}
-          <input value={comment} maxLength={500} onChange={(event) => setComment(event.target.value)} />
-        </label>
-        {token === '' && (
+        <WhyNot right="review" />
+        {mayJudge && (
+          <>
+            <div className="judge">
+              <button type="button" className="ok" disabled={current === undefined} onClick={() => void act('ok')}>
+                ✓ {words.isOk} <kbd>O</kbd>
+              </button>
+              <button type="button" className="ng" disabled={current === undefined} onClick={() => void act('ng')}>
+                ✕ {words.isNg} <kbd>N</kbd>
+              </button>
+              <button type="button" disabled={current === undefined} onClick={() => void act('unsure')}>
+                ? {words.unsure} <kbd>U</kbd>
+              </button>
+              <button type="button" disabled={judged.length === 0} onClick={() => void act('undo')}>
+                ↶ {words.undo} <kbd>Z</kbd>
+              </button>
+            </div>
+            <fieldset className="classes">
+              <legend>{words.defectClass}</legend>
+              {words.classes.map((name) => (
+                <button
+                  key={name}
+                  type="button"
+                  aria-pressed={defectClass === name}
+                  onClick={() => setDefectClass(defectClass === name ? null : name)}
+                >
+                  {name}
+                </button>
+              ))}
+            </fieldset>
+            <label>
+              {words.comment}
+              <input value={comment} maxLength={500} onChange={(event) => setComment(event.target.value)} />
+            </label>
+          </>
+        )}
+        {!isKnown && mayJudge && (
           <label>
             {words.yourName}
             <input

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { DisagreementJson, ShadowJson } from '../shadow-routes.ts';
 import { getJson, pictureAt, request } from './api.ts';
 import { VerdictShape } from './verdict.tsx';
+import { useMay } from './who.ts';
 import { useWords } from './words.ts';
 
 const PERIOD_MS = 3000;
@@ -22,6 +23,7 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string) =
     const timer = setInterval(look, PERIOD_MS);
     return () => clearInterval(timer);
   }, [load]);
+  const mayTune = useMay('tune');
   const stop = (recipe: string) =>
     void request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
       .then(load)
@@ -38,11 +40,13 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string) =
           {new Date(shadow.since).toLocaleString()}, {shadow.by}
         </span>
       </p>
-      <div className="actions">
-        <button type="button" onClick={() => stop(shadow.recipe)}>
-          {words.shadowStop}
-        </button>
-      </div>
+      {mayTune && (
+        <div className="actions">
+          <button type="button" onClick={() => stop(shadow.recipe)}>
+            {words.shadowStop}
+          </button>
+        </div>
+      )}
       <Disagreements recipe={shadow.recipe} count={shadow.counts.disagreed + shadow.counts.failed} />
     </section>
   ));

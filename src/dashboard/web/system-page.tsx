@@ -3,7 +3,10 @@
 import { useEffect, useState } from 'react';
 import { getJson } from './api.ts';
 import type { Reason } from './live.ts';
+import { NoAccounts } from './people-page.tsx';
+import { usePeopleWords } from './people-words.ts';
 import { FactList } from './result-page.tsx';
+import { useWho } from './who.ts';
 import { useWords } from './words.ts';
 
 interface Status {
@@ -44,6 +47,8 @@ const PERIOD_MS = 2000;
 
 export function SystemPage() {
   const words = useWords();
+  const people = usePeopleWords();
+  const accounts = useWho()?.accounts;
   const [status, setStatus] = useState<Status | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
@@ -109,6 +114,12 @@ export function SystemPage() {
           ]}
         />
       </section>
+      {accounts === 'none' && (
+        <section className="card">
+          <h2>{people.people}</h2>
+          <NoAccounts />
+        </section>
+      )}
       <section className="card wide">
         <h2>{words.recentEvents}</h2>
         {status.recentEvents.length === 0 && <p className="quiet">{words.noEvents}</p>}

@@ -1,0 +1,63 @@
+/** In the head of every page: who sits here, and the way in and out. Where somebody may not act: why. */
+
+import { usePeopleWords } from './people-words.ts';
+import { changeSettings, useSettings } from './settings.ts';
+import { changed, signOut, useMay, useWho } from './who.ts';
+
+export function WhoAmI() {
+  const words = usePeopleWords();
+  const who = useWho();
+  const { token } = useSettings();
+  if (who === null) return null;
+  if (who.kind === 'session' && who.role !== null) {
+    return (
+      <>
+        <a className="me" href="#/me" title={words.me}>
+          <strong>{who.name}</strong>
+          <small>{words.roles[who.role]}</small>
+        </a>
+        <button type="button" onClick={() => void signOut()}>
+          {words.signOut}
+        </button>
+      </>
+    );
+  }
+  if (token !== '') {
+    const forget = () => {
+      changeSettings({ token: '' });
+      void changed();
+    };
+    return (
+      <>
+        <span className="me">
+          <strong>{who.name}</strong>
+        </span>
+        <button type="button" onClick={forget}>
+          {words.signOut}
+        </button>
+      </>
+    );
+  }
+  if (who.accounts !== 'some') return null;
+  return (
+    <a className="button" href="#/signin">
+      {words.signIn}
+    </a>
+  );
+}
+
+/** Nothing where the one who sits here may do it. */
+export function WhyNot({ right }: { readonly right: 'review' | 'tune' }) {
+  const words = usePeopleWords();
+  const who = useWho();
+  const may = useMay(right);
+  if (may || who === null) return null;
+  if (who.kind !== 'anonymous') return <p className="quiet">{words.mayNot[right]}</p>;
+  return (
+    <p>
+      <a className="button primary" href="#/signin">
+        {words.needsSignIn[right]}
+      </a>
+    </p>
+  );
+}

@@ -1,0 +1,76 @@
+/** Who sits before this page, and what they may do. The buttons follow it; the service decides. */
+
+import { useSyncExternalStore } from 'react';
+import type { Right } from '../../frame/people.ts';
+import type { WhoJson } from '../people-routes.ts';
+import { ApiError, postJson, request, STRANGER } from './api.ts';
+import { reconnect } from './live.ts';
+import { changeSettings } from './settings.ts';
+
+export type Who = WhoJson;
+
+/** Null until the service has said so. */
+let who: Who | null = null;
+const listeners = new Set<() => void>();
+window.addEventListener(STRANGER, () => void refreshWho());
+
+export function useWho(): Who | null {
+  return useSyncExternalStore(subscribe, () => who);
+}
+
+/** Whether the one who sits here may do what needs `right`. */
+export function useMay(right: Right): boolean {
+  return useWho()?.rights.includes(right) ?? false;
+}
+
+/** Whether the service knows who sits here: then nobody types a name. */
+export function useIsKnown(): boolean {
+  const kind = useWho()?.kind;
+  return kind === 'session' || kind === 'token';
+}
+
+/** Asks the service again. A page that cannot reach it keeps what it knew. */
+export async function refreshWho(): Promise<void> {
+  try {
+    who = (await (await request('/api/v1/session')).json()) as Who;
+  } catch {
+    return;
+  }
+  for (const listener of listeners) listener();
+}
+
+/** @throws ApiError 401 where name or password is wrong, 429 where one must wait */
+export async function signIn(name: string, password: string): Promise<void> {
+  changeSettings({ token: '' });
+  await postJson('/api/v1/session', { name, password });
+  await changed();
+}
+
+/** Makes the first admin. @throws ApiError */
+export async function setUp(code: string, name: string, password: string): Promise<void> {
+  changeSettings({ token: '' });
+  await postJson('/api/v1/setup', { code, name, password });
+  await changed();
+}
+
+export async function signOut(): Promise<void> {
+  try {
+    await request('/api/v1/session', { method: 'DELETE' });
+  } catch (error) {
+    // The session had run out already.
+    if (!(error instanceof ApiError)) throw error;
+  }
+  await changed();
+}
+
+/** After anything that changes who sits here. */
+export async function changed(): Promise<void> {
+  await refreshWho();
+  reconnect();
+}
+
+function subscribe(listener: () => void): () => void {
+  if (listeners.size === 0) void refreshWho();
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}

@@ -1,0 +1,231 @@
+/** People before the page in a real browser: the first run, signing in and out, roles, and names that are markup. */
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, openBrowser } from '../support/browser.ts';
+import { greyPng } from '../support/images.ts';
+import { PageClient, PASSWORD, setupCodeOf } from '../support/page-client.ts';
+import { emptyFolder, ServiceProcess, testSettings } from '../support/service-process.ts';
+import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
+
+const EVIL = '<img src=x onerror=alert(1)>';
+const PATIENT = 15_000;
+
+describe.skipIf(!hasBrowser())('people', () => {
+  let service: ServiceProcess;
+  let browser: Browser;
+  let visitor: Visitor;
+  beforeAll(async () => {
+    service = await ServiceProcess.start([
+      ...testSettings(emptyFolder()),
+      'recipes.default.pass_below=0',
+      'recipes.default.fail_above=0',
+    ]);
+    const body = Buffer.from(await greyPng(200));
+    for (const id of ['one', 'two', 'three']) {
+      const url = `${service.addresses.http}/api/v1/frames?camera_id=cam-1&frame_id=${id}`;
+      await fetch(url, { method: 'POST', body, headers: { 'content-type': 'image/png' } });
+    }
+    browser = await openBrowser();
+    visitor = new Visitor(browser, service.addresses.http);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await service.end('SIGKILL');
+  });
+
+  async function open(...of: Parameters<Visitor['open']>): Promise<Page> {
+    const page = await visitor.open(...of);
+    page.setDefaultTimeout(PATIENT);
+    return page;
+  }
+  // Each test is refused something.
+  const close = (page: Page) => visitor.close(page, true);
+
+  async function signIn(page: Page, name: string, password = PASSWORD): Promise<void> {
+    await page.getByLabel('Name').fill(name);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  }
+
+  it('begin with one admin, who has the code of the terminal', async () => {
+    const page = await open('system');
+    await page.getByText('Nobody has an account yet').waitFor();
+    await page.getByRole('link', { name: 'Set up people' }).click();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await visitor.shoot(page, 'first-run');
+    await page.getByLabel('Setup code').fill('AAAA-AAAA-AAAA-AAAA');
+    await page.getByLabel('Name').fill('Ann');
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByText('This is not the code of the running service.').waitFor();
+    await page.getByLabel('Setup code').fill(setupCodeOf(service).toLowerCase());
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('listitem', { name: 'Ann' }).waitFor();
+    await page.locator('.me').getByText('Ann').waitFor();
+    await close(page);
+  });
+
+  it('are added by an admin, and a name that is markup is a name', async () => {
+    const page = await open('signin');
+    await signIn(page, 'ann', 'not her password');
+    await page.getByText('The name or the password is wrong.').waitFor();
+    await signIn(page, 'ann');
+    await page.getByRole('link', { name: 'People' }).click();
+    for (const [name, role] of [
+      ['Bob Miller', 'Operator'],
+      ['Eve', 'Engineer'],
+      [EVIL, 'Viewer'],
+    ] as const) {
+      await page.getByLabel('Name', { exact: true }).fill(name);
+      await page.getByRole('button', { name: role, exact: true }).click();
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.getByRole('button', { name: 'Add somebody' }).click();
+      await page.getByRole('listitem', { name, exact: true }).waitFor();
+    }
+    await page.getByText(`Ann: added somebody`).first().waitFor();
+    expect(await page.locator('img[src="x"]').count()).toBe(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.evaluate('scrollTo(0, 0)');
+    await visitor.shoot(page, 'people');
+    // Whoever is added twice is refused, in words.
+    await page.getByLabel('Name', { exact: true }).fill('BOB MILLER');
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Add somebody' }).click();
+    await page.getByText('there is an account of "Bob Miller" already').waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await overflowOf(page)).toBe(0);
+    await close(page);
+  }, 90_000);
+
+  it('sign in and out, and the page follows', async () => {
+    const page = await open('line');
+    await page.getByRole('link', { name: 'Sign in' }).click();
+    await page.getByLabel('Name').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await visitor.shoot(page, 'sign-in');
+    await signIn(page, 'Bob Miller');
+    await page.locator('.me').getByText('Operator').waitFor();
+    expect(await page.getByRole('link', { name: 'People' }).count()).toBe(0);
+    await page.getByRole('link', { name: 'Review' }).click();
+    await page.getByRole('button', { name: 'Good part' }).waitFor();
+    expect(await page.getByLabel('Your name').count()).toBe(0);
+    await page.keyboard.press('n');
+    const judged = async () => {
+      const { text } = await service.get('/api/v1/results?frame=three&camera=cam-1');
+      const { results } = JSON.parse(text) as { results: { resultId: string }[] };
+      const kept = await service.get(`/api/v1/results/${results[0]?.resultId}/reviews`);
+      return (JSON.parse(kept.text) as { reviews: { reviewer: string; label: string }[] }).reviews;
+    };
+    await expect.poll(judged).toMatchObject([{ reviewer: 'Bob Miller', label: 'ng' }]);
+    await page.goto(`${service.addresses.http}/#/models`);
+    await page.getByText('This is for engineers.').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+    await page.goto(`${service.addresses.http}/#/review`);
+    await page.getByRole('link', { name: 'Sign in to judge parts.' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Good part' }).count()).toBe(0);
+    await close(page);
+  }, 60_000);
+
+  it('who only look cannot judge, by button, by key or by hand', async () => {
+    const page = await open('signin');
+    await signIn(page, EVIL);
+    await page.locator('.me').getByText(EVIL).waitFor();
+    expect(await page.locator('img[src="x"]').count()).toBe(0);
+    await page.goto(`${service.addresses.http}/#/review`);
+    await page.getByText('Your role may look, not judge.').waitFor();
+    expect(await page.getByRole('button', { name: 'Defect' }).count()).toBe(0);
+    let posts = 0;
+    page.on('request', (request) => (posts += request.method() === 'POST' ? 1 : 0));
+    await page.keyboard.press('o');
+    const where = '/api/v1/results/x/reviews';
+    const headers = "{ 'content-type': 'application/json', 'x-loupe-page': '1' }";
+    const forged = `fetch('${where}', { method: 'POST', headers: ${headers}, body: '{"label":"ok"}' }).then((r) => r.status)`;
+    expect(await page.evaluate(forged)).toBe(403);
+    expect(posts).toBe(1);
+    await close(page);
+  });
+
+  it('are not made to act by the page of another port of this machine', async () => {
+    const { createServer } = await import('node:http');
+    const other = createServer((_request, response) =>
+      response.setHeader('content-type', 'text/html').end('<!doctype html>'),
+    );
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const page = await open('signin');
+    await signIn(page, 'Ann');
+    await page.locator('.me').getByText('Ann').waitFor();
+    await page.goto(`http://127.0.0.1:${port}/`);
+    // It needs no leave of the service to be sent, and carries the cookie of 127.0.0.1, whatever the port.
+    const sentTo: string[] = [];
+    page.on('request', (request) => sentTo.push(`${request.method()} ${new URL(request.url()).pathname}`));
+    const url = `${service.addresses.http}/api/v1/models/rollback`;
+    const send = `fetch('${url}', { method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}' }).catch(() => null)`;
+    await page.evaluate(send);
+    expect(sentTo).toEqual(['POST /api/v1/models/rollback']);
+    const asked = `fetch('${service.addresses.http}/api/v1/session', {
+      method: 'DELETE', credentials: 'include', headers: { 'x-loupe-page': '1' } }).then(() => 'done', () => 'refused')`;
+    expect(await page.evaluate(asked)).toBe('refused');
+    await page.goto(`${service.addresses.http}/#/line`);
+    await page.locator('.me').getByText('Ann').waitFor();
+    other.close();
+    const { text } = await service.get('/api/v1/models/activations');
+    expect(text).not.toContain('rollback');
+    const ann = new PageClient(service);
+    await ann.signIn('Ann', PASSWORD);
+    const { json } = await ann.ask('GET', '/api/v1/audit');
+    // Turned away at the door, before it was anybody's act.
+    expect(JSON.stringify(json)).not.toContain('model_rollback');
+    await close(page);
+  }, 60_000);
+
+  it('who are locked out see it on the page that they have open', async () => {
+    const bob = await open('signin');
+    await signIn(bob, 'Bob Miller');
+    await bob.locator('.me').getByText('Bob Miller').waitFor();
+    const ann = await open('signin');
+    await signIn(ann, 'Ann');
+    await ann.getByRole('link', { name: 'People' }).click();
+    const row = ann.getByRole('listitem', { name: 'Bob Miller' });
+    await row.getByRole('button', { name: 'Lock out' }).click();
+    await ann.getByRole('button', { name: 'Yes, do it' }).click();
+    await row.getByText('locked out').waitFor();
+    await bob.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+    await row.getByRole('button', { name: 'Let in again' }).click();
+    await ann.getByRole('button', { name: 'Yes, do it' }).click();
+    await row.getByText('looks and judges parts').waitFor();
+    await close(bob);
+    await close(ann);
+  }, 60_000);
+
+  it('change their own password', async () => {
+    const page = await open('signin');
+    await signIn(page, 'Eve');
+    await page.locator('.me').click();
+    await page.getByLabel('Current password').fill(PASSWORD);
+    await page.getByLabel('New password').fill('a longer one than before');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor();
+    await page.locator('.me').getByText('Engineer').waitFor();
+    expect((await new PageClient(service).signIn('Eve', PASSWORD)).status).toBe(401);
+    await close(page);
+  });
+
+  it('find it in Chinese, in the dark and on a phone', async () => {
+    const page = await open('signin', { language: 'zh', theme: 'dark' }, { viewport: { width: 390, height: 844 } });
+    await page.getByLabel('姓名').fill('Ann');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await overflowOf(page)).toBe(0);
+    await visitor.shoot(page, 'sign-in-zh-dark-phone');
+    await page.getByLabel('密码', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: '登录', exact: true }).click();
+    await page.getByRole('link', { name: '人员' }).click();
+    await page.getByRole('listitem', { name: 'Ann' }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await overflowOf(page)).toBe(0);
+    await close(page);
+  });
+});
