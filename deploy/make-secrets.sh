@@ -10,7 +10,7 @@ mkdir -p "$folder"
 chmod 700 "$folder"
 cd "$folder"
 
-for name in line operator engineer prometheus mqtt grafana; do
+for name in line prometheus mqtt grafana; do
   [ -s "$name.txt" ] || openssl rand -hex 32 >"$name.txt"
 done
 
