@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Trains the backbone of `loupe teach` on drawn images (procedural.py) and writes backbone.onnx.
+"""Trains the backbone of `loupe teach` on drawn images (procedural.py) and infrared ones, and writes backbone.onnx.
 
-    train_backbone.py OUT_FOLDER [--minutes N] [--threads N] [--seed N]
+    train_backbone.py OUT_FOLDER [--infrared FOLDER] [--minutes N] [--threads N] [--seed N]
 
-Pretext: where in this image is something that does not belong there? Needs PyTorch >= 1.13, nothing else.
+Two questions: where in this drawn image is something that does not belong there, and what is wrong with this photovoltaic
+module? FOLDER is infrared_solar_modules (MIT); a fifth of it, `is_held_out`, is never trained on. Needs PyTorch >= 1.13, and
+for the infrared images Pillow.
 """
 
 import argparse
 import copy
+import csv
 import math
 import pathlib
 import time
+import zlib
 
 import torch
 from torch import nn
@@ -97,42 +101,158 @@ def statistics(maps):
     return torch.cat([mean, deviation, most, broad, (most - mean) / deviation, (broad - mean) / deviation, peaked], dim=1)
 
 
+def quantiles(maps):
+    """[N,1,H,W] -> [N,11]: the values that 0 ... 100 % of the cells do not exceed."""
+    ascending = torch.sort(maps.flatten(1), dim=1).values
+    last = maps.shape[2] * maps.shape[3] - 1
+    shares = torch.tensor([0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1])
+    return ascending.index_select(1, (shares * last).round().long())
+
+
+def levels(grey):
+    """[N,1,H,W] in the image's own greys -> [N,99]: brightness, local spread and local difference at three scales."""
+    parts, x = [], F.avg_pool2d(grey, 2)
+    for _ in range(3):
+        mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+        spread = F.avg_pool2d(x * x, 3, stride=1, padding=1, count_include_pad=False) - mean * mean
+        wide = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
+        parts += [quantiles(x), quantiles(torch.log1p(torch.sqrt(torch.clamp(spread, min=0)))), quantiles(x - wide)]
+        x = F.avg_pool2d(x, 2)
+    return torch.cat(parts, dim=1)
+
+
+def strided(maps, stride, at):
+    """Every map at one cell per `stride` pixels of the image; `at` are the pixels per cell that each has. [N,C,H/stride,W/stride]"""
+    cells = []
+    for each, step in zip(maps, at):
+        if step < stride:
+            each = F.max_pool2d(each, stride // step)
+        elif step > stride:
+            each = F.interpolate(each, scale_factor=float(step // stride), mode="nearest")
+        cells.append(each)
+    return torch.cat(cells, dim=1)
+
+
+class Patches(nn.Module):
+    """Maps -> [N,cells,64]: one row per square of `stride` pixels, whitened as the drawn good parts are."""
+
+    WIDTH = 64
+    AT = (1, 2, 4, 8, 2, 4, 8, 16, 4, 4)  # pixels per cell of the filters' four scales and of the network's six maps
+
+    def __init__(self, stride, channels):
+        super().__init__()
+        self.stride = stride
+        self.register_buffer("means", torch.zeros(channels, 1, 1))
+        self.register_buffer("factors", torch.ones(channels, 1, 1))
+        self.register_buffer("axes", torch.zeros(self.WIDTH, channels, 1, 1))
+
+    def fit(self, maps):
+        rows = strided(maps, self.stride, self.AT).permute(0, 2, 3, 1).flatten(0, 2)
+        self.means[:, 0, 0], self.factors[:, 0, 0] = rows.mean(dim=0), 1 / (rows.std(dim=0) + 1e-2)
+        scaled = ((rows - self.means[:, 0, 0]) * self.factors[:, 0, 0]).clamp(-5, 5)
+        values, vectors = torch.linalg.eigh(torch.cov(scaled.T))
+        axes = (vectors[:, -self.WIDTH :] / values[-self.WIDTH :].sqrt()).T.flip(0)
+        self.axes[:, :, 0, 0] = axes
+
+    def forward(self, maps):
+        scaled = ((strided(maps, self.stride, self.AT) - self.means) * self.factors).clamp(-5, 5)
+        return F.conv2d(scaled, self.axes).flatten(2).permute(0, 2, 1)
+
+
 class Embedding(nn.Module):
-    """uint8 [N,H,W,3] -> float32 [N,D]: statistics of fixed filters at four scales, and of the learned maps."""
+    """uint8 [N,H,W,3] -> what `loupe teach` learns from: three blocks float32 [N,D], and patches float32 [N,cells,64]."""
+
+    OUTPUTS = ("levels", "filters", "network", "patches_8", "patches_16")
 
     def __init__(self, net):
         super().__init__()
         self.net = net
         self.register_buffer("bank", filters())
+        channels = 4 * 16 + sum(Backbone.WIDTHS) + 33
+        self.fine, self.coarse = Patches(8, channels), Patches(16, channels)
 
-    def forward(self, image):
-        x = image.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)
-        mean = x.mean(dim=(2, 3), keepdim=True)
-        x = x - mean
+    def maps(self, grey):
+        mean = grey.mean(dim=(2, 3), keepdim=True)
+        x = grey - mean
         x = x / (torch.sqrt((x * x).mean(dim=(2, 3), keepdim=True)) + 4.0)
-        parts = []
+        found = []
         for _ in range(4):
             r = F.conv2d(F.pad(x, (4, 4, 4, 4), mode="reflect"), self.bank)
             edges = r[:, 1::2].abs()
             maps = [F.relu(r[:, :1]), F.relu(-r[:, :1]), edges, F.relu(r[:, 2::2]), F.relu(-r[:, 2::2])]
             maps += [edges.amax(dim=1, keepdim=True), edges.amin(dim=1, keepdim=True)]
-            parts.append(statistics(torch.log1p(20 * torch.cat(maps, dim=1))))
+            found.append(torch.log1p(20 * torch.cat(maps, dim=1)))
             x = F.avg_pool2d(x, 2)
-        if self.net is not None:
-            parts += [statistics(maps) for maps in self.net.maps(image)]
-        return torch.cat(parts, dim=1)
+        return found
+
+    def fit_patches(self, images):
+        maps = [*self.maps(images.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)), *self.net.maps(images)]
+        self.fine.fit(maps)
+        self.coarse.fit(maps)
+
+    def forward(self, image):
+        grey = image.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)
+        fixed, learned = self.maps(grey), list(self.net.maps(image))
+        blocks = [torch.cat([statistics(maps) for maps in each], dim=1) for each in (fixed, learned)]
+        return levels(grey), *blocks, self.fine(fixed + learned), self.coarse(fixed + learned)
 
 
-class Drawn(torch.utils.data.IterableDataset):
-    def __init__(self, size, seed):
-        super().__init__()
-        self.size, self.seed = size, seed
+class Cache:
+    """Drawn images: new ones until there are `most`, then those again, mirrored and turned; drawing costs as much as learning."""
 
-    def __iter__(self):
-        torch.manual_seed(self.seed)
-        torch.set_num_threads(1)
-        while True:
-            yield procedural.batch(self.size)
+    def __init__(self, most):
+        self.most, self.images, self.cells = most, [], []
+
+    def batch(self, count):
+        if len(self.images) * count < self.most:
+            images, cells, _ = procedural.batch(count)
+            self.images.append(images)
+            self.cells.append(cells)
+            return images, cells
+        picks = torch.randint(len(self.images) * count, (count,)).tolist()
+        images = torch.stack([self.images[k // count][k % count] for k in picks])
+        cells = torch.stack([self.cells[k // count][k % count] for k in picks])
+        turns, flips = int(torch.randint(4, ())), bool(torch.rand(()) < 0.5)
+        images, cells = torch.rot90(images, turns, (1, 2)), torch.rot90(cells, turns, (1, 2))
+        return (images.flip(2), cells.flip(2)) if flips else (images, cells)
+
+
+def cropped(images, cells, size):
+    """The same square of every image, cells and all."""
+    top, left = (int(torch.randint((procedural.SIZE - size) // procedural.CELL + 1, ())) for _ in range(2))
+    there = slice(top, top + size // procedural.CELL), slice(left, left + size // procedural.CELL)
+    pixels = tuple(slice(each.start * procedural.CELL, each.stop * procedural.CELL) for each in there)
+    return images[:, pixels[0], pixels[1]], cells[:, there[0], there[1]]
+
+
+def is_held_out(name):
+    """A fifth of the infrared images, by name: what `loupe teach` is measured on."""
+    return zlib.crc32(name.encode()) % 5 == 0
+
+
+class Infrared:
+    """The trained-on images of infrared_solar_modules, uint8 [n,40,24], and their classes."""
+
+    def __init__(self, folder):
+        import numpy
+        from PIL import Image
+
+        with open(folder / "manifest.csv", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if not is_held_out(row["image"])]
+        self.names = sorted({row["class"] for row in rows})
+        grey = [numpy.asarray(Image.open(folder / row["image"]).convert("L").resize((24, 40))) for row in rows]
+        self.images = torch.from_numpy(numpy.stack(grey))
+        self.classes = torch.tensor([self.names.index(row["class"]) for row in rows])
+
+    def batch(self, count, size):
+        picks = torch.randint(len(self.classes), (count,))
+        images = self.images[picks][:, None].float()
+        if torch.rand(()) < 0.5:
+            images = images.flip(2)
+        if torch.rand(()) < 0.5:
+            images = images.flip(3)
+        images = F.interpolate(images, size=(size, size), mode="bilinear").clamp(0, 255).round()
+        return images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).to(torch.uint8), self.classes[picks]
 
 
 def area_under_roc(scores, labels):
@@ -140,38 +260,52 @@ def area_under_roc(scores, labels):
     return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
 
 
-def train(net, minutes, size, seed, save):
-    loader = iter(torch.utils.data.DataLoader(Drawn(size, seed), batch_size=None, num_workers=1, prefetch_factor=4))
-    held_out = [next(loader) for _ in range(8)]
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-3)
+def train(net, infrared, minutes, count, seed, save):
+    torch.manual_seed(seed)
+    held_out = [procedural.batch(32) for _ in range(8)]
+    cache = Cache(10_000)
+    kinds = nn.Linear(2 * sum(Backbone.WIDTHS[1:]), len(infrared.names) if infrared else 1)
+    parameters = [*net.parameters(), *kinds.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-3)
     average = copy.deepcopy(net)
-    began, step, total = time.time(), 0, 0.0
+    began, step, total = time.time(), 0, torch.zeros(2)
     while (progress := (time.time() - began) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * min(1.0, (step + 1) / 100) * (1 - progress) + 1e-5
-        images, cells, labels = next(loader)
-        logits = net.maps(images)[5][:, 0]
-        weight = torch.tensor(20.0)
-        loss = F.binary_cross_entropy_with_logits(logits, cells.float(), pos_weight=weight)
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 100) * (1 - progress) + 1e-5
+        size = 64 if step % 4 else procedural.SIZE
+        images, cells = cropped(*cache.batch(count), size)
+        drawn = len(images)
+        if infrared:
+            modules, classes = infrared.batch(count * 2 // 3, size)
+            images = torch.cat([images, modules])
+        maps = net.maps(images)
+        logits = maps[5][:drawn, 0]
+        loss = F.binary_cross_entropy_with_logits(logits, cells.float(), pos_weight=torch.tensor(20.0))
         # The image as a whole: its strongest cells, softly.
         strongest = logits.flatten(1).topk(6).values.mean(dim=1)
-        loss = loss + 0.1 * F.binary_cross_entropy_with_logits(strongest, labels)
+        loss = loss + 0.1 * F.binary_cross_entropy_with_logits(strongest, cells.flatten(1).any(dim=1).float())
+        kind = torch.zeros(())
+        if infrared:
+            seen = [each[drawn:] for each in maps[1:4]]
+            seen = torch.cat([each.mean(dim=(2, 3)) for each in seen] + [each.amax(dim=(2, 3)) for each in seen], dim=1)
+            kind = F.cross_entropy(kinds(seen), classes)
         optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        (loss + 0.5 * kind).backward()
+        nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
         with torch.no_grad():
             keep = min(0.998, step / (step + 20))
             for kept, new in zip(average.state_dict().values(), net.state_dict().values()):
                 kept.mul_(keep).add_(new, alpha=1 - keep) if kept.is_floating_point() else kept.copy_(new)
-        step, total = step + 1, total + loss.item()
-        if step % 100 == 0:
+        step, total = step + 1, total + torch.tensor([loss.item(), kind.item()])
+        if step % 200 == 0:
             average.eval()
             with torch.no_grad():
                 scores = torch.cat([average.maps(images)[5].flatten(1).topk(6).values.mean(dim=1) for images, _, _ in held_out])
             area = area_under_roc(scores, torch.cat([labels for _, _, labels in held_out]))
-            print(f"step {step}  loss {total / 100:.4f}  drawn AUROC {area:.4f}  {time.time() - began:.0f} s", flush=True)
-            total = 0.0
+            drawn_loss, kind_loss = (total / 200).tolist()
+            print(f"step {step}  drawn {drawn_loss:.4f}  infrared {kind_loss:.4f}  drawn AUROC {area:.4f}  {time.time() - began:.0f} s", flush=True)
+            total = torch.zeros(2)
             save(average)
     return average.eval()
 
@@ -179,8 +313,10 @@ def train(net, minutes, size, seed, save):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--infrared", type=pathlib.Path, help="folder of infrared_solar_modules")
+    parser.add_argument("--init", type=pathlib.Path, help="backbone.pt to go on from")
+    parser.add_argument("--minutes", type=float, default=80)
+    parser.add_argument("--batch", type=int, default=28)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export-only", action="store_true", help="write the graph of the checkpoint that is there")
@@ -195,17 +331,26 @@ def main():
         checkpoint.with_suffix(".new").rename(checkpoint)
 
     if not args.export_only:
-        save(train(Backbone(), args.minutes, args.batch, args.seed, save))
+        infrared = Infrared(args.infrared) if args.infrared else None
+        net = Backbone()
+        if args.init:
+            net.load_state_dict(torch.load(args.init))
+        save(train(net, infrared, args.minutes, args.batch, args.seed, save))
     net = Backbone()
     net.load_state_dict(torch.load(checkpoint))
+    embedding = Embedding(net).eval()
+    torch.manual_seed(args.seed)
+    with torch.no_grad():
+        embedding.fit_patches(torch.cat([procedural.photographed(procedural.parts(40)) for _ in range(5)]))
+    free = {"image": {0: "n", 1: "h", 2: "w"}}
     torch.onnx.export(
-        Embedding(net).eval(),
+        embedding,
         torch.zeros(2, 128, 128, 3, dtype=torch.uint8),
         str(args.out / "backbone.onnx"),
         opset_version=16,
         input_names=["image"],
-        output_names=["embedding"],
-        dynamic_axes={"image": {0: "n", 1: "h", 2: "w"}, "embedding": {0: "n"}},
+        output_names=list(Embedding.OUTPUTS),
+        dynamic_axes=free | {name: {0: "n", **({1: "cells"} if "patches" in name else {})} for name in Embedding.OUTPUTS},
     )
 
 

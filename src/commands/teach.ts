@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError, EXIT } from './exit.ts';
-import { numberIn } from './options.ts';
+import { addWhereOptions, numberIn, type WhereOptions } from './options.ts';
 import { showProgress } from './progress.ts';
 import type { TeachOptions } from './teach/run-teaching.ts';
 
@@ -16,9 +16,11 @@ function edgeFrom(text: string): number {
 }
 
 export function registerTeach(program: Command): void {
-  program
-    .command('teach')
-    .description('teach a model for a new product: the shipped backbone and logistic regression, on this machine')
+  addWhereOptions(
+    program
+      .command('teach')
+      .description('teach a model for a new product: the shipped backbone and logistic regression, on this machine'),
+  )
     .requiredOption(
       '--data <folder>',
       'labelled folder: ok/, ng/, optional manifest.csv (image,label,class,group[,mask])',
@@ -30,8 +32,15 @@ export function registerTeach(program: Command): void {
     .option('--measure', 'write nothing: teach on few images again and again, measure on parts not taught')
     .option('--images <n>', 'with --measure: images of each class to teach', numberIn(5, 10_000, true), 30)
     .option('--draws <n>', 'with --measure: how often', numberIn(1, 100, true), 8)
-    .option('--json', 'print one line of JSON')
-    .action(async (options: TeachOptions & { json?: true }) => {
+    .option(
+      '--activate',
+      'put the model to work once it is written, at --http, or on the folders of --models and --store',
+    )
+    .option(
+      '--recipe <id>',
+      'with --activate: for this recipe (default: every recipe that is configured with the model)',
+    )
+    .action(async (options: TeachOptions & WhereOptions) => {
       const { runMeasuring, runTeaching, textOf } = await import('./teach/run-teaching.ts');
       const { LabelledFolderError } = await import('../training/labelled-folder.ts');
       const { TooLittleError } = await import('../training/teaching.ts');
@@ -44,6 +53,7 @@ export function registerTeach(program: Command): void {
           return;
         }
         const taught = await runTeaching(options, bar);
+        bar.stop();
         process.stdout.write(options.json === true ? `${JSON.stringify(taught)}\n` : textOf(taught));
       } catch (error) {
         const isTheirs = error instanceof LabelledFolderError || error instanceof TooLittleError;

@@ -103,24 +103,27 @@ export class Session {
   }
 
   /**
-   * The contract's output as it is, for a graph that gives no probability: a backbone's embedding.
+   * Outputs as they are, for a graph that gives no probability: a backbone's embedding.
    * @param pixels uint8 HWC per image in the contract's colour order
-   * @returns one row per image
-   * @throws ModelOutputError when the output is no float32 [images, width]
+   * @returns for each name, one row of values per image
+   * @throws ModelOutputError when an output is no float32 whose first axis is the images
    */
-  async embed(pixels: readonly Uint8Array[]): Promise<Float32Array[]> {
-    const { input, output } = this.contract;
+  async outputs(pixels: readonly Uint8Array[], names: readonly string[]): Promise<Float32Array[][]> {
+    const { input } = this.contract;
     const { data, dims } = packBatch(pixels, pixels.length, input);
     const tensor = data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
-    const result = (await this.session.run({ [input.name]: tensor }, [output.name]))[output.name];
-    const [rows, width = 0] = result?.dims ?? [];
-    if (!(result?.data instanceof Float32Array) || result.dims.length !== 2 || rows !== pixels.length) {
-      throw new ModelOutputError(
-        `expected float32 [${pixels.length}, width], the graph returned ${result?.dims.join('x')}`,
-      );
-    }
-    const { data: values } = result;
-    return pixels.map((_, i) => values.slice(i * width, (i + 1) * width));
+    const found = await this.session.run({ [input.name]: tensor }, names);
+    return names.map((name) => {
+      const result = found[name];
+      if (!(result?.data instanceof Float32Array) || result.dims[0] !== pixels.length) {
+        throw new ModelOutputError(
+          `expected "${name}" of float32 [${pixels.length}, ...], the graph returned ${result?.dims.join('x')}`,
+        );
+      }
+      const { data: values } = result;
+      const width = values.length / pixels.length;
+      return pixels.map((_, i) => values.slice(i * width, (i + 1) * width));
+    });
   }
 }
 

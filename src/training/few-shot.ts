@@ -3,7 +3,7 @@
 import type { CutLimits } from './cuts.ts';
 import { auroc } from './measures.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { type Example, logitsOf, teach } from './teaching.ts';
+import { type Example, logitOf, teach } from './teaching.ts';
 
 const MAX_ATTEMPTS = 50;
 
@@ -34,11 +34,7 @@ export function fewShot(examples: readonly Example[], perClass: number, draws: n
     );
     const tested = examples.filter((example) => !taughtGroups.has(example.group));
     const { head } = teach(taught, limits);
-    const logits = logitsOf(
-      head,
-      tested.map((example) => example.embedding),
-    );
-    aurocs.push(auroc(tested.map((example, i) => ({ ...example, probability: logits[i] ?? 0 }))));
+    aurocs.push(auroc(tested.map((example) => ({ ...example, probability: logitOf(head, example) }))));
   }
   const mean = aurocs.reduce((sum, each) => sum + each, 0) / draws;
   const spread = Math.sqrt(aurocs.reduce((sum, each) => sum + (each - mean) ** 2, 0) / draws);

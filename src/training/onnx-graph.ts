@@ -1,32 +1,19 @@
 /**
- * Puts a linear head behind a backbone's graph: one self-contained ONNX model. Field numbers are those of the public onnx.proto
- * (IR version 3 and later); whatever a message holds beside the fields named here is copied as it is.
+ * Reads and extends ONNX models as the protobuf messages they are. Field numbers are those of the public onnx.proto (IR version 3
+ * and later); whatever a message holds beside the fields named here is copied as it is.
  */
 
 import protobuf from 'protobufjs/minimal.js';
 
 const { Reader, Writer } = protobuf;
 
-export interface LinearHead {
-  /** Of the embedding on the training images, [width]. */
-  readonly means: Float64Array;
-  /** [width], above zero. */
-  readonly deviations: Float64Array;
-  /** Standardised features are held within -clip..clip: a part unlike any seen before is not pushed to certainty by one feature. */
-  readonly clip: number;
-  /** [width] */
-  readonly weights: Float64Array;
-  readonly bias: number;
-}
-
-/** Names in the graph that a taught package serves. */
-export const OUTPUT_NAME = 'defect_probability';
-
 const MODEL_GRAPH = 7;
 const GRAPH = { node: 1, initializer: 5, output: 12 } as const;
-const NODE = { input: 1, output: 2, name: 3, operator: 4 } as const;
+const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5 } as const;
+const ATTRIBUTE = { name: 1, int: 3, ints: 8, type: 20 } as const;
+const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const;
 const TENSOR = { dims: 1, type: 2, name: 8, raw: 9 } as const;
-const FLOAT = 1;
+const TYPE = { float: 1, int64: 7 } as const;
 /** Protobuf wire type of a length-delimited field. */
 const BYTES = 2;
 
@@ -35,18 +22,44 @@ export class BackboneError extends Error {
   override readonly name = 'BackboneError';
 }
 
+export interface GraphNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
+}
+
+export interface GraphTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** Float64Array and Float32Array become float32, BigInt64Array int64. */
+  readonly values: Float64Array | Float32Array | BigInt64Array;
+}
+
+export interface GraphOutput {
+  readonly name: string;
+  /** Of float32; a string is a free axis. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** What is put behind a graph. Its outputs are the only ones then. */
+export interface GraphTail {
+  readonly nodes: readonly GraphNode[];
+  readonly tensors: readonly GraphTensor[];
+  readonly outputs: readonly GraphOutput[];
+}
+
 /**
- * sigmoid(clip((embedding - means) / deviations) . weights + bias) as `defect_probability`, float32 [N,1].
- * @param backbone bytes of an ONNX model whose one output is `embedding`, float32 [N,width]
- * @throws BackboneError when it is no ONNX model or has other outputs
+ * @param expected outputs that the graph must have: what the tail builds on
+ * @throws BackboneError when it is no ONNX model or lacks one of them
  */
-export function withLinearHead(backbone: Uint8Array, embedding: string, head: LinearHead): Uint8Array {
+export function extendedGraph(model: Uint8Array, expected: readonly string[], tail: GraphTail): Uint8Array {
   const parts: Uint8Array[] = [];
   let hasGraph = false;
-  for (const { field, bytes, whole } of fieldsOf(backbone)) {
+  for (const { field, bytes, whole } of fieldsOf(model)) {
     if (field === MODEL_GRAPH && bytes !== null) {
       hasGraph = true;
-      parts.push(framed(MODEL_GRAPH, extended(bytes, embedding, head)));
+      parts.push(framed(MODEL_GRAPH, extended(bytes, expected, tail)));
     } else {
       parts.push(whole);
     }
@@ -55,75 +68,74 @@ export function withLinearHead(backbone: Uint8Array, embedding: string, head: Li
   return Buffer.concat(parts);
 }
 
-function extended(graph: Uint8Array, embedding: string, head: LinearHead): Uint8Array {
+function extended(graph: Uint8Array, expected: readonly string[], { nodes, tensors, outputs }: GraphTail): Uint8Array {
   const parts: Uint8Array[] = [];
-  const outputs: string[] = [];
+  const found: string[] = [];
   for (const { field, bytes, whole } of fieldsOf(graph)) {
-    if (field === GRAPH.output && bytes !== null) outputs.push(nameOf(bytes));
+    if (field === GRAPH.output && bytes !== null) found.push(nameOf(bytes));
     else parts.push(whole);
   }
-  if (outputs.length !== 1 || outputs[0] !== embedding) {
-    throw new BackboneError(`expected one output "${embedding}", the graph has ${outputs.join(', ') || 'none'}`);
+  const missing = expected.filter((name) => !found.includes(name));
+  if (missing.length > 0) {
+    throw new BackboneError(
+      `expected the outputs ${expected.join(', ')}, the graph has ${found.join(', ') || 'none'}: no ${missing.join(', ')}`,
+    );
   }
-  const width = head.weights.length;
-  const tensors: [string, readonly number[], Float64Array][] = [
-    ['head.means', [width], head.means],
-    ['head.factors', [width], head.deviations.map((deviation) => 1 / deviation)],
-    ['head.least', [], Float64Array.of(-head.clip)],
-    ['head.most', [], Float64Array.of(head.clip)],
-    ['head.weights', [width, 1], head.weights],
-    ['head.bias', [1], Float64Array.of(head.bias)],
-  ];
-  for (const [name, dims, values] of tensors) {
-    parts.push(framed(GRAPH.initializer, tensor(name, dims, values)));
-  }
-  const nodes: [string, readonly string[], string][] = [
-    ['Sub', [embedding, 'head.means'], 'head.centred'],
-    ['Mul', ['head.centred', 'head.factors'], 'head.scaled'],
-    ['Clip', ['head.scaled', 'head.least', 'head.most'], 'head.standardised'],
-    ['MatMul', ['head.standardised', 'head.weights'], 'head.product'],
-    ['Add', ['head.product', 'head.bias'], 'head.logit'],
-    ['Sigmoid', ['head.logit'], OUTPUT_NAME],
-  ];
-  for (const [operator, inputs, output] of nodes) {
-    parts.push(framed(GRAPH.node, node(operator, inputs, output)));
-  }
-  parts.push(framed(GRAPH.output, valueInfo(OUTPUT_NAME)));
+  for (const each of tensors) parts.push(framed(GRAPH.initializer, tensor(each)));
+  for (const each of nodes) parts.push(framed(GRAPH.node, node(each)));
+  for (const each of outputs) parts.push(framed(GRAPH.output, valueInfo(each)));
   return Buffer.concat(parts);
 }
 
-function node(operator: string, inputs: readonly string[], output: string): Uint8Array {
+function node({ operator, inputs, outputs, attributes = {} }: GraphNode): Uint8Array {
   const writer = Writer.create();
   for (const input of inputs) writer.uint32(tag(NODE.input)).string(input);
-  writer.uint32(tag(NODE.output)).string(output);
-  writer.uint32(tag(NODE.name)).string(output);
-  return writer.uint32(tag(NODE.operator)).string(operator).finish();
+  for (const output of outputs) writer.uint32(tag(NODE.output)).string(output);
+  writer.uint32(tag(NODE.name)).string(outputs[0] ?? operator);
+  writer.uint32(tag(NODE.operator)).string(operator);
+  for (const [name, value] of Object.entries(attributes)) {
+    writer.uint32(tag(NODE.attribute)).bytes(attribute(name, value));
+  }
+  return writer.finish();
 }
 
-function tensor(name: string, dims: readonly number[], values: Float64Array): Uint8Array {
+function attribute(name: string, value: number | readonly number[]): Uint8Array {
+  const writer = Writer.create().uint32(tag(ATTRIBUTE.name)).string(name);
+  const isOne = typeof value === 'number';
+  for (const each of isOne ? [value] : value) writer.uint32((isOne ? ATTRIBUTE.int : ATTRIBUTE.ints) << 3).int64(each);
+  writer.uint32(ATTRIBUTE.type << 3).int32(isOne ? ATTRIBUTE_TYPE.int : ATTRIBUTE_TYPE.ints);
+  return writer.finish();
+}
+
+function tensor({ name, dims, values }: GraphTensor): Uint8Array {
   const writer = Writer.create();
+  const isFloat = !(values instanceof BigInt64Array);
   for (const dim of dims) writer.uint32(TENSOR.dims << 3).int64(dim);
-  writer.uint32(TENSOR.type << 3).int32(FLOAT);
+  writer.uint32(TENSOR.type << 3).int32(isFloat ? TYPE.float : TYPE.int64);
   writer.uint32(tag(TENSOR.name)).string(name);
   // raw_data is little-endian by the standard, whatever this machine is.
-  const raw = new DataView(new ArrayBuffer(4 * values.length));
-  for (const [i, value] of values.entries()) raw.setFloat32(4 * i, value, true);
+  const raw = new DataView(new ArrayBuffer((isFloat ? 4 : 8) * values.length));
+  for (const [i, value] of values.entries()) {
+    if (typeof value === 'bigint') raw.setBigInt64(8 * i, value, true);
+    else raw.setFloat32(4 * i, value, true);
+  }
   return writer.uint32(tag(TENSOR.raw)).bytes(new Uint8Array(raw.buffer)).finish();
 }
 
-/** ValueInfoProto of float32 ["n", 1]. */
-function valueInfo(name: string): Uint8Array {
-  const batch = Writer.create().uint32(tag(2)).string('n').finish();
-  const one = Writer.create()
-    .uint32(1 << 3)
-    .int64(1)
-    .finish();
-  const shape = Writer.create().uint32(tag(1)).bytes(batch).uint32(tag(1)).bytes(one).finish();
+/** ValueInfoProto of float32. */
+function valueInfo({ name, shape }: GraphOutput): Uint8Array {
+  const dimensions = Writer.create();
+  for (const dim of shape) {
+    const each = Writer.create();
+    if (typeof dim === 'string') each.uint32(tag(2)).string(dim);
+    else each.uint32(1 << 3).int64(dim);
+    dimensions.uint32(tag(1)).bytes(each.finish());
+  }
   const type = Writer.create()
     .uint32(1 << 3)
-    .int32(FLOAT)
+    .int32(TYPE.float)
     .uint32(tag(2))
-    .bytes(shape)
+    .bytes(dimensions.finish())
     .finish();
   const typeProto = Writer.create().uint32(tag(1)).bytes(type).finish();
   return Writer.create().uint32(tag(1)).string(name).uint32(tag(2)).bytes(typeProto).finish();

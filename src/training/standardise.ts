@@ -12,7 +12,7 @@ export interface Scale {
   readonly deviations: Float64Array;
 }
 
-/** @param rows one embedding per image, all of one width */
+/** @param rows all of one width */
 export function scaleOf(rows: readonly Float32Array[]): Scale {
   const width = rows[0]?.length ?? 0;
   const means = new Float64Array(width);
@@ -28,18 +28,31 @@ export function scaleOf(rows: readonly Float32Array[]): Scale {
 }
 
 /**
- * Clipped, and divided by the root of the width: a penalty then means the same whatever the width.
- * @returns samples as rows
+ * 1 / root of the width of its block for each feature: blocks count the same however many features they have, and a penalty means
+ * the same whatever the width.
+ * @param blocks widths of the blocks that a row is made of
  */
-export function standardised(rows: readonly Float32Array[], { means, deviations }: Scale): Samples {
+export function sharesOf(blocks: readonly number[]): Float64Array {
+  return Float64Array.from(blocks.flatMap((width) => Array.from({ length: width }, () => 1 / Math.sqrt(width))));
+}
+
+/** @returns samples as rows: standardised, clipped and weighted */
+export function standardised(
+  rows: readonly Float32Array[],
+  { means, deviations }: Scale,
+  shares: Float64Array,
+): Samples {
   const width = means.length;
   const values = new Float64Array(rows.length * width);
-  const root = Math.sqrt(width);
   for (const [i, row] of rows.entries()) {
     for (let j = 0; j < width; j++) {
       const z = ((row[j] ?? 0) - (means[j] ?? 0)) / (deviations[j] ?? 1);
-      values[i * width + j] = Math.max(-CLIP, Math.min(CLIP, z)) / root;
+      values[i * width + j] = clipped(z, CLIP) * (shares[j] ?? 0);
     }
   }
   return { values, count: rows.length, width };
+}
+
+export function clipped(z: number, most: number): number {
+  return Math.max(-most, Math.min(most, z));
 }

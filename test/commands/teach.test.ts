@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -8,6 +8,8 @@ import { registerTeach } from '../../src/commands/teach.ts';
 import { encodePng } from '../../src/demo/jpeg.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { randomFrom } from '../../src/training/random.ts';
+
+import { TEST_MODELS } from '../support/service-process.ts';
 
 const EDGE = 48;
 
@@ -72,6 +74,41 @@ describe('loupe teach', () => {
     await run('evaluate', '--model', out, '--data', data, '--json');
     expect(JSON.parse(printed).auroc).toBeGreaterThan(0.95);
     await expect(run('teach', '--data', data, '--out', out)).rejects.toThrow(/is there already/);
+  });
+
+  it('puts the model to work where it is asked to, on the folders of a service that does not run', {
+    timeout: 60_000,
+  }, async () => {
+    const models = path.join(folder, 'plant-models');
+    await cp(path.join(TEST_MODELS, 'mean-brightness'), path.join(models, 'mean-brightness'), { recursive: true });
+    const where = ['--models', models, '--store', path.join(folder, 'store')];
+    where.push('--set', 'recipes.default.model=mean-brightness', '--set', 'engine.provider=cpu');
+    // Written elsewhere: it is taken in first.
+    const out = path.join(folder, 'drafts', 'noise', '1');
+    const teach = ['teach', '--data', data, '--out', out, ...where];
+    await expect(run(...teach, '--recipe', 'default')).rejects.toThrow(/expected --activate/);
+    await expect(run(...teach, '--activate', '--http', 'http://127.0.0.1:9')).rejects.toThrow(/either --http/);
+    await expect(readdir(path.join(folder, 'drafts'))).rejects.toThrow();
+    await run(...teach, '--activate', '--recipe', 'default');
+    expect(printed).toContain('recipe default: noise/1 decides');
+    expect(await readdir(path.join(models, 'noise'))).toEqual(['1']);
+    // The same name for other pixels: what is there stays, and so does the package that was written.
+    const other = path.join(folder, 'others', 'noise', '1');
+    const again = [
+      'teach',
+      '--data',
+      data,
+      '--out',
+      other,
+      '--edge',
+      '80',
+      ...where,
+      '--activate',
+      '--recipe',
+      'default',
+    ];
+    await expect(run(...again)).rejects.toThrow(/another noise\/1 is there already.*is written and not active/);
+    expect(await readdir(path.join(folder, 'others', 'noise'))).toEqual(['1']);
   });
 
   it('measures itself without writing anything', async () => {

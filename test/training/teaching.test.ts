@@ -1,61 +1,76 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BLOCKS, gridFor, readBackbone } from '../../src/commands/teach/embedding.ts';
 import { Session } from '../../src/engine/session.ts';
 import { fewShot } from '../../src/training/few-shot.ts';
 import { sigmoid } from '../../src/training/logistic.ts';
-import { BackboneError, type LinearHead, OUTPUT_NAME, withLinearHead } from '../../src/training/onnx-graph.ts';
+import { BackboneError } from '../../src/training/onnx-graph.ts';
+import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
 import { randomFrom } from '../../src/training/random.ts';
-import { scaleOf, standardised } from '../../src/training/standardise.ts';
-import { type Example, logitsOf, platt, teach } from '../../src/training/teaching.ts';
-import { SHIPPED_MODELS } from '../support/pool.ts';
+import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
+import { MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
+import { type Example, logitOf, platt, teach } from '../../src/training/teaching.ts';
 
 const LIMITS = { escapes: 0.02, falseRejects: 0.02 };
 const WIDTH = 12;
 
-/** Defects move the third feature by `shift`; two images per part. */
-function examplesOf(parts: number, shift: number, seed = 1): Example[] {
+interface Difference {
+  /** How much higher the third feature of a defective image is. */
+  readonly feature?: number;
+  /** How much higher every value of its one bad patch is. */
+  readonly patch?: number;
+}
+
+/** Two images per part, each of two blocks of features and 20 patches of 4 values. */
+function examplesOf(parts: number, { feature = 0, patch = 0 }: Difference, seed = 1): Example[] {
   const random = randomFrom(seed);
   return Array.from({ length: parts * 2 }, (_, i) => {
     const part = Math.floor(i / 2);
     const isDefective = part % 2 === 0;
-    const embedding = Float32Array.from({ length: WIDTH }, (_, j) => random() + (isDefective && j === 2 ? shift : 0));
-    return { file: `${i}.png`, group: `part${part}`, isDefective, embedding };
+    const block = (width: number) =>
+      Float32Array.from({ length: width }, (_, j) => random() + (isDefective && j === 2 ? feature : 0));
+    const values = Float32Array.from({ length: 80 }, (_, j) => random() + (isDefective && j < 4 ? patch : 0));
+    const blocks = [block(WIDTH), Float32Array.from({ length: 2 }, random)];
+    return { file: `${i}.png`, group: `part${part}`, isDefective, blocks, patches: { values, width: 4 } };
   });
 }
 
 describe('teach', () => {
   it('learns what tells the parts apart, judged on parts it held back', () => {
-    const lesson = teach(examplesOf(80, 2), LIMITS);
-    expect(lesson.measures?.auroc).toBeGreaterThan(0.98);
+    const lesson = teach(examplesOf(80, { feature: 2 }), LIMITS);
+    expect(lesson.measures?.auroc).toBeGreaterThan(0.97);
     expect(lesson.measures?.ece).toBeLessThan(0.1);
     expect(lesson.cuts.kind).toBe('chosen');
-    const fresh = examplesOf(40, 2, 9);
-    const probabilities = logitsOf(
-      lesson.head,
-      fresh.map((example) => example.embedding),
-    ).map(sigmoid);
+    const fresh = examplesOf(40, { feature: 2 }, 9);
+    const probabilities = fresh.map((example) => sigmoid(logitOf(lesson.head, example)));
     expect(fresh.filter((example, i) => probabilities[i]! > 0.5 === example.isDefective).length).toBeGreaterThan(76);
   });
 
   it('says that a backbone which sees nothing is unfit, and that few parts show little', () => {
-    const text = teach(examplesOf(56, 0), LIMITS).warnings.join('\n');
+    const text = teach(examplesOf(56, {}), LIMITS).warnings.join('\n');
     expect(text).toContain('Do not use the model');
     expect(text).toContain('only 28 different defective parts');
     expect(text).toContain('met on these images but not shown');
   });
 
   it('refuses too few images and one-sided ones', () => {
-    expect(() => teach(examplesOf(3, 2), LIMITS)).toThrow(/at least 5 good images/);
-    const good = examplesOf(40, 2).filter((example) => !example.isDefective);
+    expect(() => teach(examplesOf(3, { feature: 2 }), LIMITS)).toThrow(/at least 5 good images/);
+    const good = examplesOf(40, { feature: 2 }).filter((example) => !example.isDefective);
     expect(() => teach(good, LIMITS)).toThrow(/at least 5 defective images of at least 2 parts, got 0/);
+  });
+
+  it('learns a patch unlike any of a good part where the features of the whole image show nothing', () => {
+    const lesson = teach(examplesOf(80, { patch: 1 }), LIMITS);
+    expect(lesson.measures?.auroc).toBeGreaterThan(0.9);
+    expect(lesson.head.mapRange[1]).toBeGreaterThan(lesson.head.mapRange[0]);
   });
 
   it('standardises by the training images, leaves a dead feature at zero and clips what is far off', () => {
     const scale = scaleOf([Float32Array.of(0, 7), Float32Array.of(2, 7)]);
     expect([...scale.means, ...scale.deviations]).toEqual([1, 7, 1, 1]);
-    const { values } = standardised([Float32Array.of(100, 7)], scale);
+    const { values } = standardised([Float32Array.of(100, 7)], scale, sharesOf([2]));
     expect([...values]).toEqual([4 / Math.sqrt(2), 0]);
+    // A block of one feature counts as much as one of four.
+    expect([...sharesOf([1, 4])]).toEqual([1, 0.5, 0.5, 0.5, 0.5]);
   });
 
   it('calibrates with a rising curve even where the scores say the opposite', () => {
@@ -65,7 +80,7 @@ describe('teach', () => {
   });
 
   it('is measured on parts that were not taught, the same again', () => {
-    const examples = examplesOf(60, 1);
+    const examples = examplesOf(60, { feature: 1 });
     const found = fewShot(examples, 15, 3, LIMITS);
     expect(found.aurocs).toHaveLength(3);
     expect(found.mean).toBeGreaterThan(0.85);
@@ -73,48 +88,86 @@ describe('teach', () => {
   });
 });
 
+describe('the memory of patches', () => {
+  const good = { values: Float32Array.of(0, 0, 2, 2, 0, 2, 2, 0), width: 2 };
+
+  it('measures in deviations of the good patches, from the nearest of them', () => {
+    const memory = remember([good], randomFrom(1));
+    expect([...memory.scale.means, ...memory.scale.deviations]).toEqual([1, 1, 1, 1]);
+    const found = distances(memory, { values: Float32Array.of(0, 0, 3, 2, 2, 5), width: 2 });
+    expect([...found]).toEqual([0, 1, 3]);
+    expect(strangeness(found)).toBe(3);
+  });
+
+  it('keeps a bounded sample, the same again, and counts the worst fiftieth of many patches', () => {
+    const many = Array.from({ length: 20 }, (_, k) => {
+      const random = randomFrom(k);
+      return { values: Float32Array.from({ length: 400 }, random), width: 4 };
+    });
+    const memory = remember(many, randomFrom(2));
+    expect(memory.values).toHaveLength(1500 * 4);
+    expect(remember(many, randomFrom(2))).toEqual(memory);
+    expect(new Set(Array.from({ length: 1500 }, (_, i) => memory.values.slice(4 * i, 4 * i + 4).join())).size).toBe(
+      1500,
+    );
+    expect(strangeness(Float64Array.from({ length: 100 }, (_, i) => i))).toBe(98.5);
+  });
+});
+
 describe('the taught graph', () => {
-  it('gives what the head says of the embedding', async () => {
-    const backbone = await readFile(path.join(SHIPPED_MODELS, 'backbone', 'model.onnx'));
-    const input = {
-      name: 'image',
-      dtype: 'uint8',
-      layout: 'NHWC',
-      width: 64,
-      height: 64,
-      colour: 'RGB',
-      resize: { fit: 'fill', kernel: 'linear' },
-    } as const;
+  const input = {
+    name: 'image',
+    dtype: 'uint8',
+    layout: 'NHWC',
+    width: 64,
+    height: 64,
+    colour: 'RGB',
+    resize: { fit: 'fill', kernel: 'linear' },
+  } as const;
+  const options = { provider: 'cpu', threads: 1 } as const;
+  const grid = gridFor(64);
+
+  it('scores as the lesson does, and shows where', async () => {
+    const backbone = await readBackbone();
     const random = randomFrom(3);
-    const pixels = Array.from({ length: 3 }, () => Uint8Array.from({ length: 64 * 64 * 3 }, () => 256 * random()));
-    const options = { provider: 'cpu', threads: 1 } as const;
-    const session = await Session.open(backbone, { input, output: { name: 'embedding', kind: 'logit' } }, options);
-    const rows = await session.embed(pixels);
-    const width = rows[0]!.length;
-    const head: LinearHead = {
-      ...scaleOf(rows),
-      clip: 4,
-      weights: Float64Array.from({ length: width }, () => (random() - 0.5) / 20),
-      bias: 0.3,
-    };
-    const model = withLinearHead(backbone, 'embedding', head);
+    const pixels = Array.from({ length: 24 }, (_, i) => {
+      const image = Uint8Array.from({ length: 64 * 64 * 3 }, () => 100 + 40 * random());
+      // A dark square in the patch of row 1, column 2.
+      const rows = i % 2 === 0 ? [8, 9, 10, 11, 12, 13, 14, 15] : [];
+      for (const y of rows) image.fill(10, 3 * (64 * y + 16), 3 * (64 * y + 24));
+      return image;
+    });
+    const session = await Session.open(backbone, { input, output: { name: 'levels', kind: 'logit' } }, options);
+    const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
+    const examples = pixels.map((_, i): Example => {
+      const rows = found.map((output) => output[i] ?? new Float32Array());
+      const values = rows[3] ?? new Float32Array();
+      const patches = { values, width: values.length / 64 };
+      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, 3), patches };
+    });
+    const { head } = teach(examples, LIMITS);
+    const model = taughtGraph(backbone, BLOCKS, grid, head);
     const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
-    const probabilities = await taught.run(pixels, 4);
-    for (const [i, z] of logitsOf(head, rows).entries()) expect(probabilities[i]).toBeCloseTo(sigmoid(z), 4);
-    expect(new Set(probabilities).size).toBe(3);
+    const probabilities = await taught.run(pixels, 24);
+    for (const [i, example] of examples.entries()) {
+      expect(Math.abs((probabilities[i] ?? 0) - sigmoid(logitOf(head, example)))).toBeLessThan(1e-4);
+    }
+    expect(new Set(probabilities).size).toBeGreaterThan(12);
+    const [maps = []] = await taught.outputs(pixels, [MAP_NAME]);
+    expect(maps[0]).toHaveLength(64);
+    const [map = new Float32Array()] = maps;
+    expect(map[8 + 2]).toBe(Math.max(...map));
+    expect(map[8 + 2]).toBeGreaterThan(3 * (map[8 * 7 + 6] ?? 1));
+    expect(maps.every((map) => map.every((value) => value >= 0 && value <= 1))).toBe(true);
     // A taught model has no embedding any more: it is not taught again.
-    expect(() => withLinearHead(model, 'embedding', head)).toThrow(BackboneError);
+    expect(() => taughtGraph(model, BLOCKS, grid, head)).toThrow(BackboneError);
+    await expect(session.outputs(pixels, ['nothing'])).rejects.toThrow();
   });
 
   it('refuses what is no ONNX model', () => {
-    const head = {
-      means: Float64Array.of(0),
-      deviations: Float64Array.of(1),
-      clip: 4,
-      weights: Float64Array.of(1),
-      bias: 0,
-    };
-    expect(() => withLinearHead(new TextEncoder().encode('no model at all'), 'embedding', head)).toThrow(BackboneError);
-    expect(() => withLinearHead(new Uint8Array(), 'embedding', head)).toThrow(/a graph/);
+    const { head } = teach(examplesOf(20, { feature: 1 }), LIMITS);
+    const onto = (bytes: Uint8Array) => () => taughtGraph(bytes, BLOCKS, grid, head);
+    expect(onto(new TextEncoder().encode('no model at all'))).toThrow(BackboneError);
+    expect(onto(new Uint8Array())).toThrow(/a graph/);
   });
 });

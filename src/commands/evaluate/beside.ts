@@ -95,7 +95,8 @@ export async function planeOfModel(
   for (const { file } of chosen) {
     const pixels = await source.pixels(file);
     if (pixels.length !== width * height * channelsOf(input)) throw new Error(`${file}: unexpected size`);
-    embeddings.push(...(await session.embed([pixels])));
+    const [rows = []] = await session.outputs([pixels], [EMBEDDING]);
+    embeddings.push(...rows);
   }
   await session.close();
   const plane = planeOf(

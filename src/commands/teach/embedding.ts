@@ -8,10 +8,12 @@ import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError } from '../../training/labelled-folder.ts';
+import type { PatchGrid } from '../../training/taught-graph.ts';
 import type { Example } from '../../training/teaching.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 
-export const EMBEDDING = 'embedding';
+/** Outputs of the backbone that are the embedding. */
+export const BLOCKS = ['levels', 'filters', 'network'] as const;
 /** models/backbone, beside src/ and dist/ alike. */
 const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
 const EDGES = [64, 128, 192, 256] as const;
@@ -35,6 +37,12 @@ export async function edgeFor({ root, images }: LabelledFolder): Promise<number>
   return EDGES.find((edge) => edge >= median) ?? 256;
 }
 
+/** One patch for 8 pixels, from 192 pixels on for 16: some 256 of them at most sizes. */
+export function gridFor(edge: number): PatchGrid {
+  const stride = edge < 192 ? 8 : 16;
+  return { name: `patches_${stride}`, rows: edge / stride, columns: edge / stride };
+}
+
 export function inputOf(edge: number): InputContract {
   return {
     name: 'image',
@@ -54,7 +62,8 @@ export async function embedFolder(
   input: InputContract,
   onImage: (done: number) => void,
 ): Promise<Example[]> {
-  const contract = { input, output: { name: EMBEDDING, kind: 'logit' } } as const;
+  const contract = { input, output: { name: BLOCKS[0], kind: 'logit' } } as const;
+  const grid = gridFor(input.width);
   const session = await Session.open(backbone, contract, { provider: 'cpu', threads: availableParallelism() });
   const { width, height, colour, resize } = input;
   const source = folderPixels(folder.root, { width, height, colour, ...resize });
@@ -70,9 +79,12 @@ export async function embedFolder(
         }),
       ),
     );
-    const rows = await session.embed(pixels);
+    const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
-      examples.push({ file, group, isDefective, embedding: rows[i] ?? new Float32Array() });
+      const outputs = found.map((rows) => rows[i] ?? new Float32Array());
+      const values = outputs.at(-1) ?? new Float32Array();
+      const patches = { values, width: values.length / (grid.rows * grid.columns) };
+      examples.push({ file, group, isDefective, blocks: outputs.slice(0, -1), patches });
     }
     onImage(examples.length);
   }

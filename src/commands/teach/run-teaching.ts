@@ -4,7 +4,10 @@ import { type LabelledFolder, readLabelledFolder } from '../../training/labelled
 import { fewShot } from '../../training/few-shot.ts';
 import { teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
+import { show } from '../models/show.ts';
+import type { WhereOptions } from '../options.ts';
 import type { Progress } from '../progress.ts';
+import { activateTaught, expectWhere } from './activation.ts';
 import { edgeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
 
@@ -17,24 +20,33 @@ export interface TeachOptions {
   readonly measure?: true;
   readonly images: number;
   readonly draws: number;
+  readonly activate?: true;
+  readonly recipe?: string;
 }
 
-export async function runTeaching(options: TeachOptions, bar: Progress) {
+export async function runTeaching(options: TeachOptions & WhereOptions, bar: Progress) {
   const { out } = options;
   if (out === undefined) throw new CommandError(EXIT.usage, 'expected --out MODELS/NAME/VERSION, or --measure');
   const { name, version } = nameOf(out);
   await refuseOverwriting(out);
+  if (options.activate === true) await expectWhere(options);
+  else if (options.http !== undefined || options.recipe !== undefined) {
+    throw new CommandError(EXIT.usage, '--http and --recipe say where to activate: expected --activate with them');
+  }
   const began = performance.now();
   const { folder, backbone, input, examples } = await embedded(options, bar);
   const lesson = teach(examples, { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects });
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
   const { cuts } = lesson.cuts;
   const manifest = await writePackage(out, { folder, backbone, input, lesson, cuts });
+  const seconds = (performance.now() - began) / 1000;
+  const activated =
+    options.activate === true ? await activateTaught(out, manifest, options.recipe ?? null, options) : [];
   return {
     model: `${name}/${version}`,
     package: out,
     images: folder.images.length,
-    seconds: (performance.now() - began) / 1000,
+    seconds,
     input_edge: input.width,
     l2: lesson.l2,
     folds: lesson.folds,
@@ -42,6 +54,7 @@ export async function runTeaching(options: TeachOptions, bar: Progress) {
     escape_limit_shown: lesson.cuts.isShown,
     metrics: manifest.metrics,
     warnings: lesson.warnings,
+    activated,
   };
 }
 
@@ -95,6 +108,6 @@ export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string 
     `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
     `  report          ${taught.package}/report/report.html`,
     ...taught.warnings.map((warning) => `  WARNING ${warning}`),
-    '',
+    show('activated', taught.activated),
   ].join('\n');
 }

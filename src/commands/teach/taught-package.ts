@@ -11,14 +11,14 @@ import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
 import type { Interval } from '../../statistics/interval.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
-import { OUTPUT_NAME, withLinearHead } from '../../training/onnx-graph.ts';
 import { reportHtml } from '../../training/report/report.ts';
+import { OUTPUT_NAME, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 import { worstMistakes } from '../training/pictures.ts';
-import { EMBEDDING } from './embedding.ts';
+import { BLOCKS, gridFor } from './embedding.ts';
 
 const GOLDEN_PER_CLASS = 3;
 const GOLDEN_TOLERANCE = 0.02;
@@ -58,7 +58,7 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
   try {
     await mkdir(path.join(draft, 'golden'), { recursive: true });
     await mkdir(path.join(draft, 'report'));
-    const model = withLinearHead(taught.backbone, EMBEDDING, taught.lesson.head);
+    const model = taughtGraph(taught.backbone, BLOCKS, gridFor(taught.input.width), taught.lesson.head);
     await writeFile(path.join(draft, 'model.onnx'), model);
     const golden = await writeGolden(draft, model, taught);
     const manifest = await manifestOf(name, version, model, golden, taught);
@@ -107,7 +107,8 @@ async function manifestOf(
     schema: 'loupe.model/1',
     name,
     version,
-    description: 'Taught on this machine by `loupe teach`: the shipped backbone and logistic regression.',
+    description:
+      'Taught on this machine by `loupe teach`: the shipped backbone, logistic regression and a memory of good patches.',
     created_at: new Date().toISOString(),
     sha256: createHash('sha256').update(model).digest('hex'),
     input: { name: inputName, dtype, layout, width, height, colour, resize },

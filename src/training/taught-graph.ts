@@ -1,0 +1,129 @@
+/** Puts what was taught behind the backbone's graph: one self-contained ONNX model. */
+
+import { extendedGraph, type GraphNode, type GraphTensor } from './onnx-graph.ts';
+import { PATCH_CLIP, type PatchMemory, worstOf } from './patch-memory.ts';
+
+export interface LinearHead {
+  /** Of the embedding on the training images, [width]. */
+  readonly means: Float64Array;
+  /** [width], above zero. */
+  readonly deviations: Float64Array;
+  /** Standardised features are held within -clip..clip: a part unlike any seen before is not pushed to certainty by one feature. */
+  readonly clip: number;
+  /** [width] */
+  readonly weights: Float64Array;
+  readonly bias: number;
+}
+
+/** probability = sigmoid(linear + patchWeight * strangeness). */
+export interface TaughtHead {
+  readonly linear: LinearHead;
+  readonly memory: PatchMemory;
+  readonly patchWeight: number;
+  /** Distances that the heat map shows as 0 and as 1. */
+  readonly mapRange: readonly [number, number];
+}
+
+export interface PatchGrid {
+  /** Output of the backbone, float32 [N, rows * columns, width]. */
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Names in the graph that a taught package serves. */
+export const OUTPUT_NAME = 'defect_probability';
+export const MAP_NAME = 'activation_map';
+
+/**
+ * Outputs `defect_probability` float32 [N,1] and `activation_map` float32 [N,rows,columns], 0..1.
+ * @param blocks outputs of the backbone that are the embedding, each float32 [N,width], in the order of the head's weights
+ * @throws BackboneError when the backbone is no ONNX model or lacks an output
+ */
+export function taughtGraph(
+  backbone: Uint8Array,
+  blocks: readonly string[],
+  grid: PatchGrid,
+  { linear, memory, patchWeight, mapRange: [low, high] }: TaughtHead,
+): Uint8Array {
+  const { width } = memory;
+  const kept = memory.values.length / width;
+  const features = linear.weights.length;
+  const squares = Float64Array.from({ length: kept }, (_, i) =>
+    memory.values.subarray(i * width, (i + 1) * width).reduce((sum, each) => sum + each * each, 0),
+  );
+  // |a - b|^2 = |a|^2 - 2 a.b + |b|^2: one product for all patches and rows.
+  const turned = new Float64Array(width * kept);
+  for (let i = 0; i < kept; i++) {
+    for (let j = 0; j < width; j++) turned[j * kept + i] = -2 * (memory.values[i * width + j] ?? 0);
+  }
+  const one = (value: number) => Float64Array.of(value);
+  const tensors: GraphTensor[] = [
+    { name: 'head.means', dims: [features], values: linear.means },
+    { name: 'head.factors', dims: [features], values: linear.deviations.map((deviation) => 1 / deviation) },
+    { name: 'head.least', dims: [], values: one(-linear.clip) },
+    { name: 'head.most', dims: [], values: one(linear.clip) },
+    { name: 'head.weights', dims: [features, 1], values: linear.weights },
+    { name: 'head.bias', dims: [1], values: one(linear.bias) },
+    { name: 'patch.means', dims: [width], values: memory.scale.means },
+    { name: 'patch.factors', dims: [width], values: memory.scale.deviations.map((deviation) => 1 / deviation) },
+    { name: 'patch.least', dims: [], values: one(-PATCH_CLIP) },
+    { name: 'patch.most', dims: [], values: one(PATCH_CLIP) },
+    { name: 'patch.memory', dims: [width, kept], values: turned },
+    { name: 'patch.squares', dims: [kept], values: squares },
+    { name: 'patch.worst', dims: [1], values: BigInt64Array.of(BigInt(worstOf(grid.rows * grid.columns))) },
+    { name: 'patch.weight', dims: [1], values: one(patchWeight) },
+    { name: 'map.low', dims: [], values: one(low) },
+    { name: 'map.factor', dims: [], values: one(1 / (high - low)) },
+    { name: 'map.zero', dims: [], values: one(0) },
+    { name: 'map.one', dims: [], values: one(1) },
+    { name: 'map.shape', dims: [3], values: BigInt64Array.of(-1n, BigInt(grid.rows), BigInt(grid.columns)) },
+  ];
+  const nodes: GraphNode[] = [
+    node('Concat', blocks, 'head.embedding', { axis: 1 }),
+    node('Sub', ['head.embedding', 'head.means'], 'head.centred'),
+    node('Mul', ['head.centred', 'head.factors'], 'head.scaled'),
+    node('Clip', ['head.scaled', 'head.least', 'head.most'], 'head.standardised'),
+    node('MatMul', ['head.standardised', 'head.weights'], 'head.product'),
+    node('Add', ['head.product', 'head.bias'], 'head.linear'),
+    node('Sub', [grid.name, 'patch.means'], 'patch.centred'),
+    node('Mul', ['patch.centred', 'patch.factors'], 'patch.scaled'),
+    node('Clip', ['patch.scaled', 'patch.least', 'patch.most'], 'patch.standardised'),
+    node('ReduceSumSquare', ['patch.standardised'], 'patch.own', { axes: [2], keepdims: 1 }),
+    node('MatMul', ['patch.standardised', 'patch.memory'], 'patch.products'),
+    node('Add', ['patch.products', 'patch.squares'], 'patch.relative'),
+    node('ReduceMin', ['patch.relative'], 'patch.nearest', { axes: [2], keepdims: 1 }),
+    node('Add', ['patch.own', 'patch.nearest'], 'patch.signed'),
+    // Rounding can leave a little less than nothing.
+    node('Relu', ['patch.signed'], 'patch.squared'),
+    node('Sqrt', ['patch.squared'], 'patch.distances'),
+    {
+      operator: 'TopK',
+      inputs: ['patch.distances', 'patch.worst'],
+      outputs: ['patch.top', 'patch.where'],
+      attributes: { axis: 1 },
+    },
+    node('ReduceMean', ['patch.top'], 'patch.strangeness', { axes: [1], keepdims: 0 }),
+    node('Mul', ['patch.strangeness', 'patch.weight'], 'patch.logit'),
+    node('Add', ['head.linear', 'patch.logit'], 'head.logit'),
+    node('Sigmoid', ['head.logit'], OUTPUT_NAME),
+    node('Sub', ['patch.distances', 'map.low'], 'map.above'),
+    node('Mul', ['map.above', 'map.factor'], 'map.scaled'),
+    node('Clip', ['map.scaled', 'map.zero', 'map.one'], 'map.clipped'),
+    node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME),
+  ];
+  const outputs = [
+    { name: OUTPUT_NAME, shape: ['n', 1] },
+    { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },
+  ];
+  return extendedGraph(backbone, [...blocks, grid.name], { nodes, tensors, outputs });
+}
+
+function node(
+  operator: string,
+  inputs: readonly string[],
+  output: string,
+  attributes: NonNullable<GraphNode['attributes']> = {},
+): GraphNode {
+  return { operator, inputs, outputs: [output], attributes };
+}
