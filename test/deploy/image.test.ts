@@ -37,6 +37,13 @@ describe('the Dockerfile', () => {
     }
   });
 
+  it('ships every package that the page bundles as a dependency: the SBOM and the audit leave out what is only for development', () => {
+    const bundled = [...read('dist/web/licenses.md').matchAll(/^## (\S+) - /gm)].map(([, name]) => name ?? '');
+    expect(bundled).toContain('react');
+    const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { dev?: boolean }> };
+    expect(bundled.filter((name) => packages[`node_modules/${name}`]?.dev !== undefined)).toEqual([]);
+  });
+
   it('copies from stages that come before', () => {
     for (const [i, stage] of stages.entries()) {
       const before = new Set(stages.slice(0, i).map(({ name }) => name));
