@@ -8,4 +8,5 @@ case "${1:-}" in
   --rounds) rounds=${2:?--rounds needs a number} ;;
   *) sed -n 2p "$0"; [ "$1" = --help ] && exit 0 || exit 64 ;;
 esac
-LOUPE_FAULT_ROUNDS=$rounds exec npx vitest run test/faults test/record/crash.test.ts test/integration/crash.test.ts
+# Not LOUPE_…: the services under test would take it for a key of their configuration.
+FAULT_ROUNDS=$rounds exec npx vitest run test/faults test/record/crash.test.ts test/integration/crash.test.ts

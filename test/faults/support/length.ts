@@ -1,6 +1,6 @@
 /** Short in `npm test`; `npm run faults` sets the rounds, and runs what else takes long. */
 
-const rounds = process.env['LOUPE_FAULT_ROUNDS'];
+const rounds = process.env['FAULT_ROUNDS'];
 
 export const isLong = rounds !== undefined;
 
@@ -8,7 +8,7 @@ export const isLong = rounds !== undefined;
 export function roundsOr(short: number): number {
   const asked = rounds === undefined ? short : Number(rounds);
   if (!Number.isInteger(asked) || asked < 1)
-    throw new Error(`LOUPE_FAULT_ROUNDS: expected a whole number from 1, got ${rounds}`);
+    throw new Error(`FAULT_ROUNDS: expected a whole number from 1, got ${rounds}`);
   return asked;
 }
 
