@@ -1,7 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeJpeg } from '../../src/demo/jpeg.ts';
 import { nextPart } from '../../src/demo/part-stream.ts';
+import { inForm } from '../../src/engine/contract.ts';
 import { listModels, loadModelPackage } from '../../src/model-repository/package.ts';
 import { type Bench, benchOf, SHIPPED_MODELS } from '../support/pool.ts';
 
@@ -11,6 +13,41 @@ beforeAll(async () => {
   await bench.pool.start();
 });
 afterAll(() => bench.pool.stop());
+
+describe('the shipped model for solar modules', () => {
+  for (const variant of [null, 'int8']) {
+    it(`gives in an engine what it gave in training: ${variant ?? 'model.onnx'}`, async () => {
+      const { engineModel, manifest } = await loadModelPackage(SHIPPED_MODELS, 'solar-module-ir', '1');
+      expect(manifest.training_data.licence).toBe('MIT');
+      expect(manifest.metrics['accuracy']?.value).toBeGreaterThan(0.925);
+      expect(manifest.metrics['calibration_error']?.value).toBeLessThan(0.03);
+      const model = inForm(engineModel, variant);
+      if (model === null) throw new Error(`no ${variant}`);
+      const solar = await benchOf('solar-module-ir', { model }, SHIPPED_MODELS);
+      try {
+        await solar.pool.start();
+        expect(solar.pool.status()).toMatchObject({ variant, down: null });
+        // The golden scores are those of PyTorch on packed pixels.
+        const { maxError } = solar.pool.status().golden ?? {};
+        expect(maxError).toBeLessThan(variant === null ? 1e-4 : manifest.golden_tolerance);
+      } finally {
+        await solar.pool.stop();
+      }
+    });
+  }
+
+  it('brings the notice of its images, and all models stay small', async () => {
+    const notice = await readFile(path.join(SHIPPED_MODELS, 'solar-module-ir', 'LICENSE-IMAGES'), 'utf8');
+    expect(notice).toContain('Copyright (c) 2020 Raptor Maps');
+    const files = await readdir(SHIPPED_MODELS, { recursive: true, withFileTypes: true });
+    const sizes = await Promise.all(
+      files
+        .filter((file) => file.isFile())
+        .map(async (file) => (await stat(path.join(file.parentPath, file.name))).size),
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(25_000_000);
+  });
+});
 
 describe('the shipped model', () => {
   it('is listed, whole and small', async () => {

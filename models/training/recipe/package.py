@@ -100,9 +100,9 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
 
 
 def spread(table, name):
-    """mean +- standard deviation over the seeds; one seed has no spread and says so."""
+    """mean +- standard deviation over the seeds; one seed has no spread."""
     values = np.array([row[name] for row in table])
-    return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" if len(values) > 1 else f"{values[0]:.4f} (one seed)"
+    return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" if len(values) > 1 else f"{values[0]:.4f}"
 
 
 def describe(args, manifest, folds, table, parameters, size):
@@ -115,7 +115,8 @@ def describe(args, manifest, folds, table, parameters, size):
         f"{args.architecture}, width {args.width}, {parameters} parameters, model.onnx {size} bytes. "
         f"Images: {manifest['training_data']['source']} ({manifest['training_data']['licence']}).",
         "",
-        f"Over {len(table)} seeds, each with its own split by group (mean ± standard deviation, on the held-out fifth): "
+        (f"Over {len(table)} seeds, each with its own split by group (mean ± standard deviation, on the held-out fifth): "
+         if len(table) > 1 else "One seed, split by group; on the held-out fifth: ") +
         f"AUROC {spread(table, 'auroc')}, accuracy at 0.5 {spread(table, 'accuracy')}, "
         f"expected calibration error {spread(table, 'ece')}.",
         "",

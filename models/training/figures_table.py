@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""figures_table.py WORK: what `train_folder.py --figures` left there, as the table of models/README.md."""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+work = pathlib.Path(sys.argv[1])
+files = sorted(work.glob("*.json"))
+if not files:
+    raise SystemExit(f"{work}: expected figures of `train_folder.py --figures`, found none")
+print("| images | seeds | AUROC | accuracy at 0.5 | calibration error | held-out parts (good) |")
+print("| --- | --- | --- | --- | --- | --- |")
+for file in files:
+    rows = json.loads(file.read_text())["seeds"]
+
+    def over(name):
+        values = np.array([row[name] for row in rows])
+        return f"{values.mean():.4f}" + (f" ± {values.std(ddof=1):.4f}" if len(values) > 1 else "")
+
+    parts = f"{rows[0]['test_parts']} ({rows[0]['good_test_parts']})"
+    print(f"| {file.stem} | {len(rows)} | {over('auroc')} | {over('accuracy')} | {over('ece')} | {parts} |")
