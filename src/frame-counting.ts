@@ -1,12 +1,22 @@
 /** Every frame in the metrics and, where something is amiss, in the log. */
 
 import type { CameraId, Frame } from './frame/frame.ts';
+import type { ImageLook } from './frame/image-look.ts';
 import type { RecordedResult } from './frame/verdict.ts';
 import type { CameraSettings } from './ingest/cameras.ts';
 import { SequenceGaps } from './ingest/sequence-gaps.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { PipelineObserver } from './pipeline.ts';
 import type { Reporting } from './reporting.ts';
+
+/** What is learned on the way for the observer alone. */
+export interface FrameNotes {
+  batchSize: number | null;
+  /** Null where nothing was recorded. */
+  recordMs: number | null;
+  /** Null where nothing was scored. */
+  look: ImageLook | null;
+}
 
 /**
  * Counts every frame and what became of it, and notices the ones that never came.
@@ -16,7 +26,7 @@ export function frameCounting(
   metrics: Metrics,
   reporting: Reporting,
   listed: ReadonlyMap<CameraId, CameraSettings>,
-  onRecorded: (frame: Frame, result: RecordedResult) => void,
+  onRecorded: (frame: Frame, result: RecordedResult, look: ImageLook | null) => void,
 ): PipelineObserver {
   const gaps = new SequenceGaps();
   return {
@@ -28,9 +38,10 @@ export function frameCounting(
       metrics.sequenceGap(frame.cameraId, missing);
       reporting.sequenceGap(frame.cameraId, missing, frame.sequence);
     },
-    finished: (frame, outcome, batchSize, recordMs) => {
+    finished: (frame, outcome, notes) => {
+      const { batchSize, recordMs, look } = notes;
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
-      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(frame, outcome.result);
+      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(frame, outcome.result, look);
     },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };

@@ -6,6 +6,7 @@ import type { Config } from './config/schema.ts';
 import type { Secrets } from './config/secrets.ts';
 import type { LiveFeed } from './dashboard/live-feed.ts';
 import { HttpServer } from './dashboard/server.ts';
+import type { DriftDesk } from './drift-desk.ts';
 import type { RecordedResult } from './frame/verdict.ts';
 import type { ShadowControl } from './frame/shadows.ts';
 import { addFrameUpload } from './ingest/http/frame-upload.ts';
@@ -31,6 +32,7 @@ export interface HttpDoorParts {
   readonly shadows: ShadowControl;
   readonly metrics: Metrics;
   readonly proving: ProvingDesk;
+  readonly drift: DriftDesk;
   readonly feed: LiveFeed;
   readonly health: () => Health;
   readonly status: () => object;
@@ -55,6 +57,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       results: ledger,
       reviews: ledger,
       proving: parts.proving,
+      drift: parts.drift,
       proofSheet: async (resultId) =>
         proofSheet({
           proofs: [await parts.proving.proof(resultId)],

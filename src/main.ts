@@ -8,6 +8,7 @@ import { registerCuts } from './commands/cuts.ts';
 import { registerDataset } from './commands/dataset.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerDrift } from './commands/drift.ts';
 import { registerEvaluate } from './commands/evaluate.ts';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { registerHeatMap } from './commands/heatmap.ts';
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerResults(program);
   registerReplay(program);
   registerProof(program);
+  registerDrift(program);
   registerHeatMap(program);
   registerVerify(program);
   registerBackup(program);

@@ -13,6 +13,7 @@
 import { dispositionOf, judge } from './decide/decide.ts';
 import type { TaskResult } from './engine/pool.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
+import type { FrameNotes } from './frame-counting.ts';
 import type { Frame, Image, Roi } from './frame/frame.ts';
 import type {
   Cuts,
@@ -73,8 +74,8 @@ export type ImageCheck = { readonly mediaType: string } & (
 
 export interface PipelineObserver {
   received(frame: Frame): void;
-  /** Exactly once for each frame received. `recordMs` is null where nothing was recorded. */
-  finished(frame: Frame, outcome: Outcome, batchSize: number | null, recordMs: number | null): void;
+  /** Exactly once for each frame received. */
+  finished(frame: Frame, outcome: Outcome, notes: FrameNotes): void;
   /** A bug or a broken environment; the frame was refused as `internal`. */
   failed(frame: Frame, error: unknown): void;
 }
@@ -141,7 +142,7 @@ export class Pipeline implements Inspector {
     const { observer } = this.parts;
     observer.received(frame);
     this.inside++;
-    const notes: Notes = { batchSize: null, recordMs: null };
+    const notes: FrameNotes = { batchSize: null, recordMs: null, look: null };
     let outcome: Outcome;
     try {
       outcome = await this.once(frame, options, notes);
@@ -151,7 +152,7 @@ export class Pipeline implements Inspector {
       outcome = refuse(code === 'store_unavailable' ? code : 'internal', message);
     }
     this.inside--;
-    observer.finished(frame, outcome, notes.batchSize, notes.recordMs);
+    observer.finished(frame, outcome, notes);
     if (this.inside === 0) this.onEmpty?.();
     return outcome;
   }
@@ -177,7 +178,7 @@ export class Pipeline implements Inspector {
   }
 
   /** Sees to it that of two frames with one name only the first goes on. */
-  private async once(frame: Frame, options: InspectOptions, notes: Notes): Promise<Outcome> {
+  private async once(frame: Frame, options: InspectOptions, notes: FrameNotes): Promise<Outcome> {
     const name = nameOf(frame);
     const twin = this.inFlight.get(name);
     if (twin !== undefined) {
@@ -197,7 +198,7 @@ export class Pipeline implements Inspector {
     }
   }
 
-  private async walk(frame: Frame, options: InspectOptions, turn: Turn, notes: Notes): Promise<Outcome> {
+  private async walk(frame: Frame, options: InspectOptions, turn: Turn, notes: FrameNotes): Promise<Outcome> {
     const { cameras, ledger, clock } = this.parts;
     const camera = cameras.admit(frame.cameraId);
     if ('kind' in camera) return camera;
@@ -246,7 +247,7 @@ export class Pipeline implements Inspector {
     camera: CameraSettings,
     expiresAtMono: number,
     signal: AbortSignal | undefined,
-    notes: Notes,
+    notes: FrameNotes,
   ): Promise<Decision> {
     const check = this.parts.checkImage(frame.image);
     const recipeId = frame.recipeId ?? camera.recipeId;
@@ -261,7 +262,7 @@ export class Pipeline implements Inspector {
       );
     } else scoring = await this.score(frame, recipe, expiresAtMono, signal);
     const { result } = scoring;
-    if (result.kind === 'scored') notes.batchSize = result.batchSize;
+    if (result.kind === 'scored') ({ batchSize: notes.batchSize, look: notes.look } = result);
     return this.decisionOf(frame, camera, { id: recipeId, recipe }, check.mediaType, scoring);
   }
 
@@ -349,12 +350,6 @@ export class Pipeline implements Inspector {
       imageMediaType: mediaType,
     };
   }
-}
-
-/** What is learned on the way for the observer alone. */
-interface Notes {
-  batchSize: number | null;
-  recordMs: number | null;
 }
 
 function nameOf({ cameraId, frameId }: Frame): string {

@@ -2,6 +2,7 @@
 
 import type { CertificateEvent } from './certificates.ts';
 import type { CutsEvent } from './cuts-control.ts';
+import type { DriftEvent } from './drift-desk.ts';
 import type { PoolEvent } from './engine/pool.ts';
 import type { ModelEvent } from './model-control.ts';
 import type { Log } from './observe/log.ts';
@@ -115,6 +116,11 @@ export class Reporting {
       case 'model_removed':
         this.log.log('info', kind, fields);
     }
+  }
+
+  drift(event: DriftEvent): void {
+    const { kind, ...fields } = event;
+    this.log.log(kind === 'drift_baselines_changed' ? 'info' : 'warn', kind, fields);
   }
 
   proving(event: ProvingEvent): void {

@@ -13,6 +13,7 @@ import type { Secrets } from './config/secrets.ts';
 import { LineView } from './dashboard/line-view.ts';
 import { LiveFeed } from './dashboard/live-feed.ts';
 import type { HttpServer } from './dashboard/server.ts';
+import { type DriftDesk, driftDeskOf } from './drift-desk.ts';
 import { cudaProviderMissing } from './engine/cuda.ts';
 import { frameCounting } from './frame-counting.ts';
 import { httpDoor } from './http-door.ts';
@@ -59,6 +60,7 @@ export class Service {
   private readonly packaged: readonly PackagedRecipe[];
   private readonly modelLife: ModelLife;
   private readonly proving: ProvingDesk;
+  private readonly drift: DriftDesk;
   private readonly shadows: ShadowDesk;
   private readonly log: Log;
   private readonly metrics: Metrics;
@@ -121,6 +123,7 @@ export class Service {
         outbox: () => (this.mqtt === null ? null : outboxDepth(this.ledger)),
         mqttConnected: () => this.mqtt?.isConnected ?? null,
         isReady: () => this.health().isReady,
+        drifting: () => this.drift.drifting(),
         sessions: () => this.people.people.sessionCount,
       },
     );
@@ -159,6 +162,7 @@ export class Service {
       shadowed: (name, version) => this.shadows.beside(name, version),
       onEvent: (event) => reporting.model(event),
     });
+    this.drift = driftDeskOf(config, (event) => reporting.drift(event));
     this.proving = deskOf(config, this.ledger, this.models, (event) => reporting.proving(event));
     this.shadows = new ShadowDesk({
       config,
@@ -198,7 +202,8 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: frameCounting(this.metrics, reporting, listed, (frame, result) => {
+      observer: frameCounting(this.metrics, reporting, listed, (frame, result, look) => {
+        this.drift.offer(result, look);
         this.proving.offer(result);
         this.shadows.offer(frame, result);
       }),
@@ -238,7 +243,7 @@ export class Service {
       : null;
     this.feed = new LiveFeed({
       ledger: this.ledger,
-      view: new LineView(listed),
+      view: new LineView(listed, (cameraId) => this.drift.conditionsOf(cameraId)),
       service: () => this.health(),
       now: () => Date.now(),
     });
@@ -251,6 +256,7 @@ export class Service {
       models: this.modelLife.desk,
       cuts: this.modelLife.cuts,
       proving: this.proving,
+      drift: this.drift,
       shadows: this.shadows,
       metrics: this.metrics,
       feed: this.feed,
@@ -341,6 +347,7 @@ export class Service {
     this.people.people.stop();
     await this.http.stop();
     this.proving.stop();
+    await this.drift.settled();
     await Promise.all([this.models.stop(), this.shadows.close()]);
     await this.ledger.stop();
     this.log.log('info', 'stopped', { framesInFlight: this.pipeline.framesInFlight });
@@ -370,6 +377,7 @@ export class Service {
       queue: this.admission.depth,
       store: this.ledger.status(),
       outbox: this.mqtt === null ? null : outboxDepth(this.ledger),
+      drift: this.drift.sentences(),
       recentEvents: this.recent.list(),
     };
   }

@@ -13,7 +13,8 @@ const CONTRACT = 'cd'.repeat(32);
 const MODEL = { name: 'test', version: '1', sha256: 'a'.repeat(64) };
 
 function scored(probability: number): TaskResult {
-  return { kind: 'scored', probability, decodeMs: 1, inferMs: 2, batchSize: 1, model: MODEL, provider: 'cpu' };
+  const look = { brightness: 100, contrast: 20, focus: 50 };
+  return { kind: 'scored', probability, look, decodeMs: 1, inferMs: 2, batchSize: 1, model: MODEL, provider: 'cpu' };
 }
 
 /** A ledger in memory that can be broken and made slow. */

@@ -235,6 +235,20 @@ const engine = z
   })
   .prefault({});
 
+const drift = z
+  .strictObject({
+    baseline_frames: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(500)
+      .refine((frames) => frames === 0 || frames >= 50, { error: 'expected 0 or at least 50 frames' })
+      .describe(
+        'First inspected frames of a camera that make its baseline for drift, at least 50; 0: no watch for drift.',
+      ),
+  })
+  .prefault({});
+
 const heatMaps = z
   .strictObject({
     per_minute: z
@@ -319,6 +333,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   store,
   heat_maps: heatMaps,
+  drift,
   limits,
   log: z
     .strictObject({

@@ -42,10 +42,16 @@ interface CameraState {
 /** Bounded: cameras not listed make room, the one longest silent first. */
 export class LineView {
   private readonly listed: ReadonlyMap<CameraId, ListedCamera>;
+  private readonly driftOf: (cameraId: CameraId) => readonly Condition[];
   private readonly states = new Map<CameraId, CameraState>();
 
-  constructor(listed: ReadonlyMap<CameraId, ListedCamera>) {
+  /** @param driftOf what a camera does otherwise than in its baseline */
+  constructor(
+    listed: ReadonlyMap<CameraId, ListedCamera>,
+    driftOf: (cameraId: CameraId) => readonly Condition[] = () => [],
+  ) {
     this.listed = listed;
+    this.driftOf = driftOf;
   }
 
   /** @param result later in the ledger than those before */
@@ -93,7 +99,7 @@ export class LineView {
         recent.map(({ totalMs }) => totalMs),
         0.95,
       ),
-      conditions: conditionsOf(recent, taktMs, now),
+      conditions: [...conditionsOf(recent, taktMs, now), ...this.driftOf(cameraId)],
     };
   }
 

@@ -179,6 +179,14 @@ const sightSchema = z.object({
   isSimulated: z.boolean(),
 });
 
+/** What a camera does otherwise than in its baseline. */
+export const driftConditions = [
+  z.object({ kind: z.enum(['brightness', 'contrast', 'focus']), ratio: z.number().describe('-0.23: 23 % less') }),
+  z.object({ kind: z.literal('frozen'), frames: z.int().describe('in a row of the very same picture') }),
+  z.object({ kind: z.literal('scores'), psi: z.number() }),
+  z.object({ kind: z.literal('rejects'), share: z.number(), usual: z.number() }),
+] as const;
+
 export const cameraSchema = z.object({
   cameraId: z.string(),
   isListed: z.boolean(),
@@ -195,6 +203,7 @@ export const cameraSchema = z.object({
       z.object({ kind: z.literal('silent'), sinceMs: z.int(), periodMs: z.int() }),
       z.object({ kind: z.literal('late'), share: z.number() }),
       z.object({ kind: z.literal('uninspected'), share: z.number(), reason: z.string() }),
+      ...driftConditions,
     ]),
   ),
 });

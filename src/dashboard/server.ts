@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
 import type { Actor } from '../frame/people.ts';
 import { Api, type problemSchema } from './api.ts';
+import { addDriftRoutes, type DriftRoutesPorts } from './drift-routes.ts';
 import { addLineRoutes } from './line-routes.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
@@ -45,6 +46,7 @@ export interface HttpServerOptions {
     ModelRoutesPorts &
     RecipeRoutesPorts &
     ProvingRoutesPorts &
+    DriftRoutesPorts &
     ShadowRoutesPorts &
     PeopleRoutesPorts &
     QualityRoutesPorts;
@@ -100,6 +102,7 @@ export class HttpServer {
     addOpsRoutes(this.server, api, options.ports);
     addResultRoutes(api, options.ports);
     addProvingRoutes(api, options.ports);
+    addDriftRoutes(api, options.ports);
     addReviewRoutes(api, options.ports);
     addRecipeRoutes(api, options.ports);
     addQualityRoutes(api, options.ports);

@@ -7,9 +7,12 @@
  * a fresh one, because a CUDA context that failed once may go on answering with garbage.
  */
 
+import type { ImageLook } from '../frame/image-look.ts';
 import { Batcher } from './batch.ts';
+import { channelsOf } from './contract.ts';
 import { decode } from './decode.ts';
 import { chooseForm } from './forms.ts';
+import { lookOf } from './look.ts';
 import type { EngineReady, EngineSettings, FromEngine, ToEngine } from './protocol.ts';
 import { type GoldenCheck, messageOf, NotProvenError } from './prove.ts';
 import type { Session } from './session.ts';
@@ -48,13 +51,27 @@ async function load(wanted: EngineSettings): Promise<void> {
 
 const sink: ConstructorParameters<typeof Batcher>[2] = {
   scored: (decoded, probability, inferMs, batchSize) =>
-    tell({ kind: 'scored', id: decoded.id, probability, decodeMs: decoded.decodeMs, inferMs, batchSize }),
+    tell({
+      kind: 'scored',
+      id: decoded.id,
+      probability,
+      look: look(decoded.pixels),
+      decodeMs: decoded.decodeMs,
+      inferMs,
+      batchSize,
+    }),
   faulted: (id, reason, detail) => tell({ kind: 'faulted', id, reason, detail }),
   broken: (error) => {
     process.stderr.write(`engine: the session failed: ${messageOf(error)}\n`);
     process.exit(EXIT_SESSION_BROKEN);
   },
 };
+
+function look(pixels: Uint8Array): ImageLook {
+  if (settings === undefined) throw new Error('a score came before the model was loaded');
+  const { input } = settings.model.contract;
+  return lookOf(pixels, input.width, input.height, channelsOf(input));
+}
 
 /** Between two frames: each image waits its turn at the session like a frame does. */
 async function checkGolden(): Promise<void> {

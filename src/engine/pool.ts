@@ -12,6 +12,7 @@
 
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
+import type { ImageLook } from '../frame/image-look.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
 import { inForm } from './contract.ts';
 import { whyNoCuda } from './cuda.ts';
@@ -24,6 +25,7 @@ export type TaskResult =
   | {
       readonly kind: 'scored';
       readonly probability: number;
+      readonly look: ImageLook;
       readonly decodeMs: number;
       readonly inferMs: number;
       readonly batchSize: number;
@@ -334,9 +336,9 @@ export class EnginePool {
     if (slot.tasks.size === 0) slot.isIsolated = false;
     if (attempt !== undefined && !attempt.task.isSettled) {
       if (message.kind === 'scored') {
-        const { kind, probability, decodeMs, inferMs, batchSize } = message;
+        const { kind, probability, look, decodeMs, inferMs, batchSize } = message;
         const provider = slot.ready?.provider ?? this.provider;
-        attempt.task.settle({ kind, probability, decodeMs, inferMs, batchSize, model: slot.model, provider });
+        attempt.task.settle({ kind, probability, look, decodeMs, inferMs, batchSize, model: slot.model, provider });
       } else {
         this.giveUp(attempt.task, message.reason, message.detail);
       }

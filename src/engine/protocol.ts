@@ -5,6 +5,7 @@
 
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
+import type { ImageLook } from '../frame/image-look.ts';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelContract, ModelFile } from './contract.ts';
 
@@ -91,6 +92,7 @@ export interface Scored {
   readonly kind: 'scored';
   readonly id: number;
   readonly probability: number;
+  readonly look: ImageLook;
   readonly decodeMs: number;
   readonly inferMs: number;
   readonly batchSize: number;

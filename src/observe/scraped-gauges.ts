@@ -24,6 +24,10 @@ export interface ModelState {
   readonly golden: GoldenState | null;
 }
 
+const DRIFT_KINDS = ['brightness', 'contrast', 'focus', 'frozen', 'scores', 'rejects'];
+/** Camera and kind; more at once is no news of one camera, and the count above tells of it. */
+const MAX_DRIFTING = 20;
+
 /** Read at scrape time. */
 export interface MetricsSources {
   framesInFlight(): number;
@@ -46,6 +50,8 @@ export interface MetricsSources {
   /** Null where there is no MQTT at all. */
   mqttConnected(): boolean | null;
   isReady(): boolean;
+  /** Every camera and what it does otherwise than in its baseline. */
+  drifting(): readonly { readonly cameraId: string; readonly kind: string }[];
   /** People who are signed in. */
   sessions(): number;
   /** `expiresAt`: milliseconds since 1970. */
@@ -84,6 +90,20 @@ export function addScrapedGauges(
     g.set({ version: options.version, site: options.site }, 1),
   );
   gauge('inspection_sessions', 'Sessions of people who are signed in.', [], (g) => g.set(sources.sessions()));
+  gauge('inspection_cameras_drifting', 'Cameras that do otherwise than in their baseline.', ['kind'], (g) => {
+    const counts = new Map(DRIFT_KINDS.map((kind) => [kind, 0]));
+    for (const { kind } of sources.drifting()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const [kind, count] of counts) g.set({ kind }, count);
+  });
+  gauge(
+    'inspection_camera_drifting',
+    'A camera that does otherwise than in its baseline; 1.',
+    ['camera', 'kind'],
+    (g) => {
+      const ours = sources.drifting().filter(({ cameraId }) => labelled.includes(cameraId as CameraId));
+      for (const { cameraId: camera, kind } of ours.slice(0, MAX_DRIFTING)) g.set({ camera, kind }, 1);
+    },
+  );
   gauge('inspection_ready', '1 while /readyz answers 200.', [], (g) => g.set(sources.isReady() ? 1 : 0));
   gauge(
     'inspection_certificate_expiry_timestamp_seconds',

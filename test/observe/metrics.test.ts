@@ -35,6 +35,7 @@ const sources: MetricsSources = {
   outbox: () => ({ items: 5, oldestSeconds: 6 }),
   mqttConnected: () => false,
   isReady: () => true,
+  drifting: () => Array.from({ length: 1000 }, (_, i) => ({ cameraId: `camera-${i}`, kind: 'brightness' })),
   sessions: () => 2,
 };
 

@@ -119,5 +119,15 @@ export function conditionText(words: Words, condition: Condition): string {
       return words.late(Math.round(condition.share * 100));
     case 'uninspected':
       return words.uninspected(Math.round(condition.share * 100), condition.reason.replaceAll('_', ' '));
+    case 'brightness':
+    case 'contrast':
+    case 'focus':
+      return words.drift[condition.kind](Math.round(Math.abs(condition.ratio) * 100), condition.ratio < 0);
+    case 'frozen':
+      return words.frozen(condition.frames);
+    case 'scores':
+      return words.scoresShifted;
+    case 'rejects':
+      return words.rejectsUnusual((condition.share * 100).toFixed(1), (condition.usual * 100).toFixed(1));
   }
 }

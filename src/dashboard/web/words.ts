@@ -133,6 +133,17 @@ const en = {
   theme: 'Theme',
   language: 'Language',
   failed: 'That did not work',
+  drift: {
+    brightness: (percent: number, isLess: boolean) =>
+      `${isLess ? 'Darker' : 'Brighter'} than its baseline by ${percent} %`,
+    contrast: (percent: number, isLess: boolean) =>
+      `${isLess ? 'Less' : 'More'} contrast than its baseline, by ${percent} %`,
+    focus: (percent: number, isLess: boolean) =>
+      `${isLess ? 'Less sharp' : 'Sharper'} than its baseline by ${percent} %`,
+  },
+  frozen: (frames: number) => `The very same picture ${frames} times`,
+  scoresShifted: 'Scores are not spread as in its baseline',
+  rejectsUnusual: (percent: string, usual: string) => `${percent} % rejected, usual are ${usual} %`,
   heatMap: 'Heat map',
   heatMapMaking: 'Looking for the spot …',
   heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' } as Readonly<
@@ -278,6 +289,14 @@ const zh: Words = {
   theme: '主题',
   language: '语言',
   failed: '操作失败',
+  drift: {
+    brightness: (percent, isLess) => `比基准${isLess ? '暗' : '亮'} ${percent} %`,
+    contrast: (percent, isLess) => `对比度比基准${isLess ? '低' : '高'} ${percent} %`,
+    focus: (percent, isLess) => `清晰度比基准${isLess ? '低' : '高'} ${percent} %`,
+  },
+  frozen: (frames) => `连续 ${frames} 次发送同一图像`,
+  scoresShifted: '分数分布与基准不同',
+  rejectsUnusual: (percent, usual) => `不合格率 ${percent} %,平时 ${usual} %`,
   heatMap: '热力图',
   heatMapMaking: '正在查找位置……',
   heatMapOf: { activation_map: '模型自身给出', occlusion: '逐块遮挡得出' },
