@@ -5,6 +5,7 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { VERSION } from '../version.ts';
+import { registerBenchSearch } from './bench-search.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { numberIn } from './options.ts';
 
@@ -20,7 +21,7 @@ interface BenchOptions {
 }
 
 export function registerBench(program: Command): void {
-  program
+  const bench = program
     .command('bench')
     .description('measure the service beside a bare loop of sharp and onnxruntime (CPU, Linux)')
     .option('--short', 'one model, one picture size, under a minute')
@@ -66,6 +67,7 @@ export function registerBench(program: Command): void {
         await rm(folder, { recursive: true, force: true });
       }
     });
+  registerBenchSearch(bench);
 }
 
 function machine(): object {

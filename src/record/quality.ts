@@ -3,7 +3,7 @@
 import type { Verdict } from '../frame/verdict.ts';
 import type { JudgedResult, LedgerBalance, QualityCounts, QualityQuery, ScoreCounts, ScoresQuery } from './contract.ts';
 import type { Database } from './database.ts';
-import { DAY_MS, QUARTER_MS } from './tallies.ts';
+import { DAY_MS, HOUR_MS, QUARTER_MS } from './tallies.ts';
 
 const MAX_JUDGED = 20_000;
 
@@ -30,28 +30,38 @@ export class Quality {
   }
 
   counts({ since, until, cameraId, recipe }: QualityQuery): QualityCounts {
-    const span = [Math.floor(since / QUARTER_MS), Math.ceil(until / QUARTER_MS)];
     const filter = filterOf([
       ['camera_id = ?', cameraId],
       ['recipe_id = ?', recipe],
     ]);
-    const select = <T>(columns: string, groupBy: string): T[] =>
+    const select = <T>(table: string, [unit, ms]: readonly [string, number], columns: string, groupBy: string): T[] =>
       this.database
         .prepare<unknown[], T>(
-          `SELECT ${columns}, sum(row_count) AS rows FROM outcome_counts JOIN series USING (series_id)
-           WHERE quarter >= ? AND quarter < ? ${filter.sql} GROUP BY ${groupBy} ORDER BY ${groupBy}`,
+          // CROSS: the span bounds the cells; to look them up series by series would read all of them.
+          `SELECT ${columns}, sum(row_count) AS rows FROM ${table} CROSS JOIN series USING (series_id)
+           WHERE ${unit} >= ? AND ${unit} < ? ${filter.sql} GROUP BY ${groupBy} ORDER BY ${groupBy}`,
         )
-        .all(...span, ...filter.values);
+        .all(Math.floor(since / ms), Math.ceil(until / ms), ...filter.values);
+    const byQuarter = ['quarter', QUARTER_MS] as const;
     return {
       quarters: select<{ at: number; verdict: Verdict; rows: number }>(
+        'outcome_counts',
+        byQuarter,
         `quarter * ${QUARTER_MS} AS at, verdict`,
         'quarter, verdict',
       ),
       series: select<QualityCounts['series'][number]>(
+        'outcome_counts',
+        byQuarter,
         'camera_id AS cameraId, recipe_id AS recipe, verdict',
         'camera_id, recipe_id, verdict',
       ),
-      latency: select<{ bucket: number; rows: number }>('latency_bucket AS bucket', 'latency_bucket'),
+      latency: select<{ bucket: number; rows: number }>(
+        'latency_counts',
+        ['hour', HOUR_MS],
+        'latency_bucket AS bucket',
+        'latency_bucket',
+      ),
     };
   }
 

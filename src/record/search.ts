@@ -10,7 +10,7 @@ import { resultOf } from './rows.ts';
 import { SELECT_RESULT } from './sql.ts';
 
 /** Rows that one page looks at where no index answers; then it says how far it came. */
-const MAX_SCAN = 40_000;
+const MAX_SCAN = 20_000;
 
 interface ReviewRow {
   readonly label: string;

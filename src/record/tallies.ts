@@ -6,6 +6,7 @@ import { scoreBinOf } from '../statistics/score-bins.ts';
 import type { Database } from './database.ts';
 
 export const QUARTER_MS = 900_000;
+export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 
 type SeriesKey = readonly [camera: string, recipe: string, model: string, version: string, sha256: string];
@@ -16,6 +17,7 @@ export class Tallies {
   /** Valid as long as every transaction succeeds; the tables are opened anew after one that did not. */
   private readonly seriesIds = new Map<string, number>();
   private readonly outcomes = new Map<string, Cell>();
+  private readonly latencies = new Map<string, Cell>();
   private readonly scores = new Map<string, Cell>();
   private readonly counters = new Map<string, Cell>();
 
@@ -25,14 +27,15 @@ export class Tallies {
 
   /** Forgets what was noted and not written. */
   clear(): void {
-    for (const cells of [this.outcomes, this.scores, this.counters]) cells.clear();
+    for (const cells of [this.outcomes, this.latencies, this.scores, this.counters]) cells.clear();
   }
 
   note(result: RecordedResult): void {
     const { cameraId, verdict, receivedAt, times, defectProbability } = result;
     const series = this.seriesOf(result);
     add(this.counters, [cameraId, verdict]);
-    add(this.outcomes, [Math.floor(receivedAt / QUARTER_MS), series, verdict, latencyBucketOf(times.totalMs)]);
+    add(this.outcomes, [Math.floor(receivedAt / QUARTER_MS), series, verdict]);
+    add(this.latencies, [Math.floor(receivedAt / HOUR_MS), series, latencyBucketOf(times.totalMs)]);
     if (defectProbability === null) return;
     add(this.scores, [series, Math.floor(receivedAt / DAY_MS), scoreBinOf(defectProbability)]);
   }
@@ -40,6 +43,7 @@ export class Tallies {
   write(): void {
     for (const { key, rows } of this.counters.values()) this.statements.count.run(...key, rows);
     for (const { key, rows } of this.outcomes.values()) this.statements.outcome.run(...key, rows);
+    for (const { key, rows } of this.latencies.values()) this.statements.latency.run(...key, rows);
     for (const { key, rows } of this.scores.values()) this.statements.score.run(...key, rows);
     this.clear();
   }
@@ -72,7 +76,11 @@ function prepare(database: Database) {
        ON CONFLICT (camera_id, verdict) DO UPDATE SET row_count = row_count + excluded.row_count`,
     ),
     outcome: database.prepare<(string | number)[]>(
-      `INSERT INTO outcome_counts VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO outcome_counts VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET row_count = row_count + excluded.row_count`,
+    ),
+    latency: database.prepare<(string | number)[]>(
+      `INSERT INTO latency_counts VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET row_count = row_count + excluded.row_count`,
     ),
     score: database.prepare<(string | number)[]>(

@@ -36,12 +36,20 @@ CREATE TABLE series (
 
 -- quarter: received_at in quarters of an hour since 1970, so that shifts of every time zone begin with one.
 CREATE TABLE outcome_counts (
-  quarter        INTEGER NOT NULL,
+  quarter   INTEGER NOT NULL,
+  series_id INTEGER NOT NULL REFERENCES series (series_id),
+  verdict   TEXT NOT NULL,
+  row_count INTEGER NOT NULL,
+  PRIMARY KEY (quarter, series_id, verdict)
+) STRICT, WITHOUT ROWID;
+
+-- hour: received_at in hours since 1970. latency_bucket: src/statistics/latency.ts.
+CREATE TABLE latency_counts (
+  hour           INTEGER NOT NULL,
   series_id      INTEGER NOT NULL REFERENCES series (series_id),
-  verdict        TEXT NOT NULL,
   latency_bucket INTEGER NOT NULL,
   row_count      INTEGER NOT NULL,
-  PRIMARY KEY (quarter, series_id, verdict, latency_bucket)
+  PRIMARY KEY (hour, series_id, latency_bucket)
 ) STRICT, WITHOUT ROWID;
 
 -- day: received_at in days since 1970 (UTC). score_bin: defect probability in steps of 0.001.
@@ -58,8 +66,12 @@ SELECT DISTINCT camera_id, ${recipe}, coalesce(model_name, ''), coalesce(model_v
 FROM results;
 
 INSERT INTO outcome_counts
-SELECT received_at / 900000, series_id, verdict, ${bucket}, count(*)
-FROM results JOIN series ON ${ofSeries} GROUP BY 1, 2, 3, 4;
+SELECT received_at / 900000, series_id, verdict, count(*)
+FROM results JOIN series ON ${ofSeries} GROUP BY 1, 2, 3;
+
+INSERT INTO latency_counts
+SELECT received_at / 3600000, series_id, ${bucket}, count(*)
+FROM results JOIN series ON ${ofSeries} GROUP BY 1, 2, 3;
 
 INSERT INTO score_counts
 SELECT series_id, received_at / 86400000, ${bin}, count(*)
