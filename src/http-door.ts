@@ -70,6 +70,8 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       models: parts.models,
       cuts: parts.cuts,
       quality: ledger,
+      samples: config.review,
+      random: Math.random,
       calendar: {
         timeZone: config.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
         shifts: config.shifts,

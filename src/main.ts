@@ -15,6 +15,7 @@ import { registerHeatMap } from './commands/heatmap.ts';
 import { registerModels } from './commands/models.ts';
 import { registerProof } from './commands/proof.ts';
 import { registerReplay } from './commands/replay.ts';
+import { registerReviews } from './commands/reviews.ts';
 import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerDemo(program);
   registerSend(program);
   registerResults(program);
+  registerReviews(program);
   registerReplay(program);
   registerProof(program);
   registerDrift(program);

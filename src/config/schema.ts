@@ -271,6 +271,21 @@ const limits = z
   })
   .prefault({});
 
+const review = z
+  .strictObject({
+    again: fraction
+      .max(0.5)
+      .default(0.02)
+      .describe(
+        'Share of the review queue that was judged before and comes again without saying so, to see how people agree; 0: none.',
+      ),
+    passed: fraction
+      .max(0.5)
+      .default(0.05)
+      .describe('Share of the review queue that passed: only such parts can show an escape; 0: none.'),
+  })
+  .prefault({});
+
 const shift = z.strictObject({
   name: name.describe('What it is called.'),
   start: z
@@ -332,6 +347,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   store,
+  review,
   heat_maps: heatMaps,
   drift,
   limits,

@@ -5,7 +5,8 @@ import { LoupeError } from '../errors.ts';
 import type { CutsControl } from '../frame/cuts.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import type { Api } from './api.ts';
-import { chartOf, judgedOf, latencyOf, scoresOf, totalsOf } from './quality-view.ts';
+import { agreementOf, chartOf, judgedOf, latencyOf, scoresOf, totalsOf } from './quality-view.ts';
+import { AGAIN_AFTER_MS } from './review-routes.ts';
 import { isoTime, time } from './schemas.ts';
 import { Calendar, type Shift } from './shifts.ts';
 
@@ -30,6 +31,12 @@ export interface QualityJudgement {
   readonly defectClass: string | null;
 }
 
+export interface SecondLook {
+  readonly reviewer: string;
+  readonly first: string;
+  readonly second: string;
+}
+
 interface Span {
   readonly since: number;
   readonly until: number;
@@ -51,6 +58,7 @@ export interface QualityRoutesPorts {
       readonly given: readonly { readonly verdict: Verdict; readonly rows: number }[];
     }>;
     judged(query: Span): Promise<readonly QualityJudgement[]>;
+    secondLooks(span: { since: number; until: number; apartMs: number }): Promise<readonly SecondLook[]>;
     balance(): Promise<{ readonly lastLedgerSeq: number; readonly counted: number }>;
   };
   readonly cuts: CutsControl;
@@ -101,6 +109,9 @@ const qualitySchema = z.object({
     escapes: measured,
     falseRejects: measured,
     defects: z.array(z.object({ defectClass: z.string().nullable(), count: z.int() })),
+    agreement: z
+      .array(z.object({ reviewer: z.string(), pairs: z.int(), agreed: z.int(), kappa: z.number().nullable() }))
+      .describe('of people with what was said of the same picture before; of all cameras'),
   }),
   ledger: z.object({ lastLedgerSeq: z.int(), counted: z.int(), isBalanced: z.boolean() }),
 });
@@ -156,9 +167,10 @@ export function addQualityRoutes(api: Api, ports: QualityRoutesPorts): void {
         ...(query.camera === undefined ? {} : { cameraId: query.camera }),
         ...(query.recipe === undefined ? {} : { recipe: query.recipe }),
       };
-      const [counted, judged, ledger] = await Promise.all([
+      const [counted, judged, looks, ledger] = await Promise.all([
         quality.qualityCounts(span),
         quality.judged(span),
+        quality.secondLooks({ since, until, apartMs: AGAIN_AFTER_MS }),
         quality.balance(),
       ]);
       return {
@@ -168,7 +180,7 @@ export function addQualityRoutes(api: Api, ports: QualityRoutesPorts): void {
         chart: chartOf(counted.quarters, calendar, query.by),
         ...totalsOf(counted.series),
         latency: latencyOf(counted.latency),
-        reviewed: judgedOf(judged),
+        reviewed: { ...judgedOf(judged), agreement: agreementOf(looks) },
         ledger: { ...ledger, isBalanced: ledger.lastLedgerSeq === ledger.counted },
       };
     },

@@ -2,9 +2,10 @@
 
 import type { Verdict } from '../frame/verdict.ts';
 import { type JudgedScore, shareOf } from '../statistics/cut-outcome.ts';
+import { cohensKappa } from '../statistics/kappa.ts';
 import { latencyQuantile } from '../statistics/latency.ts';
 import { pChart } from '../statistics/p-chart.ts';
-import type { QualityCounts, QualityJudgement } from './quality-routes.ts';
+import type { QualityCounts, QualityJudgement, SecondLook } from './quality-routes.ts';
 import type { Calendar, Grouping } from './shifts.ts';
 
 export type VerdictCounts = Record<Verdict, number>;
@@ -80,6 +81,19 @@ export function judgedOf(judged: readonly QualityJudgement[]) {
       .map(([defectClass, count]) => ({ defectClass: defectClass === '' ? null : defectClass, count }))
       .sort((a, b) => b.count - a.count),
   };
+}
+
+export function agreementOf(looks: readonly SecondLook[]) {
+  const pairs = new Map<string, SecondLook[]>();
+  for (const look of looks) pairs.set(look.reviewer, [...(pairs.get(look.reviewer) ?? []), look]);
+  return [...pairs]
+    .map(([reviewer, own]) => ({
+      reviewer,
+      pairs: own.length,
+      agreed: own.filter(({ first, second }) => first === second).length,
+      kappa: cohensKappa(own.map(({ first, second }) => [first, second])),
+    }))
+    .sort((a, b) => b.pairs - a.pairs);
 }
 
 /** Judged results that have a score; pictures of one part are one group. */

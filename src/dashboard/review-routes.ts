@@ -24,14 +24,28 @@ export interface ReviewPorts {
   readonly reviews: {
     /** FAIL and REVIEW rows that nobody has reviewed, newest first. */
     unreviewed(before: number | null, limit: number): Promise<ResultsPage>;
+    /** Results worth judging that are in no queue. */
+    reviewSamples(query: {
+      readonly kind: 'again' | 'passed';
+      readonly before: number;
+      readonly place: number;
+      readonly limit: number;
+    }): Promise<readonly RecordedResult[]>;
     reviewsOf(resultId: string): Promise<readonly Review[]>;
     /** False where it could not be written. */
     review(review: Review, entry: AuditEntry): Promise<boolean>;
     get(resultId: string): Promise<RecordedResult | null>;
   };
+  /** Shares of the queue, 0..1. */
+  readonly samples: { readonly again: number; readonly passed: number };
+  /** 0..1 */
+  random(): number;
   /** Milliseconds since 1970. */
   now(): number;
 }
+
+/** After so long a picture may come again: in another shift, when nobody remembers it. */
+export const AGAIN_AFTER_MS = 8 * 3_600_000;
 
 export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
   const { reviews } = ports;
@@ -39,7 +53,8 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     method: 'GET',
     path: '/api/v1/reviews/queue',
     right: 'read',
-    summary: 'FAIL and REVIEW results that nobody has judged, newest first',
+    summary:
+      'FAIL and REVIEW results that nobody has judged, newest first; among them a few others (docs/operations.md)',
     query: z.strictObject({
       before: z.coerce.number().int().min(1).optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -47,7 +62,8 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     answer: resultsPageSchema,
     handle: async ({ query }) => {
       const page = await reviews.unreviewed(query.before ?? null, query.limit);
-      return { results: page.rows.map((row) => resultJson(row, false)), next: page.next };
+      const rows = await mixedIn(page.rows, ports);
+      return { results: rows.map((row) => resultJson(row, false)), next: page.next };
     },
   });
 
@@ -88,6 +104,22 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
       return reviewJson(review);
     },
   });
+}
+
+/** Samples at random places among what has to be judged anyway; none where nothing has to. */
+async function mixedIn(rows: readonly RecordedResult[], ports: ReviewPorts): Promise<readonly RecordedResult[]> {
+  const { samples, reviews } = ports;
+  const mixed = [...rows];
+  for (const kind of ['again', 'passed'] as const) {
+    // A whole number that is right on average, however short the page.
+    const limit = Math.floor(samples[kind] * rows.length + ports.random());
+    if (limit === 0 || rows.length === 0) continue;
+    const before = ports.now() - (kind === 'again' ? AGAIN_AFTER_MS : 0);
+    for (const row of await reviews.reviewSamples({ kind, before, place: ports.random(), limit })) {
+      mixed.splice(Math.floor(ports.random() * (mixed.length + 1)), 0, row);
+    }
+  }
+  return mixed;
 }
 
 function reviewJson(review: Review): ReviewJson {

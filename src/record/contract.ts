@@ -156,7 +156,7 @@ export interface QualityCounts {
     readonly verdict: Verdict;
     readonly rows: number;
   }[];
-  /** Rows by bucket of src/statistics/latency.ts. */
+  /** Rows by bucket of src/statistics/latency.ts, of the whole hours that the span touches. */
   readonly latency: readonly { readonly bucket: number; readonly rows: number }[];
 }
 
@@ -190,6 +190,24 @@ export interface JudgedResult {
   readonly label: 'ok' | 'ng';
   readonly defectClass: string | null;
   readonly reviewer: string;
+}
+
+export interface SamplesQuery {
+  /** `again`: judged once, before `before`. `passed`: PASS of the week before `before`, with a picture, never judged. */
+  readonly kind: 'again' | 'passed';
+  /** Milliseconds since 1970. */
+  readonly before: number;
+  /** Where to begin, 0..1. */
+  readonly place: number;
+  readonly limit: number;
+}
+
+/** Two judgements of one picture. */
+export interface Agreement {
+  /** Who gave the second. */
+  readonly reviewer: string;
+  readonly first: 'ok' | 'ng' | 'unsure';
+  readonly second: 'ok' | 'ng' | 'unsure';
 }
 
 export interface LedgerBalance {

@@ -11,6 +11,7 @@ import type { CameraId, FrameId, Image } from '../frame/frame.ts';
 import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/people.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
+  Agreement,
   ChainLink,
   JudgedResult,
   LedgerBalance,
@@ -25,6 +26,7 @@ import type {
   ResultsPage,
   ResultsQuery,
   Review,
+  SamplesQuery,
   ScoreCounts,
   ScoresQuery,
   Total,
@@ -203,6 +205,16 @@ export class Ledger {
   /** What people judged among the results of some time. */
   judged(query: QualityQuery): Promise<readonly JudgedResult[]> {
     return this.read('judged', query);
+  }
+
+  /** Results worth judging that are in no queue. */
+  reviewSamples(query: SamplesQuery): Promise<readonly RecordedResult[]> {
+    return this.read('reviewSamples', query);
+  }
+
+  /** Where a picture was judged a second time, at least `apartMs` after the first. */
+  secondLooks(span: { since: number; until: number; apartMs: number }): Promise<readonly Agreement[]> {
+    return this.read('secondLooks', span);
   }
 
   balance(): Promise<LedgerBalance> {

@@ -4,6 +4,7 @@ import type { CameraId, FrameId } from '../frame/frame.ts';
 import type { AuditEntry, AuditRow, PeopleChange, StoredPeople } from '../frame/people.ts';
 import type { Decision, Delivery, RecordedResult } from '../frame/verdict.ts';
 import type {
+  Agreement,
   ChainLink,
   JudgedResult,
   LedgerBalance,
@@ -18,6 +19,7 @@ import type {
   ResultsPage,
   ResultsQuery,
   Review,
+  SamplesQuery,
   ScoreCounts,
   ScoresQuery,
   Total,
@@ -71,6 +73,11 @@ export type ReaderCalls = {
   scoreCounts: { args: ScoresQuery; reply: ScoreCounts };
   judged: { args: QualityQuery; reply: readonly JudgedResult[] };
   balance: { args: null; reply: LedgerBalance };
+  reviewSamples: { args: SamplesQuery; reply: readonly RecordedResult[] };
+  secondLooks: {
+    args: { readonly since: number; readonly until: number; readonly apartMs: number };
+    reply: readonly Agreement[];
+  };
   outboxNext: { args: { readonly after: number; readonly limit: number }; reply: readonly OutboxItem[] };
 };
 

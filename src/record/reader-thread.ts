@@ -7,6 +7,7 @@ import { type Fate, imageFate } from './image-fate.ts';
 import { readPeople } from './people-tables.ts';
 import type { Call, FromThread, ReaderCalls, Reply, ToThread } from './protocol.ts';
 import { Quality } from './quality.ts';
+import { reviewSamples, secondLooks } from './review-samples.ts';
 import { Reader } from './reader.ts';
 import { Search } from './search.ts';
 
@@ -88,6 +89,10 @@ function read({ database, reader, search, quality, fateOf }: Opened, { name, arg
       return quality.scores(args as ReaderCalls['scoreCounts']['args']);
     case 'judged':
       return quality.judged(args as ReaderCalls['judged']['args']);
+    case 'reviewSamples':
+      return reviewSamples(database, args as ReaderCalls['reviewSamples']['args']);
+    case 'secondLooks':
+      return secondLooks(database, args as ReaderCalls['secondLooks']['args']);
     case 'balance':
       return quality.balance();
     case 'outboxNext': {

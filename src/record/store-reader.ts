@@ -7,6 +7,7 @@ import type { RecordedResult } from '../frame/verdict.ts';
 import type { ChainProof, ResultsPage, ResultsQuery, Review, Total } from './contract.ts';
 import { databasePath, openForReading, sqliteCode, type Database } from './database.ts';
 import { type Fate, imageFate } from './image-fate.ts';
+import { lastWords, type LastWord } from './judged.ts';
 import { Reader } from './reader.ts';
 import { Search } from './search.ts';
 
@@ -61,6 +62,11 @@ export class StoreReader {
 
   fateOf(ledgerSeq: number): Fate {
     return this.fate(ledgerSeq);
+  }
+
+  /** What people judged good or defective, in the order of the ledger. */
+  lastWords(): Generator<LastWord> {
+    return lastWords(this.database);
   }
 
   totals(): readonly Total[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chartOf, judgedOf, latencyOf, totalsOf } from '../../src/dashboard/quality-view.ts';
+import { agreementOf, chartOf, judgedOf, latencyOf, totalsOf } from '../../src/dashboard/quality-view.ts';
 import { Calendar } from '../../src/dashboard/shifts.ts';
 
 const SHIFTS = [
@@ -65,6 +65,14 @@ describe('what Quality shows', () => {
     });
     expect(latencyOf([{ bucket: 8, rows: 10 }])).toEqual({ p50Ms: 9, p95Ms: 9.9, p99Ms: 9.98 });
     expect(latencyOf([])).toEqual({ p50Ms: null, p95Ms: null, p99Ms: null });
+  });
+
+  it('measures people by what they said of the same picture twice', () => {
+    const look = (reviewer: string, first: string, second: string) => ({ reviewer, first, second });
+    expect(agreementOf([look('ann', 'ok', 'ok'), look('bob', 'ok', 'ng'), look('ann', 'ng', 'ng')])).toEqual([
+      { reviewer: 'ann', pairs: 2, agreed: 2, kappa: 1 },
+      { reviewer: 'bob', pairs: 1, agreed: 0, kappa: 0 },
+    ]);
   });
 
   it('tells escapes among the defective from false rejects among the good, and sorts the defects', () => {

@@ -75,7 +75,12 @@ async function weekIn(store: string): Promise<void> {
   await Promise.all(recorded);
   for (const { resultId, isDefective, defectClass } of judged) {
     const label = isDefective ? 'ng' : 'ok';
-    await ledger.review({ resultId, label, defectClass, comment: null, reviewer: 'ann', reviewedAt: now });
+    const review = { resultId, label, defectClass, comment: null, reviewer: 'ann' } as const;
+    await ledger.review({ ...review, reviewedAt: now - 20 * HOUR_MS });
+    // Some come again a day later, and are not always judged alike.
+    if (random() > 0.05) continue;
+    const second = random() < 0.85 ? label : 'unsure';
+    await ledger.review({ ...review, label: second, reviewer: 'bob', reviewedAt: now - HOUR_MS });
   }
   await ledger.stop();
 }
@@ -116,6 +121,7 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await page.getByText('Balanced: 2,688 rows').waitFor();
     expect(await page.locator('.pareto li').first().innerText()).toContain('scratch');
     expect(await page.locator('.quality').innerText()).toMatch(/Escaped, of the defective.*\n.*\d+ \/ \d+ = /);
+    expect(await page.locator('.quality').innerText()).toMatch(/bob: \d+ of \d+ alike · kappa 0\.\d\d/);
     await visitor.shoot(page, 'quality');
     expect(await accessibilityFaults(page)).toEqual([]);
     await choose(page, 'Camera', 'station-1-side');

@@ -286,7 +286,7 @@ function BySeries({ quality, words }: { readonly quality: QualityJson; readonly 
 }
 
 function Found({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
-  const { judged, judgedPass, escapes, falseRejects, defects } = quality.reviewed;
+  const { judged, judgedPass, escapes, falseRejects, defects, agreement } = quality.reviewed;
   const most = defects[0]?.count ?? 1;
   const all = defects.reduce((sum, { count }) => sum + count, 0);
   return (
@@ -300,6 +300,16 @@ function Found({ quality, words }: { readonly quality: QualityJson; readonly wor
           [`${words.falseRejects} (${words.interval})`, shareText(falseRejects, words)],
         ]}
       />
+      <h2>{words.secondLook}</h2>
+      {agreement.length === 0 && <p className="quiet">{words.noSecondLook}</p>}
+      <ul>
+        {agreement.map(({ reviewer, agreed, pairs, kappa }) => (
+          <li key={reviewer}>
+            {words.agreementOf(reviewer, agreed, pairs)}
+            {kappa !== null && ` · ${words.kappa} ${kappa.toFixed(2)}`}
+          </li>
+        ))}
+      </ul>
       <h2>{words.defects}</h2>
       {defects.length === 0 && <p className="quiet">{words.noDefects}</p>}
       <ol className="pareto">
