@@ -20,6 +20,7 @@ import { registerResults } from './commands/results.ts';
 import { registerSend } from './commands/send.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerTeach } from './commands/teach.ts';
+import { registerUsers } from './commands/users.ts';
 import { registerVerify } from './commands/verify.ts';
 import { VERSION } from './version.ts';
 
@@ -39,6 +40,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerProof(program);
   registerDrift(program);
   registerHeatMap(program);
+  registerUsers(program);
   registerVerify(program);
   registerBackup(program);
   registerRestore(program);

@@ -15,6 +15,7 @@ import { ModelPackageError } from '../model-repository/package.ts';
 import { lockStore, StoreRefusedError } from '../record/database.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { configFrom, type WhereOptions } from './options.ts';
+import { type AskSecret, withSecrets } from './secret-input.ts';
 
 export interface Controls {
   readonly models: ModelControl;
@@ -29,8 +30,9 @@ export async function withControls<T>(
 ): Promise<T> {
   try {
     if (options.http !== undefined) {
-      const api = apiFrom(options, options.http);
-      return await work({ models: new HttpModels(api), cuts: new HttpCuts(api) }, userInfo().username);
+      return await withApi(options, (api) =>
+        work({ models: new HttpModels(api), cuts: new HttpCuts(api) }, userInfo().username),
+      );
     }
     return await onFolders(options, need, work);
   } catch (error) {
@@ -38,16 +40,33 @@ export async function withControls<T>(
   }
 }
 
-/** For what only a running service can do. @param work is given the service of `--http` */
-export async function withApi<T>(options: WhereOptions, work: (api: HttpApi) => Promise<T>): Promise<T> {
+/**
+ * At the running service of `--http`, as the person of `--user`.
+ * @param ask for the password of `--user`; without it the terminal or standard input is asked
+ */
+export async function withApi<T>(
+  options: WhereOptions,
+  work: (api: HttpApi) => Promise<T>,
+  ask?: AskSecret,
+): Promise<T> {
+  const { user } = options;
+  if (user !== undefined && ask === undefined) return withSecrets((asked) => withApi(options, work, asked));
   try {
-    return await work(apiFrom(options, options.http ?? ''));
+    const api = apiFrom(options, options.http ?? '');
+    if (user !== undefined) await api.signIn(user, (await ask?.(`Password of ${user}`)) ?? '');
+    try {
+      return await work(api);
+    } finally {
+      await api.signOut();
+    }
   } catch (error) {
     throw explain(error);
   }
 }
 
-function apiFrom({ models, store, token }: WhereOptions, url: string): HttpApi {
+function apiFrom({ models, store, token, user }: WhereOptions, url: string): HttpApi {
+  if (token !== undefined && user !== undefined)
+    throw new CommandError(EXIT.usage, 'expected either --token or --user');
   if (models !== undefined || store !== undefined) {
     throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
   }
@@ -84,7 +103,8 @@ async function onFolders<T>(
   }
 }
 
-function explain(error: unknown): unknown {
+/** What a command says of an error. */
+export function explain(error: unknown): unknown {
   if (error instanceof LoupeError) {
     const isElsewhere = error.code === 'store_unavailable' || error.code === 'shutting_down';
     return new CommandError(isElsewhere ? EXIT.unavailable : EXIT.failed, error.message, { cause: error });

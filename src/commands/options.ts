@@ -27,6 +27,7 @@ export async function configFrom(options: ConfigOptions): Promise<Config> {
 export interface WhereOptions extends ConfigOptions {
   readonly http?: string;
   readonly token?: string;
+  readonly user?: string;
   readonly models?: string;
   readonly store?: string;
   readonly json?: boolean;
@@ -34,10 +35,18 @@ export interface WhereOptions extends ConfigOptions {
 
 /** A running service, or the folders of one that does not run. */
 export function addWhereOptions(command: Command): Command {
+  return addPlaceOptions(command).option(
+    '--models <dir>',
+    'folder of the model packages (default: models.path of the configuration)',
+  );
+}
+
+/** A running service, or the store of one that does not run. */
+export function addPlaceOptions(command: Command): Command {
   return addConfigOptions(command)
     .option('--http <url>', 'a running service, for example http://127.0.0.1:8080')
     .option('--token <token>', 'bearer token for --http')
-    .option('--models <dir>', 'folder of the model packages (default: models.path of the configuration)')
+    .option('--user <name>', 'sign in for --http; the password is asked for, or read from standard input')
     .option('--store <dir>', 'store folder of the service (default: store.path of the configuration)')
     .option('--json', 'print one line of JSON');
 }

@@ -3,7 +3,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
-import { type Account, type Asker, type AuditRow, RIGHTS, type Role, ROLES } from '../frame/people.ts';
+import {
+  type Account,
+  type AccountChange,
+  type Asker,
+  type AuditRow,
+  RIGHTS,
+  type Role,
+  ROLES,
+} from '../frame/people.ts';
 import type { Api } from './api.ts';
 import { refuseWithoutPageHeader } from './origin.ts';
 import { askerOf, type Session } from './right.ts';
@@ -23,11 +31,7 @@ export interface PeoplePort {
   changeOwnPassword(session: Session, current: string, next: string, from: string): Promise<SignInOutcome>;
   list(): readonly Account[];
   add(by: Asker, given: { readonly name: string; readonly role: Role; readonly password: string }): Promise<Account>;
-  change(
-    by: Asker,
-    userId: string,
-    change: { readonly role?: Role; readonly isDisabled?: boolean; readonly password?: string },
-  ): Promise<Account>;
+  change(by: Asker, userId: string, change: AccountChange): Promise<Account>;
 }
 
 export interface PeopleRoutesPorts {

@@ -114,3 +114,24 @@ export function entryOf(
 ): AuditEntry {
   return { at, actorKind: actor.kind, actor: nameOf(actor), role: actor.role, from, act, about, ...end };
 }
+
+export type AccountListing = Omit<Account, 'passwordHash'>;
+
+/** What an admin may change of somebody; what is left out stays. */
+export interface AccountChange {
+  readonly role?: Role;
+  readonly isDisabled?: boolean;
+  readonly password?: string;
+}
+
+/**
+ * Accounts and audit log, as the command line works on them: of a running service, or of a store that none has open. Everything here
+ * throws LoupeError: user_not_found, user_exists, user_refused, invalid_request, store_unavailable.
+ */
+export interface PeopleControl {
+  list(): Promise<readonly AccountListing[]>;
+  add(given: { readonly name: string; readonly role: Role; readonly password: string }): Promise<AccountListing>;
+  change(name: string, change: AccountChange): Promise<AccountListing>;
+  /** Newest first. */
+  audit(before: number | null, limit: number): Promise<readonly AuditRow[]>;
+}

@@ -1,18 +1,11 @@
 /** The accounts as they stand in memory, and what a change of them must keep. Pure. */
 
 import { LoupeError } from '../errors.ts';
-import type { Account, Role } from '../frame/people.ts';
+import type { Account } from '../frame/people.ts';
 import { passwordFault } from './password.ts';
 
 export const NAME_LENGTH = 64;
 const CONTROL = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}/u;
-
-/** What an admin may change of somebody; what is left out stays. */
-export interface AccountChange {
-  readonly role?: Role;
-  readonly isDisabled?: boolean;
-  readonly password?: string;
-}
 
 /** Names that look the same are the same: case, width and spacing tell nobody apart. */
 export function nameKey(name: string): string {

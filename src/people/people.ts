@@ -10,6 +10,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { LoupeError } from '../errors.ts';
 import {
   type Account,
+  type AccountChange,
   type Actor,
   type Asker,
   type AuditEntry,
@@ -20,7 +21,7 @@ import {
   type Role,
   type StoredPeople,
 } from '../frame/people.ts';
-import { type AccountChange, Accounts, checkedName, checkPassword, nameKey } from './accounts.ts';
+import { Accounts, checkedName, checkPassword, nameKey } from './accounts.ts';
 import type { AuditLog } from './audit-log.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import { Passwords } from './password.ts';

@@ -138,17 +138,23 @@ describe('the commands', () => {
       'backup',
       'bench',
       'config',
+      'cuts',
       'dataset',
       'demo',
       'doctor',
+      'drift',
       'evaluate',
       'golden',
+      'heatmap',
       'models',
+      'proof',
+      'replay',
       'restore',
       'results',
       'send',
       'serve',
       'teach',
+      'users',
       'verify',
     ]);
     for (const name of names) expect((await loupe([name, '--help'])).code).toBe(0);
@@ -203,6 +209,7 @@ describe('the commands', () => {
   it('doctor says what works, as JSON too', async () => {
     const { code, stdout } = await loupe([
       'doctor',
+      'drift',
       '--json',
       ...sets([...testSettings(emptyFolder()), 'store.retention.min_free_bytes=0']),
     ]);

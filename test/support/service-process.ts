@@ -111,11 +111,12 @@ export interface CommandResult {
 export async function loupe(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  input = '',
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [LOUPE, ...args], {
     cwd: emptyFolder(),
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
   let stderr = '';
@@ -125,6 +126,9 @@ export async function loupe(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
+  // A command that reads nothing may be gone by now.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout, stderr };
 }
