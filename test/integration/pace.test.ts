@@ -21,9 +21,9 @@ const frame = (cameraId: string, frameId: string) => ({
   isSimulated: false,
 });
 
-it('refuses what is too fast over gRPC and HTTP, holds it over MQTT, records the rest, and the books balance', async () => {
+it('refuses what is too fast on every road, records the rest, and the books balance', async () => {
   const store = emptyFolder();
-  const service = await start([...testSettings(store), 'unlisted_cameras.max_fps=0.2']);
+  const service = await start([...testSettings(store), 'unlisted_cameras.max_fps=0.1']);
   const { grpc, http, mqtt } = service.addresses;
 
   const unary = await connectGrpcSender({ address: grpc });
@@ -44,15 +44,15 @@ it('refuses what is too fast over gRPC and HTTP, holds it over MQTT, records the
   expect(await refused.json()).toMatchObject({ code: 'rate_limited' });
 
   const publisher = await connectMqttSender({ url: mqtt ?? '', root: 'loupe' });
-  const from = performance.now();
-  const answers = await Promise.all(['a', 'b'].map((id) => publisher.send(frame('by-mqtt', id))));
-  expect(answers).toMatchObject([{ kind: 'answered' }, { kind: 'answered' }]);
-  expect(performance.now() - from).toBeGreaterThan(700);
+  expect(await publisher.send(frame('by-mqtt', 'a'))).toMatchObject({ kind: 'answered' });
+  expect(await publisher.send(frame('by-mqtt', 'b'))).toMatchObject({ kind: 'error', code: 'rate_limited' });
+  // Nobody waits for it: another camera of the same connection is answered.
+  expect(await publisher.send(frame('beside-it', 'a'))).toMatchObject({ kind: 'answered' });
   await publisher.close();
 
   const samples = await service.samples();
   const refusals = total(samples, 'inspection_frames_refused_total', 'rate_limited');
-  expect(refusals).toBeGreaterThanOrEqual(3);
+  expect(refusals).toBe(3);
   expect(total(samples, 'inspection_frames_received_total')).toBe(
     total(samples, 'inspection_frames_total') + total(samples, 'inspection_frames_in_flight'),
   );

@@ -122,7 +122,10 @@ export class FrameHandler {
       });
       if (outcome.kind === 'answered') return { kind: 'taken' };
       const isFinal =
-        !describeError(outcome.code).retry || (outcome.code === 'internal' && tries >= MAX_INTERNAL_TRIES);
+        !describeError(outcome.code).retry ||
+        // Held here, a camera that sends too fast would hold up all others of its connection.
+        outcome.code === 'rate_limited' ||
+        (outcome.code === 'internal' && tries >= MAX_INTERNAL_TRIES);
       if (isFinal) {
         this.tell(publish, frame.cameraId, frame.frameId, outcome);
         return { kind: 'refused', refusal: outcome };

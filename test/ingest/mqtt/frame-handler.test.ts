@@ -91,6 +91,13 @@ describe('FrameHandler', () => {
     expect(replies).toEqual([]);
   });
 
+  it('tells a camera that sends too fast, and holds nothing: others wait behind it', async () => {
+    inspector.answer = () => ({ kind: 'refused', code: 'rate_limited', message: 'too fast' });
+    expect(await frames.handle(publish(), live)).toMatchObject({ kind: 'refused', refusal: { code: 'rate_limited' } });
+    expect(inspector.frames).toHaveLength(1);
+    expect(replies).toHaveLength(1);
+  });
+
   it('leaves a frame with its sender when the connection ends first', async () => {
     const connection = new AbortController();
     inspector.answer = () => {
