@@ -38,8 +38,11 @@ export function chooseCuts(scores: readonly ScoredImage[], limits: CutLimits): C
   // The first defect that may not escape, and the first good part that may not fail.
   const lowest = ascending[Math.floor(bad.length * limits.escapes)] ?? 0;
   const highest = descending[Math.floor(good.length * limits.falseRejects)] ?? 1;
-  const passBelow = Math.max(1, Math.floor(lowest * STEPS)) / STEPS;
-  const failAbove = Math.max(passBelow, Math.min(STEPS - 1, Math.floor(highest * STEPS) + 1) / STEPS);
+  const underDefects = Math.max(1, Math.floor(lowest * STEPS)) / STEPS;
+  const overGood = Math.min(STEPS - 1, Math.floor(highest * STEPS) + 1) / STEPS;
+  // Between the two lies what was not seen yet, if the scores leave a gap: that is for a person to judge, never a PASS.
+  const passBelow = Math.min(underDefects, overGood);
+  const failAbove = Math.max(underDefects, overGood);
   const escapeRate = share(bad, (p) => p < passBelow);
   const falseRejectRate = share(good, (p) => p >= failAbove);
   const escapeInterval = wilson(escapeRate, groupsOf(bad));

@@ -96,6 +96,12 @@ describe('cuts', () => {
     expect(choice.cuts.failAbove).toBeGreaterThan(choice.cuts.passBelow);
   });
 
+  it('leave to a person what lies between the good scores and the defective ones', () => {
+    const apart = [0.7, 0.9, 0.99].map((p) => image(p, true)).concat([0.02, 0.1, 0.2].map((p) => image(p, false)));
+    const choice = chooseCuts(apart, { escapes: 0.02, falseRejects: 0.02 });
+    expect(choice).toMatchObject({ cuts: { passBelow: 0.201, failAbove: 0.7 }, escapeRate: 0, falseRejectRate: 0 });
+  });
+
   it('say when the limit is met but too few parts show it', () => {
     const choice = chooseCuts(many, { escapes: 0.02, falseRejects: 0.01 });
     expect(choice).toMatchObject({ kind: 'chosen', isShown: false });
