@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the backbone of `loupe teach` on drawn images (procedural.py) and infrared ones, and writes backbone.onnx.
+"""Trains the two networks of `loupe teach`, on drawn images (procedural.py) and on infrared ones too, and writes backbone.onnx.
 
-    train_backbone.py OUT_FOLDER [--infrared FOLDER] [--minutes N] [--threads N] [--seed N]
+    train_backbone.py OUT_FOLDER [--init PT] [--infrared FOLDER] [--minutes N] [--threads N] [--seed N]     # backbone.pt
+    train_backbone.py OUT_FOLDER --export DRAWN.pt INFRARED.pt                                              # backbone.onnx
 
 Two questions: where in this drawn image is something that does not belong there, and what is wrong with this photovoltaic
 module? FOLDER is infrared_solar_modules (MIT); a fifth of it, `is_held_out`, is never trained on. Needs PyTorch >= 1.13, and
@@ -160,13 +161,13 @@ class Patches(nn.Module):
 
 
 class Embedding(nn.Module):
-    """uint8 [N,H,W,3] -> what `loupe teach` learns from: three blocks float32 [N,D], and patches float32 [N,cells,64]."""
+    """uint8 [N,H,W,3] -> what `loupe teach` learns from: four blocks float32 [N,D], and patches float32 [N,cells,64]."""
 
-    OUTPUTS = ("levels", "filters", "network", "patches_8", "patches_16")
+    OUTPUTS = ("levels", "filters", "network", "infrared", "patches_8", "patches_16")
 
-    def __init__(self, net):
+    def __init__(self, net, infrared):
         super().__init__()
-        self.net = net
+        self.net, self.infrared = net, infrared
         self.register_buffer("bank", filters())
         channels = 4 * 16 + sum(Backbone.WIDTHS) + 33
         self.fine, self.coarse = Patches(8, channels), Patches(16, channels)
@@ -193,7 +194,8 @@ class Embedding(nn.Module):
     def forward(self, image):
         grey = image.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)
         fixed, learned = self.maps(grey), list(self.net.maps(image))
-        blocks = [torch.cat([statistics(maps) for maps in each], dim=1) for each in (fixed, learned)]
+        every = fixed, learned, self.infrared.maps(image)
+        blocks = [torch.cat([statistics(maps) for maps in each], dim=1) for each in every]
         return levels(grey), *blocks, self.fine(fixed + learned), self.coarse(fixed + learned)
 
 
@@ -319,7 +321,7 @@ def main():
     parser.add_argument("--batch", type=int, default=28)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--export-only", action="store_true", help="write the graph of the checkpoint that is there")
+    parser.add_argument("--export", type=pathlib.Path, nargs=2, metavar="PT", help="no training: drawn and infrared network to a graph")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -330,15 +332,17 @@ def main():
         torch.save(net.state_dict(), checkpoint.with_suffix(".new"))
         checkpoint.with_suffix(".new").rename(checkpoint)
 
-    if not args.export_only:
-        infrared = Infrared(args.infrared) if args.infrared else None
+    def network(file):
         net = Backbone()
-        if args.init:
-            net.load_state_dict(torch.load(args.init))
-        save(train(net, infrared, args.minutes, args.batch, args.seed, save))
-    net = Backbone()
-    net.load_state_dict(torch.load(checkpoint))
-    embedding = Embedding(net).eval()
+        if file:
+            net.load_state_dict(torch.load(file))
+        return net.eval()
+
+    if not args.export:
+        infrared = Infrared(args.infrared) if args.infrared else None
+        save(train(network(args.init).train(), infrared, args.minutes, args.batch, args.seed, save))
+        return
+    embedding = Embedding(*map(network, args.export)).eval()
     torch.manual_seed(args.seed)
     with torch.no_grad():
         embedding.fit_patches(torch.cat([procedural.photographed(procedural.parts(40)) for _ in range(5)]))

@@ -54,11 +54,15 @@ export async function packFolder<M extends PixelShape>(
 }
 
 /** The brightest pixel of each cell: a defect smaller than a cell still marks it. */
-export function cellsOf(mask: Uint8Array, { width, height }: PixelShape): Uint8Array {
-  const cells = new Uint8Array(MASK_CELLS * MASK_CELLS);
+export function cellsOf(
+  mask: Uint8Array,
+  { width, height }: PixelShape,
+  { rows, columns }: { readonly rows: number; readonly columns: number } = { rows: MASK_CELLS, columns: MASK_CELLS },
+): Uint8Array {
+  const cells = new Uint8Array(rows * columns);
   for (let i = 0; i < mask.length; i++) {
-    const row = Math.floor((Math.floor(i / width) * MASK_CELLS) / height);
-    const cell = row * MASK_CELLS + Math.floor(((i % width) * MASK_CELLS) / width);
+    const row = Math.floor((Math.floor(i / width) * rows) / height);
+    const cell = row * columns + Math.floor(((i % width) * columns) / width);
     cells[cell] = Math.max(cells[cell] ?? 0, mask[i] ?? 0);
   }
   return cells;

@@ -10,6 +10,8 @@ import { clipped, type Scale, scaleOf } from './standardise.ts';
 export interface Patches {
   readonly values: Float32Array;
   readonly width: number;
+  /** Which of them a mask says hold the defect; null where there is no mask. */
+  readonly isMarked: readonly boolean[] | null;
 }
 
 export interface PatchMemory {
@@ -27,11 +29,13 @@ export const PATCH_CLIP = 5;
 /** Share of an image's patches whose distance counts: a defect is small. */
 const WORST = 0.02;
 
-/** @param good patches of good parts, at least one image of them */
+/** @param good patches of good parts, at least one image of them; and of masked defective ones, whose unmarked patches are good too */
 export function remember(good: readonly Patches[], random: Random): PatchMemory {
   const width = good[0]?.width ?? 0;
-  const rows = good.flatMap(({ values }) =>
-    Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width)),
+  const rows = good.flatMap(({ values, isMarked }) =>
+    Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width)).filter(
+      (_, i) => isMarked?.[i] !== true,
+    ),
   );
   const scale = scaleOf(rows);
   // The first of a random order (Fisher-Yates, as far as it is needed).

@@ -176,8 +176,11 @@ function patchWeightOf(held: readonly HeldOut[], labels: readonly boolean[]): nu
   return (strange / linear) * (linearDeviation / strangeDeviation);
 }
 
+/** Of good images, and of defective ones where a mask says which patches are good. */
 function goodPatches(examples: readonly Example[]): Patches[] {
-  return examples.filter((example) => !example.isDefective).map((example) => example.patches);
+  return examples
+    .filter(({ isDefective, patches }) => !isDefective || patches.isMarked !== null)
+    .map((example) => example.patches);
 }
 
 /** From what is usual on a good part to what its strangest patch is. */

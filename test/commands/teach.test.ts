@@ -111,6 +111,27 @@ describe('loupe teach', () => {
     expect(await readdir(path.join(folder, 'others', 'noise'))).toEqual(['1']);
   });
 
+  it('reads masks, and refuses one that is missing or shows nothing', { timeout: 60_000 }, async () => {
+    const masked = path.join(folder, 'masked');
+    await cp(data, masked, { recursive: true });
+    const images = ['ok', 'ng'].flatMap((label) =>
+      Array.from({ length: 12 }, (_, i) => ({ label, image: `${label}/${i}.png` })),
+    );
+    const rows = images.map(
+      ({ label, image }) => `${image},${label.toUpperCase()},${label === 'ng' ? 'mask.png' : ''}`,
+    );
+    await writeFile(path.join(masked, 'manifest.csv'), ['image,label,mask', ...rows].join('\n'));
+    const measured = ['teach', '--data', masked, '--measure', '--images', '5', '--draws', '1'];
+    await expect(run(...measured)).rejects.toThrow(/mask\.png/);
+    const mask = new Uint8Array(EDGE * EDGE * 3);
+    await writeFile(path.join(masked, 'mask.png'), await encodePng(mask, EDGE));
+    await expect(run(...measured)).rejects.toThrow(/mask\.png: expected a mask that is bright where the defect is/);
+    mask.fill(255, 0, 3 * EDGE * 8);
+    await writeFile(path.join(masked, 'mask.png'), await encodePng(mask, EDGE));
+    await run(...measured);
+    expect(printed).toMatch(/^AUROC/);
+  });
+
   it('measures itself without writing anything', async () => {
     await run('teach', '--data', data, '--measure', '--images', '5', '--draws', '2');
     expect(printed).toMatch(/^AUROC 0\.\d+ \+- 0\.\d+ over 2 draws|^AUROC 1\.000/);

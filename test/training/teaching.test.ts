@@ -30,7 +30,13 @@ function examplesOf(parts: number, { feature = 0, patch = 0 }: Difference, seed 
       Float32Array.from({ length: width }, (_, j) => random() + (isDefective && j === 2 ? feature : 0));
     const values = Float32Array.from({ length: 80 }, (_, j) => random() + (isDefective && j < 4 ? patch : 0));
     const blocks = [block(WIDTH), Float32Array.from({ length: 2 }, random)];
-    return { file: `${i}.png`, group: `part${part}`, isDefective, blocks, patches: { values, width: 4 } };
+    return {
+      file: `${i}.png`,
+      group: `part${part}`,
+      isDefective,
+      blocks,
+      patches: { values, width: 4, isMarked: null },
+    };
   });
 }
 
@@ -89,20 +95,27 @@ describe('teach', () => {
 });
 
 describe('the memory of patches', () => {
-  const good = { values: Float32Array.of(0, 0, 2, 2, 0, 2, 2, 0), width: 2 };
+  const good = { values: Float32Array.of(0, 0, 2, 2, 0, 2, 2, 0), width: 2, isMarked: null };
 
   it('measures in deviations of the good patches, from the nearest of them', () => {
     const memory = remember([good], randomFrom(1));
     expect([...memory.scale.means, ...memory.scale.deviations]).toEqual([1, 1, 1, 1]);
-    const found = distances(memory, { values: Float32Array.of(0, 0, 3, 2, 2, 5), width: 2 });
+    const found = distances(memory, { values: Float32Array.of(0, 0, 3, 2, 2, 5), width: 2, isMarked: null });
     expect([...found]).toEqual([0, 1, 3]);
     expect(strangeness(found)).toBe(3);
+  });
+
+  it('takes what a mask leaves unmarked on a defective part for good', () => {
+    const masked = { ...good, isMarked: [true, false, false, true] };
+    const memory = remember([masked], randomFrom(1));
+    expect([...memory.scale.means, ...memory.scale.deviations]).toEqual([1, 2, 1, 1]);
+    expect(memory.values).toHaveLength(4);
   });
 
   it('keeps a bounded sample, the same again, and counts the worst fiftieth of many patches', () => {
     const many = Array.from({ length: 20 }, (_, k) => {
       const random = randomFrom(k);
-      return { values: Float32Array.from({ length: 400 }, random), width: 4 };
+      return { values: Float32Array.from({ length: 400 }, random), width: 4, isMarked: null };
     });
     const memory = remember(many, randomFrom(2));
     expect(memory.values).toHaveLength(1500 * 4);
@@ -141,9 +154,9 @@ describe('the taught graph', () => {
     const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
     const examples = pixels.map((_, i): Example => {
       const rows = found.map((output) => output[i] ?? new Float32Array());
-      const values = rows[3] ?? new Float32Array();
-      const patches = { values, width: values.length / 64 };
-      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, 3), patches };
+      const values = rows[4] ?? new Float32Array();
+      const patches = { values, width: values.length / 64, isMarked: null };
+      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, 4), patches };
     });
     const { head } = teach(examples, LIMITS);
     const model = taughtGraph(backbone, BLOCKS, grid, head);

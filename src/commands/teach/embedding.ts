@@ -8,12 +8,13 @@ import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError } from '../../training/labelled-folder.ts';
+import { cellsOf, type PixelSource } from '../../training/packing.ts';
 import type { PatchGrid } from '../../training/taught-graph.ts';
 import type { Example } from '../../training/teaching.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 
 /** Outputs of the backbone that are the embedding. */
-export const BLOCKS = ['levels', 'filters', 'network'] as const;
+export const BLOCKS = ['levels', 'filters', 'network', 'infrared'] as const;
 /** models/backbone, beside src/ and dist/ alike. */
 const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
 const EDGES = [64, 128, 192, 256] as const;
@@ -73,20 +74,51 @@ export async function embedFolder(
     const pixels = await Promise.all(
       batch.map((image) =>
         source.pixels(image.file).catch((error: unknown) => {
-          throw new LabelledFolderError(`${image.file}: ${error instanceof Error ? error.message : String(error)}`, {
-            cause: error,
-          });
+          throw faultOf(image.file, error);
         }),
       ),
     );
+    const marked = await Promise.all(batch.map(({ mask }) => markedSquares(mask, source, input, grid)));
     const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
       const outputs = found.map((rows) => rows[i] ?? new Float32Array());
       const values = outputs.at(-1) ?? new Float32Array();
-      const patches = { values, width: values.length / (grid.rows * grid.columns) };
+      const width = values.length / (grid.rows * grid.columns);
+      const patches = { values, width, isMarked: marked[i] ?? null };
       examples.push({ file, group, isDefective, blocks: outputs.slice(0, -1), patches });
     }
     onImage(examples.length);
   }
   return examples;
+}
+
+/** Brightness 0..255 from which a square of a mask holds some of the defect; compressed masks are not quite black elsewhere. */
+const MARKED = 32;
+
+/**
+ * Which squares hold some of the defect; null without a mask.
+ * @throws LabelledFolderError when the mask cannot be decoded or is black
+ */
+async function markedSquares(
+  mask: string | null,
+  source: PixelSource,
+  input: InputContract,
+  grid: PatchGrid,
+): Promise<boolean[] | null> {
+  if (mask === null) return null;
+  const shown = await source.mask(mask).catch((error: unknown) => {
+    throw faultOf(mask, error);
+  });
+  const squares = cellsOf(shown, input, grid);
+  const most = Math.max(...squares);
+  if (most === 0)
+    throw new LabelledFolderError(`${mask}: expected a mask that is bright where the defect is, it is black`);
+  // A small defect, shrunk with its mask, leaves little light: what is brightest is marked then.
+  return Array.from(squares, (brightness) => brightness >= Math.min(MARKED, most));
+}
+
+function faultOf(file: string, error: unknown): LabelledFolderError {
+  return new LabelledFolderError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }
