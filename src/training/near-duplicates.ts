@@ -8,6 +8,8 @@ export interface Fingerprint {
   readonly sha256: string;
   /** 64-bit difference hash as two halves. */
   readonly differences: readonly [high: number, low: number];
+  /** Grey levels of the picture that was hashed, less their mean: [HASH_HEIGHT, HASH_WIDTH]. */
+  readonly levels: Float32Array;
 }
 
 export interface Likeness {
@@ -19,8 +21,13 @@ export interface Likeness {
 /** Edges of the small grey picture that `differenceHash` takes. */
 export const HASH_WIDTH = 9;
 export const HASH_HEIGHT = 8;
-/** Bits of 64 that two pictures of one thing may differ in. */
-const NEAR_BITS = 2;
+/**
+ * Bits of 64 that two copies of one picture may differ in, and how far apart their levels may be on average. Measured on 900 images of
+ * each of three folders: of copies compressed again (JPEG 50), made smaller or brighter 99 % are within both. Two bits and no levels
+ * called 1,967 pairs of smooth thermal images alike, of which these are none, and missed 30 % of their copies.
+ */
+const NEAR_BITS = 12;
+const NEAR_LEVELS = 1;
 
 /**
  * Difference hash: for each of 8 rows, which of 9 neighbours is brighter than the one before.
@@ -36,6 +43,12 @@ export function differenceHash(grey: Uint8Array): readonly [number, number] {
     }
   }
   return [halves[0] >>> 0, halves[1] >>> 0];
+}
+
+/** The picture that is hashed without its brightness. @param grey uint8 [HASH_HEIGHT, HASH_WIDTH] */
+export function levelsOf(grey: Uint8Array): Float32Array {
+  const mean = grey.reduce((sum, level) => sum + level, 0) / grey.length;
+  return Float32Array.from(grey, (level) => level - mean);
 }
 
 /** Pairs across two sets: each image of `tested` with the first of `trained` that it is like. */
@@ -57,13 +70,19 @@ function firstLike(
   for (const b of others) {
     if (!counts(b)) continue;
     if (a.sha256 === b.sha256) return [{ a, b, isIdentical: true }];
-    if (near === undefined && distance(a, b) <= NEAR_BITS) near = b;
+    if (near === undefined && distance(a, b) <= NEAR_BITS && levelsApart(a, b) <= NEAR_LEVELS) near = b;
   }
   return near === undefined ? [] : [{ a, b: near, isIdentical: false }];
 }
 
 function distance(a: Fingerprint, b: Fingerprint): number {
   return ones(a.differences[0] ^ b.differences[0]) + ones(a.differences[1] ^ b.differences[1]);
+}
+
+function levelsApart(a: Fingerprint, b: Fingerprint): number {
+  let sum = 0;
+  for (const [i, level] of a.levels.entries()) sum += Math.abs(level - (b.levels[i] ?? 0));
+  return sum / a.levels.length;
 }
 
 function ones(bits: number): number {

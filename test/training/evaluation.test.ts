@@ -20,6 +20,7 @@ const print = (file: string, sha256: string, low: number, isDefective = false, g
   isDefective,
   sha256,
   differences: [0xffff0000, low],
+  levels: new Float32Array(72),
 });
 const images = [image('a', false, 0.1), image('b', false, 0.9), image('c', true, 0.05), image('d', true, 0.95)];
 const input = (over: Partial<EvaluationInput> = {}): EvaluationInput => ({
@@ -60,8 +61,8 @@ describe('an evaluation', () => {
   });
 
   it('warns of images and groups that the model was trained on', () => {
-    const fingerprints = [print('a', 'x', 0), print('b', 'y', 0xff), print('c', 'z', 0xff00ff)];
-    const trained = [print('t1', 'x', 9), print('t2', 'w', 0xfe), print('c', 'v', 0xf0f0f0f0)];
+    const fingerprints = [print('a', 'x', 0), print('b', 'y', 0xff), print('c', 'z', 0xffffffff)];
+    const trained = [print('t1', 'x', 0xffff00), print('t2', 'w', 0xfe), print('c', 'v', 0xf0f0f0f0)];
     const text = evaluate(input({ fingerprints, trained })).warnings.join('\n');
     expect(text).toContain('LEAK: the model was trained on 1 of these very images: a = t1');
     expect(text).toContain('1 images look nearly like one it was trained on: b = t2');

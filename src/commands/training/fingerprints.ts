@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decode } from '../../engine/decode.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
-import { differenceHash, type Fingerprint, HASH_HEIGHT, HASH_WIDTH } from '../../training/near-duplicates.ts';
+import { differenceHash, type Fingerprint, HASH_HEIGHT, HASH_WIDTH, levelsOf } from '../../training/near-duplicates.ts';
 
 const WANTED = { width: HASH_WIDTH, height: HASH_HEIGHT, colour: 'GREY', fit: 'fill', kernel: 'linear' } as const;
 const MAX_PIXELS = 1 << 28;
@@ -18,7 +18,14 @@ export async function fingerprintsOf(folder: LabelledFolder): Promise<Fingerprin
     const decoding = await decode({ kind: 'encoded', bytes }, WANTED, null, { maxPixels: MAX_PIXELS });
     if (!decoding.ok) continue;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    fingerprints.push({ file, group, isDefective, sha256, differences: differenceHash(decoding.pixels) });
+    fingerprints.push({
+      file,
+      group,
+      isDefective,
+      sha256,
+      differences: differenceHash(decoding.pixels),
+      levels: levelsOf(decoding.pixels),
+    });
   }
   return fingerprints;
 }
