@@ -2,13 +2,12 @@
 
 import { isLoopback, listenOf } from './config/fields.ts';
 import type { Config } from './config/schema.ts';
-import { type Actor, NOBODY, type Right, RIGHTS } from './frame/people.ts';
+import type { Credential } from './config/secrets.ts';
+import { type Actor, type AuditEntry, NOBODY, type Right, RIGHTS } from './frame/people.ts';
 import { AuditLog } from './people/audit-log.ts';
 import { type CurrentSession, People, type PeopleEvent } from './people/people.ts';
 import type { Ledger } from './record/ledger.ts';
 import { Tokens } from './tokens.ts';
-import type { Credential } from './config/secrets.ts';
-import type { AuditEntry } from './frame/people.ts';
 
 export interface PeopleAtWorkParts {
   readonly config: Config;
@@ -24,11 +23,12 @@ export class PeopleAtWork {
   /** Shown once at the start; null when somebody has an account. */
   setupCode: string | null = null;
   private readonly config: Config;
-  private readonly hasOpenHttp: boolean;
+  /** Whether HTTP asks nobody on this machine for a token: then accounts alone close it. */
+  readonly isOpen: boolean;
 
   constructor({ config, credentials, ledger, onEvent }: PeopleAtWorkParts) {
     this.config = config;
-    this.hasOpenHttp = credentials.length === 0 && isLoopback(listenOf(config.http.listen).host);
+    this.isOpen = credentials.length === 0 && isLoopback(listenOf(config.http.listen).host);
     this.audit = new AuditLog({
       write: (entry) => ledger.changePeople({ entry }),
       whyNotWritable: () => {
@@ -55,10 +55,10 @@ export class PeopleAtWork {
 
   /** Who shows this token, or else the cookie with this secret. */
   whoAsks(token: string | null, secret: string | null): { actor: Actor; session: CurrentSession | null } {
-    if (token !== null && !this.hasOpenHttp) return { actor: this.tokens.actorOf(token), session: null };
+    if (token !== null && !this.isOpen) return { actor: this.tokens.actorOf(token), session: null };
     const session = secret === null ? null : this.people.whoHolds(secret);
     if (session !== null) return { actor: session.actor, session };
-    const rights = this.hasOpenHttp ? this.rightsOfAnyone(this.config.auth.viewing === 'open_on_loopback') : [];
+    const rights = this.isOpen ? this.rightsOfAnyone(this.config.auth.viewing === 'open_on_loopback') : [];
     return { actor: { ...NOBODY, rights }, session: null };
   }
 

@@ -103,7 +103,7 @@ export function banner(config: Config, service: Service, addresses: Addresses): 
 function firstRun({ people }: Service, { http }: Addresses): string[] {
   if (people.setupCode === null) return [];
   return [
-    `  people no accounts yet. Setup code for the first admin: ${people.setupCode}`,
-    `         (${http}/#/setup; until then whoever sits at this machine may do everything)`,
+    `  people no accounts yet. Setup code for the first admin, at ${http}/#/setup: ${people.setupCode}`,
+    ...(people.isOpen ? ['         Until then whoever sits at this machine may do everything.'] : []),
   ];
 }
