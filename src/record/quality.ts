@@ -34,33 +34,29 @@ export class Quality {
       ['camera_id = ?', cameraId],
       ['recipe_id = ?', recipe],
     ]);
-    const select = <T>(table: string, [unit, ms]: readonly [string, number], columns: string, groupBy: string): T[] =>
-      this.database
-        .prepare<unknown[], T>(
-          // CROSS: the span bounds the cells; to look them up series by series would read all of them.
-          `SELECT ${columns}, sum(row_count) AS rows FROM ${table} CROSS JOIN series USING (series_id)
-           WHERE ${unit} >= ? AND ${unit} < ? ${filter.sql} GROUP BY ${groupBy} ORDER BY ${groupBy}`,
-        )
-        .all(Math.floor(since / ms), Math.ceil(until / ms), ...filter.values);
-    const byQuarter = ['quarter', QUARTER_MS] as const;
+    // A series is looked up once and not for each of its cells.
+    const ofSeries =
+      filter.sql === '' ? '' : `AND series_id IN (SELECT series_id FROM series WHERE true ${filter.sql})`;
+    const inSpan = (unit: string) => `${unit} >= ? AND ${unit} < ? ${ofSeries}`;
+    const select = <T>(sql: string, ms: number): T[] =>
+      this.database.prepare<unknown[], T>(sql).all(Math.floor(since / ms), Math.ceil(until / ms), ...filter.values);
     return {
-      quarters: select<{ at: number; verdict: Verdict; rows: number }>(
-        'outcome_counts',
-        byQuarter,
-        `quarter * ${QUARTER_MS} AS at, verdict`,
-        'quarter, verdict',
+      quarters: select<QualityCounts['quarters'][number]>(
+        `SELECT quarter * ${QUARTER_MS} AS at, verdict, sum(row_count) AS rows FROM outcome_counts
+         WHERE ${inSpan('quarter')} GROUP BY quarter, verdict ORDER BY quarter, verdict`,
+        QUARTER_MS,
       ),
       series: select<QualityCounts['series'][number]>(
-        'outcome_counts',
-        byQuarter,
-        'camera_id AS cameraId, recipe_id AS recipe, verdict',
-        'camera_id, recipe_id, verdict',
+        `SELECT camera_id AS cameraId, recipe_id AS recipe, verdict, sum(cells) AS rows
+         FROM (SELECT series_id, verdict, sum(row_count) AS cells FROM outcome_counts
+               WHERE ${inSpan('quarter')} GROUP BY series_id, verdict) JOIN series USING (series_id)
+         GROUP BY camera_id, recipe_id, verdict ORDER BY camera_id, recipe_id, verdict`,
+        QUARTER_MS,
       ),
-      latency: select<{ bucket: number; rows: number }>(
-        'latency_counts',
-        ['hour', HOUR_MS],
-        'latency_bucket AS bucket',
-        'latency_bucket',
+      latency: select<QualityCounts['latency'][number]>(
+        `SELECT latency_bucket AS bucket, sum(row_count) AS rows FROM latency_counts
+         WHERE ${inSpan('hour')} GROUP BY latency_bucket ORDER BY latency_bucket`,
+        HOUR_MS,
       ),
     };
   }
