@@ -32,7 +32,7 @@ export function Picture(props: {
   }, [resultId, isKept]);
   if (!isKept || loaded?.url === null) return <div className="picture none">{words.noPicture}</div>;
   // The picture before stays until the next one is there: no flicker at five parts a second.
-  if (loaded === null) return <div className="picture" />;
+  if (loaded === null) return <div className="picture" role="img" aria-label={alt} />;
   const style = zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom };
   const isOver = heatMap?.kind === 'made' && heatMap.map.resultId === loaded.id && size !== null;
   const image = (

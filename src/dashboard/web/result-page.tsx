@@ -2,10 +2,11 @@
 
 import { useEffect, useState } from 'react';
 import { getJson, type ProofJson, type ResultJson, type ReviewJson } from './api.ts';
-import { formatMs, formatProbability, LatencyGauge, ProbabilityGauge } from './gauges.tsx';
+import { formatProbability, ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { Picture } from './picture.tsx';
 import { ReplayButton } from './replay-button.tsx';
+import { StageBar } from './stage-bar.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
 
@@ -59,7 +60,7 @@ function Shown({ result, proof, reviews }: Everything) {
             passBelow={result.passBelow}
             failAbove={result.failAbove}
           />
-          <LatencyGauge ms={result.timing.totalMs} taktMs={null} />
+          <StageBar timing={result.timing} />
           <Facts result={result} />
         </div>
       </div>
@@ -71,8 +72,7 @@ function Shown({ result, proof, reviews }: Everything) {
 
 function Facts({ result }: { readonly result: ResultJson }) {
   const words = useWords();
-  const { timing, model } = result;
-  const stages = [timing.queueMs, timing.decodeMs, timing.inferMs, timing.totalMs].map(formatMs).join(' · ');
+  const { model } = result;
   const facts: readonly (readonly [string, string | null])[] = [
     [words.time, result.receivedAt === null ? null : new Date(result.receivedAt).toLocaleString()],
     [words.camera, result.cameraId],
@@ -84,7 +84,6 @@ function Facts({ result }: { readonly result: ResultJson }) {
     [words.recipe, result.recipeId],
     [words.cuts, `${formatProbability(result.passBelow)} / ${formatProbability(result.failAbove)}`],
     [words.model, model === null ? null : `${model.name}/${model.version} (${model.provider ?? ''})`],
-    [words.stages, stages],
     [words.tags, tagsText(result.tags)],
   ];
   return <FactList facts={facts} />;
@@ -106,6 +105,7 @@ function Proof({ result, proof }: { readonly result: ResultJson; readonly proof:
       <ReplayButton resultId={result.resultId} />
       <FactList
         facts={[
+          [words.chainPlace, `#${result.ledgerSeq.toLocaleString()}`],
           [words.chainHash, chain.computedHash],
           [words.previousHash, chain.previousHash],
           [words.imageHash, image.recordedSha256],
