@@ -110,6 +110,8 @@ describe.skipIf(!hasBrowser())('people', () => {
     await page.getByRole('link', { name: 'Review' }).click();
     await page.getByRole('button', { name: 'Good part' }).waitFor();
     expect(await page.getByLabel('Your name').count()).toBe(0);
+    // The key is for the part that is shown.
+    await page.locator('.facts-list').getByText('three').waitFor();
     await page.keyboard.press('n');
     const judged = async () => {
       const { text } = await service.get('/api/v1/results?frame=three&camera=cam-1');
