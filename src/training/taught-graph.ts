@@ -34,9 +34,12 @@ export interface PatchGrid {
 /** Names in the graph that a taught package serves. */
 export const OUTPUT_NAME = 'defect_probability';
 export const MAP_NAME = 'activation_map';
+/** For the plane in `loupe evaluate --report`. */
+export const EMBEDDING_NAME = 'embedding';
 
 /**
- * Outputs `defect_probability` float32 [N,1] and `activation_map` float32 [N,rows,columns], 0..1.
+ * Outputs `defect_probability` float32 [N,1], `activation_map` float32 [N,rows,columns], 0..1, and `embedding` float32 [N,features],
+ * standardised.
  * @param blocks outputs of the backbone that are the embedding, each float32 [N,width], in the order of the head's weights
  * @throws BackboneError when the backbone is no ONNX model or lacks an output
  */
@@ -83,8 +86,8 @@ export function taughtGraph(
     node('Concat', blocks, 'head.embedding', { axis: 1 }),
     node('Sub', ['head.embedding', 'head.means'], 'head.centred'),
     node('Mul', ['head.centred', 'head.factors'], 'head.scaled'),
-    node('Clip', ['head.scaled', 'head.least', 'head.most'], 'head.standardised'),
-    node('MatMul', ['head.standardised', 'head.weights'], 'head.product'),
+    node('Clip', ['head.scaled', 'head.least', 'head.most'], EMBEDDING_NAME),
+    node('MatMul', [EMBEDDING_NAME, 'head.weights'], 'head.product'),
     node('Add', ['head.product', 'head.bias'], 'head.linear'),
     node('Sub', [grid.name, 'patch.means'], 'patch.centred'),
     node('Mul', ['patch.centred', 'patch.factors'], 'patch.scaled'),
@@ -115,6 +118,7 @@ export function taughtGraph(
   const outputs = [
     { name: OUTPUT_NAME, shape: ['n', 1] },
     { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },
+    { name: EMBEDDING_NAME, shape: ['n', features] },
   ];
   return extendedGraph(backbone, [...blocks, grid.name], { nodes, tensors, outputs });
 }

@@ -7,7 +7,7 @@ import { BackboneError } from '../../src/training/onnx-graph.ts';
 import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
-import { MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
+import { EMBEDDING_NAME, MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
 import { type Example, logitOf, platt, teach } from '../../src/training/teaching.ts';
 
 const LIMITS = { escapes: 0.02, falseRejects: 0.02 };
@@ -172,7 +172,9 @@ describe('the taught graph', () => {
     expect(map[8 + 2]).toBe(Math.max(...map));
     expect(map[8 + 2]).toBeGreaterThan(3 * (map[8 * 7 + 6] ?? 1));
     expect(maps.every((map) => map.every((value) => value >= 0 && value <= 1))).toBe(true);
-    // A taught model has no embedding any more: it is not taught again.
+    const [embeddings = []] = await taught.outputs(pixels, [EMBEDDING_NAME]);
+    expect(embeddings[0]).toHaveLength(head.linear.weights.length);
+    // A taught model has no backbone's outputs any more: it is not taught again.
     expect(() => taughtGraph(model, BLOCKS, grid, head)).toThrow(BackboneError);
     await expect(session.outputs(pixels, ['nothing'])).rejects.toThrow();
   });

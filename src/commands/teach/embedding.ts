@@ -96,8 +96,8 @@ export async function embedFolder(
 const MARKED = 32;
 
 /**
- * Which squares hold some of the defect; null without a mask.
- * @throws LabelledFolderError when the mask cannot be decoded or is black
+ * Which squares hold some of the defect; null without a mask, and where it is black: it shows nothing, above all not what is good.
+ * @throws LabelledFolderError when the mask cannot be decoded
  */
 async function markedSquares(
   mask: string | null,
@@ -111,8 +111,7 @@ async function markedSquares(
   });
   const squares = cellsOf(shown, input, grid);
   const most = Math.max(...squares);
-  if (most === 0)
-    throw new LabelledFolderError(`${mask}: expected a mask that is bright where the defect is, it is black`);
+  if (most === 0) return null;
   // A small defect, shrunk with its mask, leaves little light: what is brightest is marked then.
   return Array.from(squares, (brightness) => brightness >= Math.min(MARKED, most));
 }

@@ -2,7 +2,7 @@
 
 import { type LabelledFolder, readLabelledFolder } from '../../training/labelled-folder.ts';
 import { fewShot } from '../../training/few-shot.ts';
-import { teach } from '../../training/teaching.ts';
+import { type Example, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { show } from '../models/show.ts';
 import type { WhereOptions } from '../options.ts';
@@ -35,7 +35,8 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   }
   const began = performance.now();
   const { folder, backbone, input, examples } = await embedded(options, bar);
-  const lesson = teach(examples, { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects });
+  const learned = teach(examples, { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects });
+  const lesson = { ...learned, warnings: [...learned.warnings, ...blackMasks(folder, examples)] };
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
   const { cuts } = lesson.cuts;
   const manifest = await writePackage(out, { folder, backbone, input, lesson, cuts });
@@ -84,6 +85,15 @@ async function embedded(options: TeachOptions, bar: Progress) {
   const examples = await embedFolder(folder, backbone, input, (done) => bar.update(done));
   bar.stop();
   return { folder, backbone, input, examples };
+}
+
+function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): string[] {
+  const black = images.filter(({ mask }, i) => mask !== null && examples[i]?.patches.isMarked === null);
+  const [first] = black;
+  if (first === undefined) return [];
+  return [
+    `${black.length} masks are black and were not used, the first is ${first.mask}: expected them bright where the defect is`,
+  ];
 }
 
 /** Of each class, for a measurement: more would only take longer. */
