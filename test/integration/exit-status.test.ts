@@ -151,6 +151,7 @@ describe('the commands', () => {
       'replay',
       'restore',
       'results',
+      'reviews',
       'send',
       'serve',
       'teach',
@@ -209,7 +210,6 @@ describe('the commands', () => {
   it('doctor says what works, as JSON too', async () => {
     const { code, stdout } = await loupe([
       'doctor',
-      'drift',
       '--json',
       ...sets([...testSettings(emptyFolder()), 'store.retention.min_free_bytes=0']),
     ]);
