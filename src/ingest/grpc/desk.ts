@@ -1,7 +1,7 @@
 /** What every method of the service shares: from a message as it came to the outcome of its frame. */
 
 import type { Metadata } from '@grpc/grpc-js';
-import { asLoupeError, type ErrorCode, type RefusalCode } from '../../errors.ts';
+import { asLoupeError, type RefusalCode } from '../../errors.ts';
 import type { Outcome, Refusal } from '../../frame/verdict.ts';
 import { type Clock, type IntakeLimits, invalidRequest, takeIn } from '../intake.ts';
 import { type ClientCertificate, type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
@@ -114,14 +114,4 @@ export class Desk {
 /** Milliseconds since 1970, or Infinity. */
 export function deadlineOf(call: { getDeadline(): Date | number }): number {
   return Number(call.getDeadline());
-}
-
-/** What a caller without the right is told. */
-export function explainDenial(
-  code: Extract<ErrorCode, 'unauthenticated' | 'permission_denied'>,
-  right: string,
-): string {
-  return code === 'unauthenticated'
-    ? `expected metadata "authorization: Bearer <token>" with a token that may ${right}`
-    : `this token has no right to ${right}`;
 }

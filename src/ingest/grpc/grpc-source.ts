@@ -10,13 +10,13 @@ import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../i
 import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
-import { Desk, explainDenial, type GrpcPorts } from './desk.ts';
+import { Desk, type GrpcPorts } from './desk.ts';
 import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
 import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
 import { reflectionOf } from './reflection.ts';
-import { statusOf } from './status.ts';
+import { explainDenial, statusOf } from './status.ts';
 import { getResult, inspectOne } from './unary-calls.ts';
 import { watchResults } from './watch-results.ts';
 

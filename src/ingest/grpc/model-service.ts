@@ -8,8 +8,7 @@ import type { ShadowControl, ShadowState } from '../../frame/shadows.ts';
 import type { Authorize } from '../ports.ts';
 import { timestampFrom } from '../wire/timestamp.ts';
 import { tokenOf } from './definition.ts';
-import { explainDenial } from './desk.ts';
-import { statusOf } from './status.ts';
+import { explainDenial, statusOf } from './status.ts';
 
 export const MODEL_SERVICE_NAME = 'inspection.v1.ModelService';
 

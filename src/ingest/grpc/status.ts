@@ -46,3 +46,13 @@ export function statusOf(code: ErrorCode, message: string, facts: Readonly<Recor
 export function retryAfterMs(code: ErrorCode): number {
   return describeError(code).retry ? RETRY_AFTER_MS : 0;
 }
+
+/** What a caller without the right is told. */
+export function explainDenial(
+  code: Extract<ErrorCode, 'unauthenticated' | 'permission_denied'>,
+  right: string,
+): string {
+  return code === 'unauthenticated'
+    ? `expected metadata "authorization: Bearer <token>" with a token that may ${right}`
+    : `this token has no right to ${right}`;
+}

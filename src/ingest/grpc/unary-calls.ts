@@ -6,8 +6,8 @@ import { cameraIdFrom, frameIdFrom } from '../../frame/identifiers.ts';
 import type { Outcome, RecordedResult } from '../../frame/verdict.ts';
 import { responseFrom } from '../wire/response.ts';
 import { type GetCall, type InspectCall, tokenOf, type WireGetRequest, type WireResult } from './definition.ts';
-import { type Desk, deadlineOf, explainDenial } from './desk.ts';
-import { type StatusError, statusOf } from './status.ts';
+import { type Desk, deadlineOf } from './desk.ts';
+import { explainDenial, type StatusError, statusOf } from './status.ts';
 
 export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUnaryData<WireResult>): Promise<void> {
   const peer = desk.peerOf(call);

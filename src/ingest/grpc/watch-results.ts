@@ -11,8 +11,8 @@ import { quote } from '../intake.ts';
 import type { ResultsFilter } from '../ports.ts';
 import { responseFrom } from '../wire/response.ts';
 import { tokenOf, type WatchCall, type WireWatchRequest } from './definition.ts';
-import { type Desk, explainDenial } from './desk.ts';
-import { type StatusError, statusOf } from './status.ts';
+import type { Desk } from './desk.ts';
+import { explainDenial, type StatusError, statusOf } from './status.ts';
 
 const PAGE_ROWS = 100;
 
