@@ -27,6 +27,9 @@ export interface ChosenForm {
 /** A variant has to be faster by this share: less is within what timing tells, and not worth another form at work. */
 const WORTHWHILE = 0.95;
 
+/** Times as slow as what there is already: it will not become faster. */
+const HOPELESS = 3;
+
 /** @throws NotProvenError where model.onnx, or the only form there is, does not prove itself */
 export async function chooseForm(settings: EngineSettings): Promise<ChosenForm> {
   const { files } = settings.model;
@@ -36,12 +39,12 @@ export async function chooseForm(settings: EngineSettings): Promise<ChosenForm> 
   const check = await GoldenCheck.read(settings);
   let best = await prove(first, settings, check);
   if (variants.length === 0) return { form: best, check, trials: [] };
-  let bestMs = await timed(best.session, settings);
+  let bestMs = await timed(best.session, settings, Number.POSITIVE_INFINITY);
   const trials: Trial[] = [{ variant: first.variant, ms: bestMs, fault: null }];
   for (const file of variants) {
     try {
       const form = await prove(file, settings, check);
-      const ms = await timed(form.session, settings);
+      const ms = await timed(form.session, settings, bestMs * HOPELESS);
       trials.push({ variant: file.variant, ms, fault: null });
       const isFaster = ms < bestMs * WORTHWHILE;
       const slower = isFaster ? best : form;

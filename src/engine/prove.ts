@@ -41,8 +41,11 @@ export async function warmUp(session: Session, settings: EngineSettings): Promis
 
 const TIMED_RUNS = 7;
 
-/** Milliseconds for one image at the batch size where that is least; of each size the quickest run of several counts. */
-export async function timed(session: Session, settings: EngineSettings): Promise<number> {
+/**
+ * Milliseconds for one image at the batch size where that is least; of each size the quickest run of several counts.
+ * @param hopelessMs a run this slow for an image is not tried again
+ */
+export async function timed(session: Session, settings: EngineSettings, hopelessMs: number): Promise<number> {
   const { input } = settings.model.contract;
   const noise = probeImage('noise', input.width * input.height * channelsOf(input));
   let least = Number.POSITIVE_INFINITY;
@@ -51,7 +54,9 @@ export async function timed(session: Session, settings: EngineSettings): Promise
     for (let i = 0; i < TIMED_RUNS; i++) {
       const before = performance.now();
       await session.run(pixels, size);
-      least = Math.min(least, (performance.now() - before) / size);
+      const ms = (performance.now() - before) / size;
+      least = Math.min(least, ms);
+      if (ms > hopelessMs) break;
     }
   }
   return least;

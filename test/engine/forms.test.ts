@@ -43,7 +43,7 @@ async function packageWith(
 
 async function started(model: string, options: Partial<PoolOptions> = {}): Promise<Bench> {
   const layout = { processes: 2, threads: 1, batchSizes: [1], decodeThreads: 1 };
-  bench = await benchOf(model, { layout: { cpu: layout, cuda: layout }, ...options }, root);
+  bench = await benchOf(model, { layout: { cpu: layout, cuda: layout }, startTimeoutMs: 60_000, ...options }, root);
   await bench.pool.start();
   return bench;
 }
