@@ -17,8 +17,11 @@ import { syncFolder } from './image-store.ts';
 
 export const LEDGER_ENTRY = 'ledger.db';
 export const IMAGES_ENTRY = 'images/';
-/** Which models and cuts were put to work, by whom: lines are only ever added, so any beginning of a journal is whole. */
-export const JOURNAL_ENTRIES: readonly string[] = ['activations.jsonl', 'cuts.jsonl'];
+/**
+ * Which models and cuts were put to work, by whom: lines are only ever added, so any beginning of a journal is whole. And what the
+ * cameras are compared with, a file that is replaced as a whole.
+ */
+export const JOURNAL_ENTRIES: readonly string[] = ['activations.jsonl', 'cuts.jsonl', 'drift.json'];
 
 export interface BackupReport {
   readonly file: string;
