@@ -16,6 +16,7 @@ import type {
   ToEngine,
 } from './protocol.ts';
 import { mayRaise, putBehind, putForward } from './priority.ts';
+import { Rehearsal } from './rehearsal.ts';
 
 /** An engine that could not prove itself, with the stage that failed. `exit` is a child that ended without a word. */
 export class EngineStartError extends Error {
@@ -60,6 +61,7 @@ export class EngineProcess {
   private hasEnded = false;
   private isBehind = false;
   private cause: string | undefined;
+  private rehearsal: Rehearsal | undefined;
   private settleStart: ((outcome: EngineReady | EngineStartError) => void) | undefined;
   private readonly started: Promise<EngineReady | EngineStartError>;
   private readonly gone: Promise<void>;
@@ -113,6 +115,18 @@ export class EngineProcess {
     return outcome;
   }
 
+  /**
+   * Before it takes over: golden images as frames.
+   * @throws EngineStartError where one of them is not answered as it should be
+   */
+  async rehearse(): Promise<void> {
+    this.rehearsal = new Rehearsal((id, image) => this.score(id, image, null, this.options.startTimeoutMs));
+    if (this.hasEnded) this.rehearsal.hear({ kind: 'gone', cause: this.cause ?? 'the engine ended' });
+    const fault = await this.rehearsal.run(this.options.settings.model);
+    this.rehearsal = undefined;
+    if (fault !== null) throw new EngineStartError(this.hasEnded ? 'exit' : 'golden', fault);
+  }
+
   /** @param withinMs milliseconds until nobody waits for the answer any more */
   score(id: number, image: Image, roi: Roi | null, withinMs: number): void {
     this.send({ kind: 'score', id, image, roi, withinMs });
@@ -140,9 +154,10 @@ export class EngineProcess {
     this.send({ kind: 'check_golden' });
   }
 
-  /** Asks the child to end, and ends it after `graceMs` if it does not. Resolves when it is gone. */
+  /** Asks the child to end, and ends it after `graceMs` if it does not. Resolves when it is gone; its end takes no core from others. */
   async stop(graceMs: number): Promise<void> {
     this.cause ??= 'stopped';
+    if (!this.hasEnded) this.goBehind();
     this.send({ kind: 'stop' });
     const timer = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
     await this.gone;
@@ -173,7 +188,8 @@ export class EngineProcess {
         break;
       case 'scored':
       case 'faulted':
-        this.events.answered(message);
+        if (this.rehearsal === undefined) this.events.answered(message);
+        else this.rehearsal.hear(message);
         break;
       case 'golden':
         this.events.checked(message);
@@ -212,6 +228,7 @@ export class EngineProcess {
     this.settleStart = undefined;
     if (this.hasEnded) return;
     this.hasEnded = true;
+    this.rehearsal?.hear({ kind: 'gone', cause: this.cause ?? cause });
     this.events.ended(this.cause ?? cause);
   }
 }

@@ -282,6 +282,7 @@ export class EnginePool {
       this.model = this.options.model;
       throw error;
     });
+    if (isTakingOver) await engine.rehearse();
     this.model = inForm(this.options.model, ready.variant) ?? this.options.model;
     slot.ready = ready;
     slot.model = ready.variant === null ? this.ref : { ...this.ref, variant: ready.variant };

@@ -1,7 +1,7 @@
 /**
  * A new engine proves itself beside those at work: at full priority its start takes their cores, and frames wait. On Linux it starts
- * behind them and is raised when it takes over, where this process may raise priorities at all (root, or CAP_SYS_NICE); elsewhere
- * nothing is changed, since what was lowered could never be raised again.
+ * behind them and is raised when it takes over, where this process may raise priorities at all (root, CAP_SYS_NICE, or a limit that
+ * allows it: LimitNICE= in systemd); elsewhere nothing is changed, since what was lowered could never be raised again.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,24 +10,62 @@ import { constants, getPriority, setPriority } from 'node:os';
 const BEHIND = 15;
 const CAP_SYS_NICE = 23n;
 
-/** Whether a lowered priority could be raised again. */
+/** Whether a lowered priority could be raised to that of this process again. */
 export function mayRaise(): boolean {
   if (process.platform !== 'linux') return false;
   const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_SYS_NICE) & 1n) === 1n;
+  if (((BigInt(`0x${effective}`) >> CAP_SYS_NICE) & 1n) === 1n) return true;
+  return allowsRaising(readFileSync('/proc/self/limits', 'utf8'), getPriority());
+}
+
+/**
+ * @param limits text of /proc/self/limits, where a limit of n allows a nice value of 20 - n and above (getrlimit(2), RLIMIT_NICE)
+ * @param niceness to be raised to
+ */
+export function allowsRaising(limits: string, niceness: number): boolean {
+  const soft = /^Max nice priority\s+(\d+|unlimited)/m.exec(limits)?.[1] ?? '0';
+  return soft === 'unlimited' || 20 - Number(soft) <= niceness;
 }
 
 export function putBehind(pid: number): void {
-  setPriority(pid, Math.max(BEHIND, getPriority()));
+  setThreads(pid, Math.max(BEHIND, getPriority()));
 }
 
 /** Behind everything, for good: work that nothing waits for. Threads that start later inherit it. */
 export function putLast(): void {
-  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
+  setThreads(process.pid, constants.priority.PRIORITY_LOW);
 }
 
-/** To the priority of this process, every thread of it: in Linux the priority belongs to the thread. */
+/** To the priority of this process. */
 export function putForward(pid: number): void {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), getPriority());
+  setThreads(pid, getPriority());
+}
+
+/** Every thread of a process: in Linux the priority belongs to the thread, and those that start later inherit it. */
+function setThreads(pid: number, priority: number): void {
+  for (const thread of threadsOf(pid)) {
+    try {
+      setPriority(thread, priority);
+    } catch (error) {
+      // One that ended meanwhile needs none.
+      if (!isGone(error)) throw error;
+    }
+  }
+}
+
+function threadsOf(pid: number): readonly number[] {
+  if (process.platform !== 'linux') return [pid];
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return [];
+  }
+}
+
+/** In what `os` and `fs` throw of a process that is not there. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, info } = error as NodeJS.ErrnoException & { info?: { code?: string } };
+  return ['ESRCH', 'ENOENT'].includes(info?.code ?? code ?? '');
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The fault tests at length: npm run faults -- [--rounds N]   (100 kills unless told otherwise; about 5 s each)
+# The fault tests at length: npm run faults -- [--rounds N]   (100 kills unless told otherwise; about 5 s each; then 50 swaps of the model)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=100
@@ -9,4 +9,8 @@ case "${1:-}" in
   *) sed -n 2p "$0"; [ "$1" = --help ] && exit 0 || exit 64 ;;
 esac
 # Not LOUPE_…: the services under test would take it for a key of their configuration.
-FAULT_ROUNDS=$rounds exec npx vitest run test/faults test/record/crash.test.ts test/integration/crash.test.ts
+status=0
+FAULT_ROUNDS=$rounds npx vitest run test/faults test/record/crash.test.ts test/integration/crash.test.ts || status=$?
+# By itself: it compares answer times.
+SWAPS=50 npx vitest run test/integration/models.test.ts -t 'activation under load' || status=$?
+exit "$status"

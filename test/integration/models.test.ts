@@ -19,6 +19,7 @@ import {
 
 const start = servicesOf(afterEach);
 const SWAPS = Number(process.env['SWAPS'] ?? 5);
+const IS_LONG = SWAPS >= 50;
 
 let root = '';
 let store = '';
@@ -242,7 +243,7 @@ describe('activation under load', () => {
     const until = (count: number) => expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
     await until(100);
     seen.length = 0;
-    await until(200);
+    await until(IS_LONG ? 1000 : 200);
     const quiet = seen.map(({ ms }) => ms).sort((a, b) => a - b);
     const bytesBefore = residentBytes(service.addresses.pid);
     seen.length = 0;
@@ -281,9 +282,12 @@ describe('activation under load', () => {
       swapMs: Math.round(swapMs),
       p50: { quiet: percentile(quiet, 0.5), swapping: percentile(during, 0.5) },
       p99: { quiet: percentile(quiet, 0.99), swapping: percentile(during, 0.99) },
+      p99Ratio: percentile(during, 0.99) / percentile(quiet, 0.99),
       residentMiB: { before: Math.round(bytesBefore / 2 ** 20), after: Math.round(bytesAfter / 2 ** 20) },
     };
     process.stdout.write(`${JSON.stringify(figures)}\n`);
+    // Of a few swaps the 99th percentile is one frame, and in the short form other tests have the cores too.
+    if (IS_LONG) expect(figures.p99Ratio).toBeLessThan(2);
     // A leak of one engine per swap (60 MiB each) would show; a warmer heap is none.
     expect(bytesAfter).toBeLessThan(bytesBefore + 100 * 2 ** 20);
     await service.end();

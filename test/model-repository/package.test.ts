@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import protobuf from 'protobufjs/minimal.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   compareVersions,
@@ -43,6 +45,29 @@ describe('a model package', () => {
     expect(engineModel.file).toBe(path.join(folder, 'model.onnx'));
     expect(engineModel.contract.input).toMatchObject({ width: 8, height: 8, colour: 'RGB', layout: 'NHWC' });
     expect(engineModel.golden).toHaveLength(3);
+  });
+
+  it('is hashed in slices between which frames are answered, however large it is', async () => {
+    const file = path.join(folder, 'model.onnx');
+    // A field that no reader knows, of 48 MiB: tag 2000 with a length, then zeros.
+    const padding = protobuf.Writer.create()
+      .uint32((2000 << 3) | 2)
+      .bytes(new Uint8Array(48 << 20))
+      .finish();
+    const bytes = Buffer.concat([await readFile(file), padding]);
+    await writeFile(file, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    await edit((manifest) => ({ ...manifest, sha256 }));
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      immediate = setImmediate(turn);
+    };
+    let immediate = setImmediate(turn);
+    const { engineModel } = await loadModelPackage(root, 'tiny', '1');
+    clearImmediate(immediate);
+    expect(engineModel.sha256).toBe(sha256);
+    expect(turns).toBeGreaterThan(48 * 4);
   });
 
   it('is refused when model.onnx is not the file that the manifest was written for', async () => {
