@@ -94,6 +94,12 @@ export class Api {
     this.forms.push(route);
   }
 
+  /** The methods that are offered at a path, as in an Allow header; empty where nothing is there. */
+  methodsAt(pathname: string): readonly string[] {
+    const all = [...this.routes, ...this.forms].filter(({ path }) => patternOf(path).test(pathname));
+    return all.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  }
+
   /** OpenAPI 3.1. @param version of the service */
   document(version: string): object {
     const paths: Record<string, Record<string, object>> = {};
@@ -135,6 +141,9 @@ export const problemSchema = z.object({
   retry: z.boolean().describe('Whether the same request may succeed later.'),
 });
 
+const patternOf = (path: string) =>
+  new RegExp(`^${path.replaceAll('.', String.raw`\.`).replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+
 function checked(schema: z.ZodType, given: unknown): unknown {
   const parsed = schema.safeParse(given ?? {});
   if (parsed.success) return parsed.data;
@@ -159,7 +168,10 @@ function operationOf(route: AnyRoute): object {
     ...(route.body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+          requestBody: {
+            required: !route.body.safeParse({}).success,
+            content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
+          },
         }),
     responses: { 200: { description: 'Done.', content }, default: PROBLEM },
   };

@@ -199,7 +199,8 @@ export function addPeopleRoutes(api: Api, ports: PeopleRoutesPorts): void {
     params: z.strictObject({ id: z.string().max(64) }),
     body: z
       .strictObject({ role: role.optional(), isDisabled: z.boolean().optional(), password: typed.optional() })
-      .refine((change) => Object.keys(change).length > 0, { error: 'expected role, isDisabled or password' }),
+      .refine((change) => Object.keys(change).length > 0, { error: 'expected role, isDisabled or password' })
+      .meta({ minProperties: 1 }),
     answer: userSchema,
     audit: 'within',
     handle: async ({ params, body }, _reply, request) => {

@@ -2,7 +2,7 @@
 
 import { createServer as createHttp } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
 import type { Actor } from '../frame/people.ts';
@@ -60,6 +60,7 @@ export interface HttpServerOptions {
 /** Milliseconds a connection may take to say what it wants, and how often that is looked at. */
 const SLOW_PEER_LIMITS = { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 2000 };
 const MAX_CONNECTIONS = 200;
+const MAX_PARAM_LENGTH = 2000;
 
 const SECURITY_HEADERS = {
   'content-security-policy':
@@ -82,7 +83,19 @@ export class HttpServer {
     this.options = options;
     const { tls } = options;
     const { requestTimeout } = SLOW_PEER_LIMITS;
-    const common = { bodyLimit: options.maxBodyBytes, requestTimeout, forceCloseConnections: 'idle' as const };
+    const common = {
+      bodyLimit: options.maxBodyBytes,
+      requestTimeout,
+      forceCloseConnections: 'idle' as const,
+      // The schema of a route says how long an id may be, in words.
+      routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+      // What Fastify finds wrong before it knows the route.
+      frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+        const known = knownError(error);
+        void reply.headers(SECURITY_HEADERS).code(describeError(known.code).http).type(PROBLEM);
+        return reply.send(errorBody(known.code, known.message));
+      },
+    };
     this.server =
       tls === null
         ? Fastify({ ...common, serverFactory: (handler) => createHttp(SLOW_PEER_LIMITS, handler) })
@@ -97,8 +110,8 @@ export class HttpServer {
             },
           });
     this.server.server.maxConnections = MAX_CONNECTIONS;
-    this.addGuards();
     const api = new Api(this.server, options.audit);
+    this.addGuards(api);
     addOpsRoutes(this.server, api, options.ports);
     addResultRoutes(api, options.ports);
     addProvingRoutes(api, options.ports);
@@ -139,7 +152,7 @@ export class HttpServer {
     return this.options.whoAsks(bearerOf(request), secretIn(request));
   }
 
-  private addGuards(): void {
+  private addGuards(api: Api): void {
     this.server.decorateRequest('actor');
     this.server.decorateRequest('session', null);
     this.server.addHook('onRequest', async (_request, reply) => {
@@ -166,12 +179,19 @@ export class HttpServer {
           : `this needs the right "${right}": sign in, or send Authorization: Bearer <token>`,
       );
     });
-    this.server.setNotFoundHandler({}, (request, reply) =>
-      reply
-        .code(404)
-        .type(PROBLEM)
-        .send(errorBody('invalid_request', `nothing is at ${request.method} ${request.url.slice(0, 200)}`, 404)),
-    );
+    // Before a body is looked at: nothing will be done with it.
+    this.server.addHook('onRequest', async (request, reply) => {
+      if (!request.is404) return;
+      const { method, url } = request;
+      const offered = api.methodsAt(url.split('?')[0] ?? '');
+      if (offered.length > 0) void reply.header('allow', offered.join(', '));
+      const [status, message] =
+        offered.length > 0
+          ? [405, `expected ${offered.join(' or ')}, got ${method}`]
+          : [404, `nothing is at ${method} ${url.slice(0, 200)}`];
+      void reply.code(status).type(PROBLEM);
+      await reply.send(errorBody('invalid_request', message, status));
+    });
     this.server.setErrorHandler((error, _request, reply) => {
       const known = knownError(error);
       if (known.code === 'internal') this.options.onError(error);

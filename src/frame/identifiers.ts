@@ -2,7 +2,9 @@
 
 import type { CameraId, FrameId } from './frame.ts';
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+/** As a regular expression of ECMA-262. */
+export const ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]*$';
+const ID = new RegExp(ID_PATTERN);
 export const MAX_CAMERA_ID_LENGTH = 64;
 export const MAX_FRAME_ID_LENGTH = 128;
 
