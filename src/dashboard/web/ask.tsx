@@ -1,4 +1,6 @@
-/** One question before something that changes the line: a second tap, and a way back. */
+/** One question before something that changes the line: a second tap, and a way back. Nothing else can be touched meanwhile. */
+
+import { AlertDialog } from '@base-ui/react/alert-dialog';
 
 export function Ask(props: {
   readonly text: string;
@@ -9,14 +11,18 @@ export function Ask(props: {
 }) {
   const { text, yes, no, onYes, onNo } = props;
   return (
-    <div className="banner ask" role="alertdialog" aria-label={text}>
-      <strong>{text}</strong>
-      <button type="button" className="primary" onClick={onYes}>
-        {yes}
-      </button>
-      <button type="button" onClick={onNo}>
-        {no}
-      </button>
-    </div>
+    <AlertDialog.Root open onOpenChange={(isOpen) => !isOpen && onNo()}>
+      <AlertDialog.Portal>
+        <AlertDialog.Backdrop className="backdrop" />
+        <AlertDialog.Popup className="ask card">
+          <AlertDialog.Title>{text}</AlertDialog.Title>
+          {/* First, so that Enter alone changes nothing. */}
+          <AlertDialog.Close className="big">{no}</AlertDialog.Close>
+          <button type="button" className="primary big" onClick={onYes}>
+            {yes}
+          </button>
+        </AlertDialog.Popup>
+      </AlertDialog.Portal>
+    </AlertDialog.Root>
   );
 }

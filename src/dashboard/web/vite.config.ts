@@ -11,6 +11,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     reportCompressedSize: true,
+    rolldownOptions: {
+      // Base UI marks each file for server components, which this page has none of.
+      onwarn: (warning, warn) => warning.code !== 'MODULE_LEVEL_DIRECTIVE' && warn(warning),
+    },
     // The texts of the licences of what is bundled go where the bundle goes.
     license: { fileName: 'licenses.md' },
   },
