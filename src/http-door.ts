@@ -71,6 +71,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       cuts: parts.cuts,
       quality: ledger,
       samples: config.review,
+      defectClasses: config.review.defect_classes,
       random: Math.random,
       calendar: {
         timeZone: config.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,

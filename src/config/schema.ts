@@ -283,6 +283,14 @@ const review = z
       .max(0.5)
       .default(0.05)
       .describe('Share of the review queue that passed: only such parts can show an escape; 0: none.'),
+    defect_classes: z
+      .array(z.string().trim().min(1).max(64))
+      .max(12)
+      .refine((names) => new Set(names).size === names.length, 'expected each class once')
+      .default(['scratch', 'dent', 'crack', 'stain', 'missing', 'shape'])
+      .describe(
+        'Kinds of defect offered where a part is judged, at most 12. They are kept as they stand here; the page translates the default ones.',
+      ),
   })
   .prefault({});
 

@@ -38,6 +38,8 @@ export interface ReviewPorts {
   };
   /** Shares of the queue, 0..1. */
   readonly samples: { readonly again: number; readonly passed: number };
+  /** What the page offers as kinds of defect. */
+  readonly defectClasses: readonly string[];
   /** 0..1 */
   random(): number;
   /** Milliseconds since 1970. */
@@ -59,11 +61,15 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
       before: z.coerce.number().int().min(1).optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
-    answer: resultsPageSchema,
+    answer: resultsPageSchema.extend({ defectClasses: z.array(z.string()).describe('kinds of defect to choose from') }),
     handle: async ({ query }) => {
       const page = await reviews.unreviewed(query.before ?? null, query.limit);
       const rows = await mixedIn(page.rows, ports);
-      return { results: rows.map((row) => resultJson(row, false)), next: page.next };
+      return {
+        results: rows.map((row) => resultJson(row, false)),
+        next: page.next,
+        defectClasses: [...ports.defectClasses],
+      };
     },
   });
 
