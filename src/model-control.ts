@@ -12,6 +12,8 @@ import type {
   GoldenReport,
   ModelControl,
   ModelDescription,
+  ModelReport,
+  ModelReports,
   ModelListing,
 } from './frame/models.ts';
 import { type ActivationJournal, currentOf, formerOf, type NewEntry } from './model-repository/activations.ts';
@@ -53,7 +55,7 @@ interface Change {
   readonly package: ModelPackage;
 }
 
-export class ModelDesk implements ModelControl {
+export class ModelDesk implements ModelControl, ModelReports {
   private readonly options: ModelDeskOptions;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -71,7 +73,12 @@ export class ModelDesk implements ModelControl {
     const { manifest } = await this.options.repository.load(name, version);
     const recipes = (await this.inUse()).get(`${manifest.name}/${manifest.version}`) ?? [];
     const { sha256, created_at: createdAt } = manifest;
-    return { name, version: manifest.version, sha256, createdAt, recipes, fault: null, manifest };
+    const hasReport = await this.options.repository.hasReport(name, manifest.version);
+    return { name, version: manifest.version, sha256, createdAt, recipes, fault: null, hasReport, manifest };
+  }
+
+  report(name: string, version: string): Promise<ModelReport> {
+    return this.options.repository.report(name, version);
   }
 
   activations(): Promise<readonly Activation[]> {

@@ -2,17 +2,20 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Activated, Activation, GoldenReport, ModelControl, ModelListing } from '../frame/models.ts';
+import type { Activated, Activation, GoldenReport, ModelControl, ModelListing, ModelReports } from '../frame/models.ts';
 import { nameOf } from '../frame/people.ts';
 import type { Api } from './api.ts';
 import { PACKAGE_FORM, receivePackage } from './package-upload.ts';
 import { askerOf, type AuditPort } from './right.ts';
 
 export interface ModelRoutesPorts {
-  readonly models: ModelControl;
+  readonly models: ModelControl & ModelReports;
   /** Bytes of one uploaded package. */
   readonly maxPackageBytes: number;
 }
+
+const REPORT_POLICY =
+  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'";
 
 const isoTime = z.string().describe('RFC 3339');
 const modelVersion = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
@@ -23,6 +26,7 @@ const listing = z.object({
   createdAt: isoTime.nullable(),
   recipes: z.array(z.string()).describe('Recipes that it decides for.'),
   fault: z.string().nullable().describe('What is wrong with the package.'),
+  hasReport: z.boolean(),
 });
 const description = listing.extend({ manifest: z.unknown() });
 const activation = z.object({
@@ -96,6 +100,22 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     params: named,
     answer: golden,
     handle: async ({ params: { name, version } }) => goldenJson(await models.goldenReport(name, version)),
+  });
+  api.add({
+    method: 'GET',
+    path: '/api/v1/models/{name}/{version}/report',
+    right: 'read',
+    summary: 'What its maker says of how good it is: HTML, or Markdown as plain text',
+    params: named,
+    answer: { mediaType: 'text/html' },
+    handle: async ({ params: { name, version } }, reply) => {
+      const { kind, text } = await models.report(name, version);
+      // Whoever made the package wrote it: it is shown, and can do nothing here.
+      return reply
+        .header('content-security-policy', REPORT_POLICY)
+        .type(`text/${kind === 'html' ? 'html' : 'plain'}; charset=utf-8`)
+        .send(text);
+    },
   });
   api.add({
     method: 'DELETE',

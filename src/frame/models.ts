@@ -32,6 +32,14 @@ export interface ModelListing {
   readonly recipes: readonly string[];
   /** What is wrong with the package; null when nothing is. */
   readonly fault: string | null;
+  /** Whether the package says in a report how good it is. */
+  readonly hasReport: boolean;
+}
+
+/** What the maker of a model says of how good it is: of whoever made the package. */
+export interface ModelReport {
+  readonly kind: 'html' | 'markdown';
+  readonly text: string;
 }
 
 /** A package in full: its manifest as it stands on disk, and what it does here. */
@@ -93,4 +101,9 @@ export interface ModelControl {
   /** Takes a package in. `folder` holds model.onnx, manifest.json and golden/; it is copied. */
   add(folder: string, by: string): Promise<ModelListing>;
   remove(name: string, version: string, by: string): Promise<void>;
+}
+
+export interface ModelReports {
+  /** @throws LoupeError model_not_found, also where the package has no report */
+  report(name: string, version: string): Promise<ModelReport>;
 }

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { access, copyFile, constants, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LoupeError } from '../errors.ts';
-import type { ModelListing } from '../frame/models.ts';
+import type { ModelListing, ModelReport } from '../frame/models.ts';
 import { MODEL_NAME, MODEL_VERSION } from './manifest.ts';
 import {
   listModels,
@@ -24,6 +24,11 @@ const INCOMING = '.incoming-';
 /** An import takes minutes; what is older was left by one that was killed. */
 const STALE_MS = 3_600_000;
 const MAX_FILES = 500;
+/** As `loupe teach` and the training recipe write it; the first that is there. */
+const REPORTS = [
+  ['report.html', 'html'],
+  ['report.md', 'markdown'],
+] as const;
 
 export interface RepositoryOptions {
   /** Folder of all models. */
@@ -122,8 +127,26 @@ export class ModelRepository {
     }
   }
 
+  /** @throws LoupeError model_not_found, also where the package has no report */
+  async report(name: string, version: string): Promise<ModelReport> {
+    await this.load(name, version);
+    for (const [file, kind] of REPORTS) {
+      const text = await readFile(path.join(this.options.root, name, version, 'report', file), 'utf8').catch(
+        () => null,
+      );
+      if (text !== null) return { kind, text };
+    }
+    throw new LoupeError('model_not_found', `${name}/${version} has no report/report.html and no report/report.md`);
+  }
+
+  async hasReport(name: string, version: string): Promise<boolean> {
+    const files = REPORTS.map(([file]) => path.join(this.options.root, name, version, 'report', file));
+    return (await Promise.all(files.map(exists))).includes(true);
+  }
+
   private async listingOf(name: string, version: string): Promise<ModelListing> {
-    const none = { name, version, sha256: null, createdAt: null, recipes: [] };
+    const hasReport = await this.hasReport(name, version);
+    const none = { name, version, sha256: null, createdAt: null, recipes: [], hasReport };
     try {
       const { manifest } = await loadModelPackage(this.options.root, name, version);
       return { ...none, sha256: manifest.sha256, createdAt: manifest.created_at, fault: null };

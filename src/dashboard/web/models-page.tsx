@@ -1,9 +1,11 @@
 /** Model packages: which decide, how they do on their golden images here, and the switch from one to another. */
 
 import { useCallback, useEffect, useState } from 'react';
-import type { GoldenReport, ModelListing } from '../../frame/models.ts';
+import type { GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
 import { getJson, postJson } from './api.ts';
+import { DownloadLink } from './download-link.tsx';
 import { Ask } from './ask.tsx';
+import { ModelFigures } from './model-figures.tsx';
 import { Shadows } from './shadows.tsx';
 import { WhyNot } from './who-am-i.tsx';
 import { useMay } from './who.ts';
@@ -131,8 +133,17 @@ function Model(props: {
   const words = useWords();
   const mayTune = useMay('tune');
   const [golden, setGolden] = useState<Golden | string | null>(null);
+  const [manifest, setManifest] = useState<unknown>(null);
   const path = `/api/v1/models/${encodeURIComponent(model.name)}/${encodeURIComponent(model.version)}`;
   const isAtWork = model.recipes.length > 0;
+  useEffect(() => {
+    if (model.fault !== null) return;
+    // Without its figures the card still says all that is needed to act.
+    getJson<ModelDescription>(path).then(
+      (found) => setManifest(found.manifest),
+      () => setManifest(null),
+    );
+  }, [path, model.fault]);
   const check = () =>
     void getJson<Golden>(`${path}/golden`).then(setGolden, (error: unknown) =>
       setGolden(error instanceof Error ? error.message : String(error)),
@@ -144,8 +155,10 @@ function Model(props: {
       </h2>
       {isAtWork && <p className="good">● {words.decidesFor(model.recipes.join(', '))}</p>}
       {model.fault !== null && <p className="banner bad">{model.fault}</p>}
+      <ModelFigures manifest={manifest} />
       <p className="quiet hash">
-        {model.createdAt ?? ''} {model.sha256 ?? ''}
+        {model.createdAt === null ? '' : new Date(model.createdAt).toLocaleString()}
+        {model.sha256 === null ? '' : ` · SHA-256 ${model.sha256}`}
       </p>
       <div className="actions">
         {!isAtWork && mayTune && (
@@ -161,6 +174,11 @@ function Model(props: {
         <button type="button" onClick={check}>
           {words.golden}
         </button>
+        {model.hasReport && (
+          <DownloadLink where={`${path}/report`} name={`report-${model.name}-${model.version}.html`} isShown>
+            {words.report}
+          </DownloadLink>
+        )}
       </div>
       {typeof golden === 'string' && <p className="banner bad">{golden}</p>}
       {golden !== null && typeof golden !== 'string' && <GoldenScores golden={golden} />}
@@ -177,6 +195,17 @@ function GoldenScores({ golden }: { readonly golden: Golden }) {
         {golden.maxError === null ? '–' : golden.maxError.toPrecision(2)} / {golden.tolerance} {golden.detail ?? ''}
       </p>
       <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.golden}</th>
+            <th scope="col" className="number">
+              {words.goldenExpected}
+            </th>
+            <th scope="col" className="number">
+              {words.goldenScored}
+            </th>
+          </tr>
+        </thead>
         <tbody>
           {golden.scores.map((score) => (
             <tr key={score.file}>

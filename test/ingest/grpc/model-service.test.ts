@@ -14,6 +14,7 @@ const listing = {
   createdAt: '2026-11-24T00:00:00Z',
   recipes: ['default'],
   fault: null,
+  hasReport: false,
 };
 
 /** A desk that notes what it was asked. */
@@ -34,7 +35,7 @@ function deskOf(over: Partial<ModelControl> = {}) {
   const desk: ModelControl = {
     list: async () => [
       listing,
-      { ...listing, version: '1', sha256: null, createdAt: null, recipes: [], fault: 'empty' },
+      { ...listing, version: '1', sha256: null, createdAt: null, recipes: [], hasReport: false, fault: 'empty' },
     ],
     describe: async (name, version) => ({ ...listing, name, version: version ?? 'highest', manifest: { cuts: 1 } }),
     activations: async () => [],
