@@ -27,6 +27,7 @@ import { listedCameras, unlistedCameras } from './line-cameras.ts';
 import { ModelLife } from './model-life.ts';
 import { ModelsAtWork } from './models-at-work.ts';
 import { MqttRoad } from './mqtt-road.ts';
+import { DiskTrend } from './observe/disk-trend.ts';
 import { assess, type Health } from './observe/health.ts';
 import type { Log } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
@@ -38,6 +39,7 @@ import { deskOf } from './proving/desk-of.ts';
 import type { ProvingDesk } from './proving/desk.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './reporting.ts';
+import { outboxDepth, serviceStatus } from './service-status.ts';
 import { ShadowDesk } from './shadow/shadow-desk.ts';
 import { VERSION } from './version.ts';
 import type { WaitingFrame } from './waiting-frame.ts';
@@ -73,6 +75,7 @@ export class Service {
   private readonly recent: RecentEvents;
   private readonly mqtt: MqttRoad | null;
   private readonly certificates: Certificates;
+  private readonly disk = new DiskTrend();
   private addresses: Addresses | null = null;
   private healthTimer: NodeJS.Timeout | undefined;
   private phase: 'starting' | 'running' | 'stopping' = 'starting';
@@ -243,7 +246,10 @@ export class Service {
       : null;
     this.feed = new LiveFeed({
       ledger: this.ledger,
-      view: new LineView(listed, (cameraId) => this.drift.conditionsOf(cameraId)),
+      view: new LineView(listed, {
+        driftOf: (cameraId) => this.drift.conditionsOf(cameraId),
+        hasHeatMap: (resultId) => this.proving.hasHeatMap(resultId),
+      }),
       service: () => this.health(),
       now: () => Date.now(),
     });
@@ -355,6 +361,7 @@ export class Service {
 
   /** Tells gRPC health what /readyz says, per service and per model. */
   private tellHealth(): void {
+    this.disk.note(this.ledger.status().diskFreeBytes, performance.now());
     const { isReady } = this.health();
     for (const service of ['', SERVICE_NAME]) this.grpc.setServing(service, isReady);
     for (const { model, down } of this.models.health()) {
@@ -363,27 +370,20 @@ export class Service {
   }
 
   private status(): object {
-    const health = this.health();
-    return {
-      schema: 'loupe.service-status/1',
-      version: VERSION,
-      site: this.config.site,
-      node: process.version,
-      addresses: this.addresses,
-      ...health,
-      models: this.models.health(),
-      recipes: [...this.models.recipes.values()],
+    const { config, addresses, models, ledger, disk, mqtt, certificates, drift, recent } = this;
+    return serviceStatus({
+      config,
+      addresses,
+      health: this.health(),
+      models,
       framesInFlight: this.pipeline.framesInFlight,
       queue: this.admission.depth,
-      store: this.ledger.status(),
-      outbox: this.mqtt === null ? null : outboxDepth(this.ledger),
-      drift: this.drift.sentences(),
-      recentEvents: this.recent.list(),
-    };
+      ledger,
+      disk,
+      mqtt,
+      certificates,
+      drift,
+      recent,
+    });
   }
-}
-
-function outboxDepth(ledger: Ledger): { items: number; oldestSeconds: number } {
-  const { items, oldestAt } = ledger.outbox.depth();
-  return { items, oldestSeconds: oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt) / 1000 };
 }

@@ -22,7 +22,7 @@ export interface HealthFacts {
 
 export interface Reason {
   /** The part of the service it is about. */
-  readonly part: 'service' | 'store' | 'engine' | 'mqtt';
+  readonly part: 'service' | 'store' | 'engine' | 'provider' | 'mqtt';
   readonly detail: string;
 }
 
@@ -49,7 +49,7 @@ export function assess(facts: HealthFacts): Health {
     }
     if (engines.degraded !== null) {
       degraded.push({
-        part: 'engine',
+        part: 'provider',
         detail: `${model} runs on ${engines.provider ?? 'nothing'}: ${engines.degraded}`,
       });
     }

@@ -2,10 +2,12 @@
 
 import { useEffect, useState } from 'react';
 import { getJson } from './api.ts';
+import { ADVICES } from './event-words.ts';
 import type { Reason } from './live.ts';
 import { NoAccounts } from './people-page.tsx';
 import { usePeopleWords } from './people-words.ts';
-import { FactList } from './result-page.tsx';
+import { FactList } from './fact-list.tsx';
+import { useSettings } from './settings.ts';
 import { useWho } from './who.ts';
 import { useWords } from './words.ts';
 
@@ -33,8 +35,15 @@ interface Status {
     readonly lastLedgerSeq: number;
     readonly bytes: { readonly db: number; readonly wal: number; readonly images: number };
     readonly diskFreeBytes: number;
+    readonly diskDaysLeft: number | null;
   };
   readonly outbox: { readonly items: number; readonly oldestSeconds: number } | null;
+  readonly broker: {
+    readonly kind: 'embedded' | 'plant';
+    readonly isConnected: boolean;
+    readonly detail: string | null;
+  } | null;
+  readonly certificates: readonly { readonly door: string; readonly expiresAt: string }[];
   readonly recentEvents: readonly {
     readonly at: string;
     readonly level: string;
@@ -49,6 +58,7 @@ export function SystemPage() {
   const words = useWords();
   const people = usePeopleWords();
   const accounts = useWho()?.accounts;
+  const advices = ADVICES[useSettings().language];
   const [status, setStatus] = useState<Status | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
@@ -95,6 +105,7 @@ export function SystemPage() {
             [words.diskFree, size(status.store.diskFreeBytes)],
           ]}
         />
+        <DaysLeft days={status.store.diskDaysLeft} />
       </section>
       <section className="card">
         <h2>
@@ -109,10 +120,23 @@ export function SystemPage() {
                 ? words.noOutbox
                 : `${status.outbox.items}, ${words.oldest} ${Math.round(status.outbox.oldestSeconds)} s`,
             ],
+            [
+              words.broker,
+              status.broker === null
+                ? null
+                : `${words.brokerKinds[status.broker.kind]}, ${status.broker.isConnected ? words.connected : words.disconnected}`,
+            ],
             ...Object.entries(status.addresses ?? {}).map(([name, address]) => [name, address] as const),
             ['Loupe', `${status.version} · ${status.site} · Node ${status.node}`],
           ]}
         />
+      </section>
+      <section className="card">
+        <h2>{words.certificates}</h2>
+        {status.certificates.length === 0 && <p className="quiet">{words.noCertificates}</p>}
+        {status.certificates.map((certificate) => (
+          <Certificate key={certificate.door} {...certificate} />
+        ))}
       </section>
       {accounts === 'none' && (
         <section className="card">
@@ -124,16 +148,41 @@ export function SystemPage() {
         <h2>{words.recentEvents}</h2>
         {status.recentEvents.length === 0 && <p className="quiet">{words.noEvents}</p>}
         <ul className="events">
-          {status.recentEvents.map((event) => (
-            <li key={`${event.at}${event.event}`} className={event.level}>
-              <time dateTime={event.at}>{new Date(event.at).toLocaleString()}</time>
-              <strong>{event.event.replaceAll('_', ' ')}</strong>
-              <span>{fieldsText(event.fields)}</span>
-            </li>
-          ))}
+          {status.recentEvents.map((event, i) => {
+            const advice = advices[event.event] ?? null;
+            return (
+              <li key={`${event.at} ${i}`} className={event.level}>
+                <time dateTime={event.at}>{new Date(event.at).toLocaleString()}</time>
+                <strong>{advice?.what ?? event.event.replaceAll('_', ' ')}</strong>
+                {advice !== null && <em>{advice.todo}</em>}
+                <span>
+                  {event.event} · {fieldsText(event.fields)}
+                </span>
+              </li>
+            );
+          })}
         </ul>
       </section>
     </main>
+  );
+}
+
+const DAY_MS = 86_400_000;
+const FEW_DAYS = 14;
+
+function DaysLeft({ days }: { readonly days: number | null }) {
+  const words = useWords();
+  if (days === null) return <p className="quiet">{words.diskSteady}</p>;
+  return <p className={days < FEW_DAYS ? 'banner bad' : 'good'}>{words.daysLeft(days.toFixed(days < 10 ? 1 : 0))}</p>;
+}
+
+function Certificate({ door, expiresAt }: { readonly door: string; readonly expiresAt: string }) {
+  const words = useWords();
+  const days = Math.floor((Date.parse(expiresAt) - Date.now()) / DAY_MS);
+  return (
+    <p className={days < FEW_DAYS ? 'banner bad' : 'good'}>
+      {door}: {words.endsIn(days, new Date(expiresAt).toLocaleDateString())}
+    </p>
   );
 }
 
