@@ -34,24 +34,31 @@ interface Minute {
 interface CameraState {
   last: RecordedResult;
   lastRejected: RecordedResult | null;
+  notPassed: number;
   readonly recent: Seen[];
   readonly seconds: { second: number; count: number }[];
   readonly minutes: Minute[];
 }
 
+/** What others know of a camera and its frames. */
+export interface LineKnowledge {
+  /** What a camera does otherwise than in its baseline. */
+  driftOf(cameraId: CameraId): readonly Condition[];
+  /** Whether a heat map of a result was made. */
+  hasHeatMap(resultId: string): boolean;
+}
+
+const NOTHING: LineKnowledge = { driftOf: () => [], hasHeatMap: () => false };
+
 /** Bounded: cameras not listed make room, the one longest silent first. */
 export class LineView {
   private readonly listed: ReadonlyMap<CameraId, ListedCamera>;
-  private readonly driftOf: (cameraId: CameraId) => readonly Condition[];
+  private readonly known: LineKnowledge;
   private readonly states = new Map<CameraId, CameraState>();
 
-  /** @param driftOf what a camera does otherwise than in its baseline */
-  constructor(
-    listed: ReadonlyMap<CameraId, ListedCamera>,
-    driftOf: (cameraId: CameraId) => readonly Condition[] = () => [],
-  ) {
+  constructor(listed: ReadonlyMap<CameraId, ListedCamera>, known: LineKnowledge = NOTHING) {
     this.listed = listed;
-    this.driftOf = driftOf;
+    this.known = known;
   }
 
   /** @param result later in the ledger than those before */
@@ -59,6 +66,7 @@ export class LineView {
     const state = this.states.get(result.cameraId) ?? {
       last: result,
       lastRejected: null,
+      notPassed: 0,
       recent: [],
       seconds: [],
       minutes: [],
@@ -67,7 +75,10 @@ export class LineView {
     this.states.delete(result.cameraId);
     this.states.set(result.cameraId, state);
     state.last = result;
-    if (result.verdict !== 'PASS') state.lastRejected = result;
+    if (result.verdict !== 'PASS') {
+      state.lastRejected = result;
+      state.notPassed++;
+    }
     const { verdict, reason, receivedAt, times } = result;
     state.recent.push({ verdict, reason, receivedAt, totalMs: times.totalMs });
     if (state.recent.length > STRIP) state.recent.shift();
@@ -88,8 +99,9 @@ export class LineView {
       cameraId,
       isListed: this.listed.has(cameraId),
       taktMs,
-      last: state === undefined ? null : sightOf(state.last),
-      lastRejected: state?.lastRejected === null || state === undefined ? null : sightOf(state.lastRejected),
+      last: this.sightOf(state?.last ?? null),
+      lastRejected: this.sightOf(state?.lastRejected ?? null),
+      notPassed: state?.notPassed ?? 0,
       strip: recent.map(({ verdict }) => LETTER[verdict]).join(''),
       perMinute: (state?.seconds ?? [])
         .filter(({ second }) => second * 1000 > now - MINUTE_MS)
@@ -99,8 +111,19 @@ export class LineView {
         recent.map(({ totalMs }) => totalMs),
         0.95,
       ),
-      conditions: [...conditionsOf(recent, taktMs, now), ...this.driftOf(cameraId)],
+      conditions: [...conditionsOf(recent, taktMs, now), ...this.known.driftOf(cameraId)],
     };
+  }
+
+  /** What changes without a new frame: silence, drift, a heat map that was made after its part was answered. */
+  lateNews(cameraId: CameraId, now: number): string {
+    const rejected = this.states.get(cameraId)?.lastRejected ?? null;
+    const { conditions } = this.camera(cameraId, now);
+    return JSON.stringify([conditions, rejected !== null && this.known.hasHeatMap(rejected.resultId)]);
+  }
+
+  private sightOf(result: RecordedResult | null): Sight | null {
+    return result === null ? null : sightOf(result, this.known.hasHeatMap(result.resultId));
   }
 
   private makeRoom(): void {
@@ -156,7 +179,7 @@ function quantile(values: readonly number[], q: number): number | null {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? null;
 }
 
-function sightOf(result: RecordedResult): Sight {
+function sightOf(result: RecordedResult, hasHeatMap: boolean): Sight {
   return {
     resultId: result.resultId,
     ledgerSeq: result.ledgerSeq,
@@ -171,6 +194,7 @@ function sightOf(result: RecordedResult): Sight {
     totalMs: result.times.totalMs,
     receivedAt: new Date(result.receivedAt).toISOString(),
     hasPicture: result.imagePath !== null && PICTURES.has(result.imageMediaType),
+    hasHeatMap,
     isSimulated: result.isSimulated,
   };
 }

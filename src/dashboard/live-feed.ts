@@ -51,8 +51,8 @@ interface Stream {
 export class LiveFeed {
   private readonly options: LiveOptions;
   private readonly streams = new Map<Watcher, Stream>();
-  /** Conditions as last sent: silence begins without any commit. */
-  private readonly conditions = new Map<CameraId, string>();
+  /** What changes without any commit, as it was last sent. */
+  private readonly lateNews = new Map<CameraId, string>();
   private service = '';
   private seq = 0;
   private isReading = false;
@@ -142,9 +142,9 @@ export class LiveFeed {
     const { view, now } = this.options;
     const changed = new Set<CameraId>();
     for (const cameraId of view.cameraIds()) {
-      const conditions = JSON.stringify(view.camera(cameraId, now()).conditions);
-      if (conditions !== (this.conditions.get(cameraId) ?? '[]')) changed.add(cameraId);
-      this.conditions.set(cameraId, conditions);
+      const news = view.lateNews(cameraId, now());
+      if (news !== this.lateNews.get(cameraId)) changed.add(cameraId);
+      this.lateNews.set(cameraId, news);
     }
     const service = JSON.stringify(this.options.service());
     if (service !== this.service) for (const stream of this.streams.values()) stream.hasPendingService = true;

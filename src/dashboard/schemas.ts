@@ -1,7 +1,13 @@
 /** Shapes of what `/api/v1` is asked and answers. */
 
 import { z } from 'zod';
-import { cameraIdFrom, frameIdFrom } from '../frame/identifiers.ts';
+import {
+  cameraIdFrom,
+  frameIdFrom,
+  ID_PATTERN,
+  MAX_CAMERA_ID_LENGTH,
+  MAX_FRAME_ID_LENGTH,
+} from '../frame/identifiers.ts';
 import { DISPOSITIONS, PROVIDERS, VERDICTS } from '../frame/verdict.ts';
 
 export const isoTime = z.string().describe('RFC 3339');
@@ -78,6 +84,7 @@ export const resultsPageSchema = z.object({
 
 export const time = z
   .string()
+  .meta({ format: 'date-time' })
   .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'expected a time such as 2026-11-24T06:00:00Z' })
   .transform((text) => Date.parse(text));
 
@@ -87,6 +94,7 @@ const identifier = z.string().min(1).max(128);
 const filter = {
   camera: z
     .string()
+    .meta({ pattern: ID_PATTERN, maxLength: MAX_CAMERA_ID_LENGTH })
     .transform((text, context) => cameraIdFrom(text) ?? refuse(context, 'expected a camera id'))
     .optional(),
   part: identifier.optional(),
@@ -103,6 +111,7 @@ export const searchSchema = z.strictObject({
   ...filter,
   frame: z
     .string()
+    .meta({ pattern: ID_PATTERN, maxLength: MAX_FRAME_ID_LENGTH })
     .transform((text, context) => frameIdFrom(text) ?? refuse(context, 'expected a frame id'))
     .optional()
     .describe('with `camera`: that one frame'),
@@ -128,7 +137,9 @@ export const plainText = (max: number) =>
     .trim()
     .min(1)
     .max(max)
-    .regex(/^[^\p{Cc}]*$/u, 'expected no control characters');
+    // As \p{Cc}, in signs that every reader of the OpenAPI document knows.
+    // oxlint-disable-next-line no-control-regex
+    .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'expected no control characters');
 
 export const reviewBodySchema = z.strictObject({
   label: z.enum(REVIEW_LABELS).describe('`withdrawn` takes back what was said before'),
@@ -176,6 +187,8 @@ const sightSchema = z.object({
   receivedAt: isoTime,
   /** Whether a browser can show its picture. */
   hasPicture: z.boolean(),
+  /** Whether a heat map of it was made while the service ran. */
+  hasHeatMap: z.boolean(),
   isSimulated: z.boolean(),
 });
 
@@ -193,6 +206,7 @@ export const cameraSchema = z.object({
   taktMs: z.number().nullable(),
   last: sightSchema.nullable(),
   lastRejected: sightSchema.nullable().describe('the last FAIL, REVIEW or UNINSPECTED'),
+  notPassed: z.int().describe('FAIL, REVIEW and UNINSPECTED among the frames that this service has seen'),
   strip: z.string().describe('the last 50 verdicts, oldest first: P F R U'),
   perMinute: z.int().describe('frames in the last 60 s'),
   counts: z.record(z.enum(VERDICTS), z.int()).describe('of the last hour, or since the service started'),

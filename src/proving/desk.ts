@@ -11,6 +11,7 @@ import type { RecordedResult } from '../frame/verdict.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
 import type { ChainProof, Review } from '../record/contract.ts';
 import type { Fate } from '../record/image-fate.ts';
+import { RecentNames } from '../recent-names.ts';
 import { Budget } from './budget.ts';
 import { HeatMapFiles } from './heat-map-files.ts';
 import { Packages } from './packages.ts';
@@ -56,6 +57,7 @@ export interface ProvingOptions {
 const TIMEOUT_MS = 60_000;
 const IDLE_MS = 60_000;
 const MAX_WAITING = 16;
+const MAX_REMEMBERED = 1000;
 
 export class ProvingDesk {
   private readonly options: ProvingOptions;
@@ -65,6 +67,8 @@ export class ProvingDesk {
   private readonly ports: ReplayPorts;
   /** Being made, by result: two who ask get the same. */
   private readonly making = new Map<string, Promise<HeatMap>>();
+  /** Results whose heat map was made lately. */
+  private readonly made = new RecentNames(MAX_REMEMBERED);
 
   constructor(options: ProvingOptions) {
     this.options = options;
@@ -117,7 +121,7 @@ export class ProvingDesk {
     const kept = await this.files.read(result);
     if (kept !== null) return kept;
     if (!mayMake) throw new LoupeError('result_not_found', `no heat map was made of result ${resultId}`);
-    return this.made(result, true);
+    return this.makeOnce(result, true);
   }
 
   /**
@@ -136,6 +140,11 @@ export class ProvingDesk {
     });
   }
 
+  /** Whether a heat map was made of this result, as far as this process remembers. */
+  hasHeatMap(resultId: string): boolean {
+    return this.made.has(resultId);
+  }
+
   /** A part that did not pass: its heat map is made where the budget has room. Returns at once, never throws. */
   offer(result: RecordedResult): void {
     const { verdict, imagePath, resultId } = result;
@@ -151,10 +160,10 @@ export class ProvingDesk {
       return;
     }
     // What goes wrong was reported.
-    void this.made(result, false).catch(() => undefined);
+    void this.makeOnce(result, false).catch(() => undefined);
   }
 
-  private made(result: RecordedResult, isAsked: boolean): Promise<HeatMap> {
+  private makeOnce(result: RecordedResult, isAsked: boolean): Promise<HeatMap> {
     const { resultId } = result;
     const making = this.making.get(resultId) ?? this.make(result, isAsked).finally(() => this.making.delete(resultId));
     this.making.set(resultId, making);
@@ -171,6 +180,7 @@ export class ProvingDesk {
       await this.files.keep(result, heatMap).catch((error: unknown) => {
         options.onEvent({ kind: 'heat_map_not_kept', resultId, detail: messageOf(error) });
       });
+      this.made.add(resultId);
       return heatMap;
     } catch (error) {
       const isSkipped = error instanceof LoupeError && error.code === 'busy' && !isAsked;

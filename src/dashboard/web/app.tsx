@@ -1,26 +1,28 @@
 /** The frame around the pages: navigation, what everyone must see, language and theme. */
 
 import { lazy, Suspense, useEffect, useSyncExternalStore } from 'react';
+import { PageBoundary } from './failed-page.tsx';
 import { LinePage } from './line-page.tsx';
-import { useLine } from './live.ts';
-import { ModelsPage } from './models-page.tsx';
-import { MyPage, PeoplePage } from './people-page.tsx';
+import { type Reason, useLine } from './live.ts';
 import { usePeopleWords } from './people-words.ts';
 import { ResultPage } from './result-page.tsx';
 import { ResultsPage } from './results-page.tsx';
 import { ReviewPage } from './review-page.tsx';
 import { changeSettings, type Settings, useSettings } from './settings.ts';
 import { SetUp, SignIn } from './sign-in.tsx';
-import { SystemPage } from './system-page.tsx';
 import { WhoAmI } from './who-am-i.tsx';
 import { refreshWho, useWho } from './who.ts';
 import { useWords } from './words.ts';
 
 const PAGES = ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system'] as const;
 
-/** With their charts: fetched when they are opened. */
+/** What an operator does not look at all day is fetched when it is opened. */
 const QualityPage = lazy(async () => ({ default: (await import('./quality-page.tsx')).QualityPage }));
 const CutsPage = lazy(async () => ({ default: (await import('./cuts-page.tsx')).CutsPage }));
+const ModelsPage = lazy(async () => ({ default: (await import('./models-page.tsx')).ModelsPage }));
+const SystemPage = lazy(async () => ({ default: (await import('./system-page.tsx')).SystemPage }));
+const PeoplePage = lazy(async () => ({ default: (await import('./people-page.tsx')).PeoplePage }));
+const MyPage = lazy(async () => ({ default: (await import('./people-page.tsx')).MyPage }));
 
 export function App() {
   const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
@@ -56,9 +58,11 @@ export function App() {
       {who !== null && !who.rights.includes('read') ? (
         <Door isNew={who.accounts === 'none' && page !== 'signin'} />
       ) : (
-        <Suspense fallback={null}>
-          <Page page={page} id={id} />
-        </Suspense>
+        <PageBoundary attempt={`${path} ${connection}`}>
+          <Suspense fallback={<p className="loading">…</p>}>
+            <Page page={page} id={id} />
+          </Suspense>
+        </PageBoundary>
       )}
     </>
   );
@@ -92,17 +96,25 @@ function Banners() {
     <div aria-live="polite">
       {connection === 'connecting' && <p className="banner">{words.connecting}</p>}
       {connection === 'lost' && <p className="banner bad">{words.lost}</p>}
-      {service?.isReady === false && (
-        <p className="banner bad">
-          <strong>{words.notReady}.</strong> {service.notReady.map(({ detail }) => detail).join('; ')}
-        </p>
-      )}
-      {(service?.degraded.length ?? 0) > 0 && (
-        <p className="banner bad">
-          <strong>{words.degraded}.</strong> {service?.degraded.map(({ detail }) => detail).join('; ')}
-        </p>
-      )}
+      {service?.isReady === false && <Trouble title={words.notReady} reasons={service.notReady} />}
+      {(service?.degraded.length ?? 0) > 0 && <Trouble title={words.degraded} reasons={service?.degraded ?? []} />}
     </div>
+  );
+}
+
+/** In the words of the page first; the service's own, in English, beside them for whoever mends it. */
+function Trouble({ title, reasons }: { readonly title: string; readonly reasons: readonly Reason[] }) {
+  const words = useWords();
+  const details = reasons.map(({ detail }) => detail).join('; ');
+  const parts = [...new Set(reasons.map(({ part }) => words.troubles[part] ?? part))];
+  return (
+    <p className="banner bad trouble">
+      <strong>
+        {title}: {parts.join(', ')}.
+      </strong>
+      <a href="#/system">{words.whatToDo}</a>
+      <small title={details}>{details}</small>
+    </p>
   );
 }
 

@@ -13,15 +13,25 @@ export type HeatMapState =
 /** The heat map of a result while the switch is on; asks for one that is not made yet. */
 export function useHeatMap(resultId: string | null): HeatMapState {
   const { heatMap: isOn } = useSettings();
+  return useMap(isOn ? resultId : null, true);
+}
+
+/** The heat map of a result that has one already; null: of none. */
+export function useKeptHeatMap(resultId: string | null): HeatMapState {
+  return useMap(resultId, false);
+}
+
+function useMap(resultId: string | null, mayMake: boolean): HeatMapState {
   const [state, setState] = useState<HeatMapState>({ kind: 'off' });
   useEffect(() => {
-    if (!isOn || resultId === null) {
+    if (resultId === null) {
       setState({ kind: 'off' });
       return undefined;
     }
     setState({ kind: 'making' });
     const ended = new AbortController();
-    getJson<HeatMapJson>(`/api/v1/results/${encodeURIComponent(resultId)}/heatmap`, ended.signal).then(
+    const where = `/api/v1/results/${encodeURIComponent(resultId)}/heatmap?make=${String(mayMake)}`;
+    getJson<HeatMapJson>(where, ended.signal).then(
       (map) => setState({ kind: 'made', map }),
       (error: unknown) => {
         if (ended.signal.aborted) return;
@@ -29,7 +39,7 @@ export function useHeatMap(resultId: string | null): HeatMapState {
       },
     );
     return () => ended.abort();
-  }, [isOn, resultId]);
+  }, [mayMake, resultId]);
   return state;
 }
 

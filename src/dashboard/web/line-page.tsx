@@ -1,8 +1,9 @@
 /** One tile per camera, live. A part that did not pass stays on its tile until somebody acknowledges it. */
 
-import { memo } from 'react';
-import type { CameraView, Condition } from '../schemas.ts';
+import { memo, useEffect, useState } from 'react';
+import type { CameraView, Condition, Sight } from '../schemas.ts';
 import { LatencyGauge, ProbabilityGauge } from './gauges.tsx';
+import { useKeptHeatMap } from './heat-map.tsx';
 import { useLine } from './live.ts';
 import { Picture } from './picture.tsx';
 import { changeSettings, settings, useSettings } from './settings.ts';
@@ -10,21 +11,36 @@ import { Strip, VerdictBadge, VerdictShape } from './verdict.tsx';
 import { useWords, type Words } from './words.ts';
 
 export function LinePage() {
-  const { cameras } = useLine();
-  const { acknowledged } = useSettings();
+  const { cameras, connection } = useLine();
+  const { acknowledged, acknowledgedCount } = useSettings();
   const words = useWords();
+  const size = cameras.size > 9 ? 'crowd' : cameras.size > 4 ? 'many' : 'few';
   return (
-    <main className="line" data-count={cameras.size > 6 ? 'many' : 'few'}>
+    <main className="line" data-count={size}>
       <h1 className="hidden">{words.line}</h1>
+      {connection === 'open' && cameras.size === 0 && <p className="card">{words.noCameras}</p>}
       {[...cameras.values()].map((camera) => (
-        <Tile key={camera.cameraId} camera={camera} acknowledged={acknowledged[camera.cameraId] ?? ''} />
+        <Tile
+          key={camera.cameraId}
+          camera={camera}
+          acknowledged={acknowledged[camera.cameraId] ?? ''}
+          countThen={acknowledgedCount[camera.cameraId] ?? 0}
+          hasRoom={size !== 'crowd'}
+        />
       ))}
     </main>
   );
 }
 
-const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly acknowledged: string }) {
-  const { camera, acknowledged } = props;
+const Tile = memo(function Tile(props: {
+  readonly camera: CameraView;
+  /** The result that was acknowledged last, and how many had not passed then. */
+  readonly acknowledged: string;
+  readonly countThen: number;
+  /** Whether there is room for a picture of every frame. */
+  readonly hasRoom: boolean;
+}) {
+  const { camera, acknowledged, countThen, hasRoom } = props;
   const words = useWords();
   const { last, lastRejected } = camera;
   const open = lastRejected !== null && lastRejected.resultId !== acknowledged ? lastRejected : null;
@@ -45,8 +61,11 @@ const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly a
           <strong>{words.waiting}</strong>
         ) : (
           <>
-            <VerdictShape verdict={last.verdict} />
-            <strong>{words[last.verdict]}</strong>
+            <p>
+              <VerdictShape verdict={last.verdict} />
+              <strong>{words[last.verdict]}</strong>
+            </p>
+            {hasRoom && <LastPicture last={last} />}
           </>
         )}
       </div>
@@ -61,26 +80,71 @@ const Tile = memo(function Tile(props: { readonly camera: CameraView; readonly a
         <Numbers camera={camera} />
       </div>
       {open !== null && (
-        <div className={`open ${open.verdict}`} role="status">
-          <a href={`#/results/${open.resultId}`}>
-            <Picture resultId={open.resultId} isKept={open.hasPicture} alt={words.lastNotPassed} />
-          </a>
-          <div>
-            <VerdictBadge verdict={open.verdict} />
-            <p className="id">{open.partId ?? open.frameId}</p>
-            <p>
-              <time dateTime={open.receivedAt}>{new Date(open.receivedAt).toLocaleTimeString()}</time> →{' '}
-              {words[open.disposition]}
-            </p>
-          </div>
-          <button type="button" className="primary" onClick={() => acknowledge(camera.cameraId, open.resultId)}>
-            {words.acknowledge}
-          </button>
-        </div>
+        <OpenPart open={open} more={camera.notPassed - countThen - 1} onAcknowledge={() => acknowledge(camera, open)} />
       )}
     </section>
   );
 });
+
+/** The part that did not pass and that nobody has acknowledged. */
+function OpenPart(props: {
+  readonly open: Sight;
+  /** How many others wait behind it; less than one: none that this browser knows of. */
+  readonly more: number;
+  readonly onAcknowledge: () => void;
+}) {
+  const { open, more, onAcknowledge } = props;
+  const words = useWords();
+  const heatMap = useKeptHeatMap(open.hasHeatMap ? open.resultId : null);
+  return (
+    <div className={`open ${open.verdict}`} role="status">
+      <a href={`#/results/${open.resultId}`}>
+        <Picture resultId={open.resultId} isKept={open.hasPicture} alt={words.lastNotPassed} heatMap={heatMap} />
+      </a>
+      <div>
+        <VerdictBadge verdict={open.verdict} />
+        <p className="id">{open.partId ?? open.frameId}</p>
+        <p>
+          <time dateTime={open.receivedAt}>{new Date(open.receivedAt).toLocaleTimeString()}</time> →{' '}
+          {words[open.disposition]}
+        </p>
+      </div>
+      <button type="button" className="primary" onClick={onAcknowledge}>
+        {words.acknowledge}
+        {more > 0 && <small>{words.andMore(more > 99 ? '99+' : String(more))}</small>}
+      </button>
+    </div>
+  );
+}
+
+/** Passed parts come faster than anybody looks at them, and each picture costs the service a read. */
+const PICTURE_PERIOD_MS = 1000;
+
+/** The newest picture that was kept: at once where the part did not pass, else once a second. Its time, where it is not of the last frame. */
+function LastPicture({ last }: { readonly last: Sight }) {
+  const [shown, setShown] = useState<{ readonly sight: Sight; readonly at: number } | null>(null);
+  useEffect(() => {
+    if (!last.hasPicture) return undefined;
+    const waitMs = last.verdict === 'PASS' && shown !== null ? PICTURE_PERIOD_MS - (performance.now() - shown.at) : 0;
+    const show = () => setShown({ sight: last, at: performance.now() });
+    if (last.resultId === shown?.sight.resultId) return undefined;
+    const timer = setTimeout(show, Math.max(0, waitMs));
+    return () => clearTimeout(timer);
+  }, [last, shown]);
+  const heatMap = useKeptHeatMap(shown?.sight.hasHeatMap === true ? shown.sight.resultId : null);
+  if (shown === null) return null;
+  const { sight } = shown;
+  return (
+    <figure>
+      <Picture resultId={sight.resultId} isKept alt="" heatMap={heatMap} />
+      {sight.resultId !== last.resultId && (
+        <figcaption>
+          <VerdictShape verdict={sight.verdict} /> {new Date(sight.receivedAt).toLocaleTimeString()}
+        </figcaption>
+      )}
+    </figure>
+  );
+}
 
 function Numbers({ camera }: { readonly camera: CameraView }) {
   const words = useWords();
@@ -105,8 +169,12 @@ function Numbers({ camera }: { readonly camera: CameraView }) {
   );
 }
 
-function acknowledge(cameraId: string, resultId: string): void {
-  changeSettings({ acknowledged: { ...settings().acknowledged, [cameraId]: resultId } });
+function acknowledge({ cameraId, notPassed }: CameraView, { resultId }: Sight): void {
+  const { acknowledged, acknowledgedCount } = settings();
+  changeSettings({
+    acknowledged: { ...acknowledged, [cameraId]: resultId },
+    acknowledgedCount: { ...acknowledgedCount, [cameraId]: notPassed },
+  });
 }
 
 export function conditionText(words: Words, condition: Condition): string {

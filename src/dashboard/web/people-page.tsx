@@ -7,6 +7,7 @@ import { getJson, patchJson, postJson } from './api.ts';
 import { Ask } from './ask.tsx';
 import { PasswordField } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
+import { PickOne } from './pick-one.tsx';
 import { AskForm } from './sign-in.tsx';
 import { changed, useMay, useWho } from './who.ts';
 
@@ -204,15 +205,14 @@ function AddSomebody({ onAdded }: { readonly onAdded: (name: string) => void }) 
           {words.name}
           <input name="name" autoComplete="off" spellCheck={false} maxLength={64} required />
         </label>
-        <fieldset className="classes">
-          <legend>{words.role}</legend>
-          {ROLES.map((one) => (
-            <button key={one} type="button" aria-pressed={role === one} onClick={() => setRole(one)}>
-              {words.roles[one]}
-            </button>
-          ))}
+        <PickOne
+          legend={words.role}
+          options={ROLES.map((one) => [one, words.roles[one]] as const)}
+          value={role}
+          onChange={(one) => one !== null && setRole(one)}
+        >
           <p className="quiet">{words.may[role]}</p>
-        </fieldset>
+        </PickOne>
         <PasswordField name="password" label={words.password} isNew />
       </AskForm>
     </section>

@@ -7,7 +7,7 @@ import { getJson } from './api.ts';
 import { percent, shareText } from './cut-comparison.tsx';
 import { formatMs } from './gauges.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
-import { FactList } from './result-page.tsx';
+import { FactList } from './fact-list.tsx';
 import { useSettings } from './settings.ts';
 import { type Line, TimeChart } from './time-chart.tsx';
 import { useWords } from './words.ts';
@@ -209,12 +209,13 @@ function Charts({ quality, words }: { readonly quality: QualityJson; readonly wo
       colour: verdict,
       kind: 'bars',
       values: groups.map((one) => VERDICTS.slice(i).reduce((sum, each) => sum + one.counts[each], 0)),
+      said: groups.map((one) => one.counts[verdict]),
     }));
     return { times: groups.map(({ from }) => Date.parse(from) / 1000), rejects: control, counts: stacked };
     // The words change with the language alone.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [groups, centre, language]);
-  const clock = { timeZone: quality.timeZone, timeLabel: words.span };
+  const clock = { timeZone: quality.timeZone, timeLabel: words.span, span: spanOf(quality, times) };
   const signals = groups.filter(({ signal }) => signal !== null);
   if (groups.length === 0) return <p className="quiet">{words.nothingThen}</p>;
   return (
@@ -239,6 +240,14 @@ function Charts({ quality, words }: { readonly quality: QualityJson; readonly wo
       </section>
     </>
   );
+}
+
+/** The time that was asked for, and the whole of the groups at both its ends. */
+function spanOf({ since, until }: QualityJson, times: readonly number[]): readonly [number, number] {
+  const [first, last] = [times[0] ?? Number.POSITIVE_INFINITY, times.at(-1) ?? 0];
+  const width = Math.min(...times.slice(1).map((time, i) => time - (times[i] ?? time)), 86_400);
+  const least = times.length > 1 ? width : 3600;
+  return [Math.min(Date.parse(since) / 1000, first), Math.max(Date.parse(until) / 1000, last + least)];
 }
 
 function BySeries({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
@@ -286,6 +295,7 @@ function BySeries({ quality, words }: { readonly quality: QualityJson; readonly 
 }
 
 function Found({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
+  const { defectClasses } = useWords();
   const { judged, judgedPass, escapes, falseRejects, defects, agreement } = quality.reviewed;
   const most = defects[0]?.count ?? 1;
   const all = defects.reduce((sum, { count }) => sum + count, 0);
@@ -317,7 +327,7 @@ function Found({ quality, words }: { readonly quality: QualityJson; readonly wor
           const sofar = defects.slice(0, i + 1).reduce((sum, one) => sum + one.count, 0);
           return (
             <li key={defectClass ?? ''}>
-              <span>{defectClass ?? words.unnamed}</span>
+              <span>{defectClass === null ? words.unnamed : (defectClasses[defectClass] ?? defectClass)}</span>
               <span className="scale">
                 <b style={{ left: 0, width: percent(count / most) }} className="bar" />
               </span>

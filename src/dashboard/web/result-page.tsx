@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import { getJson, type ProofJson, type ResultJson, type ReviewJson } from './api.ts';
+import { FactList } from './fact-list.tsx';
 import { formatProbability, ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { Picture } from './picture.tsx';
@@ -126,27 +127,12 @@ function Reviews({ reviews }: { readonly reviews: readonly ReviewJson[] }) {
         {reviews.map((review) => (
           <li key={review.reviewedAt}>
             <strong>{words[review.label]}</strong> – {review.reviewer}, {new Date(review.reviewedAt).toLocaleString()}
-            {review.defectClass !== null && ` · ${review.defectClass}`}
+            {review.defectClass !== null && ` · ${words.defectClasses[review.defectClass] ?? review.defectClass}`}
             {review.comment !== null && ` · ${review.comment}`}
           </li>
         ))}
       </ul>
     </section>
-  );
-}
-
-export function FactList({ facts }: { readonly facts: readonly (readonly [string, string | null])[] }) {
-  return (
-    <dl className="facts-list">
-      {facts
-        .filter(([, value]) => value !== null && value !== '')
-        .map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-    </dl>
   );
 }
 

@@ -2,7 +2,8 @@
 
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { VERDICTS } from '../../frame/verdict.ts';
-import { download, getJson, type ResultJson, type ResultsPage as Page } from './api.ts';
+import { getJson, type ResultJson, type ResultsPage as Page } from './api.ts';
+import { DownloadLink } from './download-link.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
@@ -41,11 +42,6 @@ export function ResultsPage() {
     if (search === query) void load(search, null, []);
     setQuery(search);
   };
-  const save = (format: 'csv' | 'jsonl') => {
-    download(`/api/v1/results/export?format=${format}${query}`, `loupe-results.${format}`).catch((error: unknown) =>
-      setFailure(String(error)),
-    );
-  };
   return (
     <main className="results">
       <h1 className="hidden">{words.results}</h1>
@@ -72,12 +68,16 @@ export function ResultsPage() {
         <button type="submit" className="primary">
           {words.search}
         </button>
-        <button type="button" onClick={() => save('csv')}>
-          {words.exportCsv}
-        </button>
-        <button type="button" onClick={() => save('jsonl')}>
-          {words.exportJsonl}
-        </button>
+        {(['csv', 'jsonl'] as const).map((format) => (
+          <DownloadLink
+            key={format}
+            where={`/api/v1/results/export?format=${format}${query}`}
+            name={`loupe-results.${format}`}
+            onFailure={(error) => setFailure(String(error))}
+          >
+            {format === 'csv' ? words.exportCsv : words.exportJsonl}
+          </DownloadLink>
+        ))}
       </form>
       {failure !== null && (
         <p className="banner bad" role="alert">
@@ -141,8 +141,8 @@ function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
               </td>
               <td>{row.receivedAt === null ? '' : new Date(row.receivedAt).toLocaleString()}</td>
               <td>{row.cameraId}</td>
-              <td>{row.partId ?? ''}</td>
-              <td>{row.frameId}</td>
+              <td className="long">{row.partId ?? ''}</td>
+              <td className="long">{row.frameId}</td>
               <td className="number">{formatProbability(row.defectProbability)}</td>
               <td className="number">{formatMs(row.timing.totalMs)}</td>
               <td>{row.model === null ? '' : `${row.model.name}/${row.model.version}`}</td>

@@ -4,8 +4,9 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { getJson, pictureUrl, type ResultJson, type ResultsPage, sendReview } from './api.ts';
 import { ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
+import { PickOne } from './pick-one.tsx';
 import { Picture } from './picture.tsx';
-import { FactList } from './result-page.tsx';
+import { FactList } from './fact-list.tsx';
 import { changeSettings, useSettings } from './settings.ts';
 import { VerdictBadge } from './verdict.tsx';
 import { WhyNot } from './who-am-i.tsx';
@@ -15,6 +16,8 @@ import { useWords } from './words.ts';
 type Label = 'ok' | 'ng' | 'unsure';
 
 const KEYS: Readonly<Record<string, Label | 'undo'>> = { o: 'ok', n: 'ng', u: 'unsure', z: 'undo', Backspace: 'undo' };
+type QueuePage = ResultsPage & { readonly defectClasses: readonly string[] };
+
 const REFILL_BELOW = 5;
 const AHEAD = 2;
 
@@ -29,7 +32,7 @@ export function ReviewPage() {
   const [defectClass, setDefectClass] = useState<string | null>(null);
   const [comment, setComment] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
-  const { queue, next, take, putBack } = useQueue(setFailure);
+  const { queue, next, defectClasses, take, putBack } = useQueue(setFailure);
   const [judged, setJudged] = useState<readonly ResultJson[]>([]);
   const isBusy = useRef(false);
   const current = queue[0];
@@ -99,8 +102,10 @@ export function ReviewPage() {
       <aside>
         {current !== undefined && (
           <>
-            <p className="quiet">{words.inQueue(`${queue.length}${next === null ? '' : '+'}`)}</p>
-            <VerdictBadge verdict={current.verdict} />
+            <p className="head">
+              <VerdictBadge verdict={current.verdict} />
+              <span className="quiet">{words.inQueue(`${queue.length}${next === null ? '' : '+'}`)}</span>
+            </p>
             {isPicture(current) && <HeatMapSwitch state={heatMap} />}
             <ProbabilityGauge
               probability={current.defectProbability}
@@ -134,19 +139,12 @@ export function ReviewPage() {
                 ↶ {words.undo} <kbd>Z</kbd>
               </button>
             </div>
-            <fieldset className="classes">
-              <legend>{words.defectClass}</legend>
-              {words.classes.map((name) => (
-                <button
-                  key={name}
-                  type="button"
-                  aria-pressed={defectClass === name}
-                  onClick={() => setDefectClass(defectClass === name ? null : name)}
-                >
-                  {name}
-                </button>
-              ))}
-            </fieldset>
+            <PickOne
+              legend={words.defectClass}
+              options={defectClasses.map((name) => [name, words.defectClasses[name] ?? name] as const)}
+              value={defectClass}
+              onChange={setDefectClass}
+            />
             <label>
               {words.comment}
               <input value={comment} maxLength={500} onChange={(event) => setComment(event.target.value)} />
@@ -173,6 +171,7 @@ export function ReviewPage() {
 function useQueue(onFailure: (message: string) => void) {
   const [queue, setQueue] = useState<readonly ResultJson[]>([]);
   const [next, setNext] = useState<number | null>(Number.MAX_SAFE_INTEGER);
+  const [defectClasses, setDefectClasses] = useState<readonly string[]>([]);
   const isLoading = useRef(false);
   const load = useCallback(
     async (before: number) => {
@@ -180,7 +179,8 @@ function useQueue(onFailure: (message: string) => void) {
       isLoading.current = true;
       try {
         const cursor = before === Number.MAX_SAFE_INTEGER ? '' : `&before=${before}`;
-        const page = await getJson<ResultsPage>(`/api/v1/reviews/queue?limit=50${cursor}`);
+        const page = await getJson<QueuePage>(`/api/v1/reviews/queue?limit=50${cursor}`);
+        setDefectClasses(page.defectClasses);
         setQueue((old) => [
           ...old,
           ...page.results.filter(({ resultId }) => !old.some((o) => o.resultId === resultId)),
@@ -203,6 +203,7 @@ function useQueue(onFailure: (message: string) => void) {
   return {
     queue,
     next,
+    defectClasses,
     take: (done: ResultJson) => setQueue((old) => old.filter(({ resultId }) => resultId !== done.resultId)),
     putBack: (result: ResultJson) => setQueue((old) => [result, ...old]),
   };

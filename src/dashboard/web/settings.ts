@@ -12,6 +12,8 @@ export interface Settings {
   readonly heatMap: boolean;
   /** Per camera: the result that was acknowledged last. Any other one, of whatever ledger, is open. */
   readonly acknowledged: Readonly<Record<string, string>>;
+  /** Per camera: how many had not passed when that was done. */
+  readonly acknowledgedCount: Readonly<Record<string, number>>;
   /** What mistakes cost, in the plant's own unit: the workbench weighs cuts by them. */
   readonly costs: { readonly escape: number; readonly falseReject: number; readonly review: number };
 }
@@ -25,6 +27,7 @@ const DEFAULTS: Settings = {
   token: '',
   heatMap: false,
   acknowledged: {},
+  acknowledgedCount: {},
   costs: { escape: 100, falseReject: 10, review: 1 },
 };
 

@@ -11,6 +11,8 @@ export interface Line {
   readonly colour: string;
   readonly values: readonly (number | null)[];
   readonly kind: 'bars' | 'line' | 'plain' | 'steps' | 'points';
+  /** What the legend says of each, where that is not how high it is drawn. */
+  readonly said?: readonly (number | null)[];
 }
 
 const HEIGHT = 260;
@@ -19,13 +21,16 @@ export function TimeChart(props: {
   readonly title: string;
   /** Seconds since 1970, ascending. */
   readonly times: readonly number[];
+  /** Seconds since 1970: what is shown, whatever there is of it. */
+  readonly span: readonly [from: number, to: number];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
   /** IANA name: the plant's clock, not the reader's. */
   readonly timeZone: string;
   readonly timeLabel: string;
 }) {
-  const { title, times, lines, format, timeZone, timeLabel } = props;
+  const { title, times, span, lines, format, timeZone, timeLabel } = props;
+  const [from, to] = span;
   const place = useRef<HTMLDivElement>(null);
   const { theme } = useSettings();
   useEffect(() => {
@@ -43,7 +48,7 @@ export function TimeChart(props: {
         width: home.clientWidth,
         height: HEIGHT,
         cursor: { drag: { setScale: false } },
-        scales: { y: { range: (_self, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+        scales: { x: { range: () => [from, to] }, y: { range: (_self, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), timeZone),
         axes: [
           { ...axis, values: (_self, splits) => dayTexts(splits, timeZone) },
@@ -63,7 +68,7 @@ export function TimeChart(props: {
       fit.disconnect();
       chart.destroy();
     };
-  }, [times, lines, format, theme, timeZone, timeLabel]);
+  }, [times, from, to, lines, format, theme, timeZone, timeLabel]);
   return (
     <figure className="chart">
       <figcaption>{title}</figcaption>
@@ -72,11 +77,14 @@ export function TimeChart(props: {
   );
 }
 
-function seriesOf({ label, kind }: Line, stroke: string, format: (value: number) => string): UPlot.Series {
-  const value = (_self: UPlot, raw: number | null) => (raw === null ? '–' : format(raw));
+function seriesOf({ label, kind, said }: Line, stroke: string, format: (value: number) => string): UPlot.Series {
+  const value = (_self: UPlot, raw: number | null, _series: number, at: number | null) => {
+    const meant = raw === null || at === null ? null : (said?.[at] ?? raw);
+    return meant === null ? '–' : format(meant);
+  };
   const { bars, stepped } = UPlot.paths;
   if (kind === 'bars' && bars !== undefined) {
-    return { label, stroke, fill: stroke, value, paths: bars({ size: [0.8, 60] }), points: { show: false } };
+    return { label, stroke, fill: stroke, value, paths: bars({ size: [0.8, 60], align: 1 }), points: { show: false } };
   }
   if (kind === 'plain') return { label, stroke, value, points: { show: false } };
   if (kind === 'points') {
