@@ -70,16 +70,28 @@ export async function sendReview(
   return (await response.json()) as ReviewJson;
 }
 
-const MAX_PICTURES = 24;
+/** More than are ever shown at once: an address that is taken back shows nothing. */
+const MAX_PICTURES = 200;
 const pictures = new Map<string, Promise<string>>();
 
-/** URL of a result's picture, fetched once; the page keeps the last few. */
+/** URL of a result's picture. */
 export function pictureUrl(resultId: string): Promise<string> {
   return pictureAt(`/api/v1/results/${resultId}/image`);
 }
 
-/** URL of the picture that the service answers at `where`. */
+/** Fetches a result's picture ahead. */
+export function preloadPicture(resultId: string): void {
+  pictureUrl(resultId).then(
+    (url) => {
+      new Image().src = url;
+    },
+    () => undefined,
+  );
+}
+
+/** URL of the picture that the service answers at `where`: as it is, or of a copy where it takes a token, which an `img` cannot send. */
 export function pictureAt(where: string): Promise<string> {
+  if (settings().token === '') return Promise.resolve(where);
   const known = pictures.get(where);
   if (known !== undefined) return known;
   const url = request(where)

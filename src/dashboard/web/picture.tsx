@@ -18,7 +18,8 @@ export function Picture(props: {
   const { resultId, isKept, alt, canZoom = false, heatMap } = props;
   const words = useWords();
   const [loaded, setLoaded] = useState<Loaded | null>(null);
-  const [size, setSize] = useState<{ width: number; height: number } | null>(null);
+  /** Of the picture that is drawn, which is the one before until the next has come. */
+  const [drawn, setDrawn] = useState<{ id: string; width: number; height: number } | null>(null);
   const [zoom, setZoom] = useState<string | null>(null);
   useEffect(() => {
     setZoom(null);
@@ -34,16 +35,19 @@ export function Picture(props: {
   // The picture before stays until the next one is there: no flicker at five parts a second.
   if (loaded === null) return <div className="picture" role="img" aria-label={alt} />;
   const style = zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom };
-  const isOver = heatMap?.kind === 'made' && heatMap.map.resultId === loaded.id && size !== null;
+  const isOver = heatMap?.kind === 'made' && heatMap.map.resultId === drawn?.id;
   const image = (
     <>
       <img
         src={loaded.url}
         alt={alt}
         style={style}
-        onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) => setSize({ width, height })}
+        onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+          setDrawn({ id: loaded.id, width, height })
+        }
+        onError={() => setLoaded({ id: loaded.id, url: null })}
       />
-      {isOver && <HeatMapLayer map={heatMap.map} {...size} style={style} />}
+      {isOver && <HeatMapLayer map={heatMap.map} width={drawn.width} height={drawn.height} style={style} />}
     </>
   );
   if (!canZoom) return <div className="picture">{image}</div>;

@@ -1,7 +1,7 @@
 /** The queue of parts that did not pass: one key or one tap each, the next picture ready, undo. */
 
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { getJson, pictureUrl, type ResultJson, type ResultsPage, sendReview } from './api.ts';
+import { getJson, preloadPicture, type ResultJson, type ResultsPage, sendReview } from './api.ts';
 import { ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { PickOne } from './pick-one.tsx';
@@ -197,7 +197,7 @@ function useQueue(onFailure: (message: string) => void) {
   useEffect(() => {
     if (queue.length < REFILL_BELOW && next !== null) void load(next);
     for (const ahead of queue.slice(1, 1 + AHEAD)) {
-      if (isPicture(ahead)) pictureUrl(ahead.resultId).catch(() => undefined);
+      if (isPicture(ahead)) preloadPicture(ahead.resultId);
     }
   }, [queue, next, load]);
   return {
