@@ -11,12 +11,14 @@ import { createLog, type Log } from '../../observe/log.ts';
 import { type Addresses, Service } from '../../service.ts';
 import { VERSION } from '../../version.ts';
 import { CommandError, EXIT } from '../exit.ts';
+import { letHeapsGrow } from './heap.ts';
 
 /**
  * A service that has started.
  * @throws CommandError with the exit status that says whose fault it is: 78 configuration or model, 69 environment
  */
 export async function startService(config: Config): Promise<{ service: Service; addresses: Addresses; log: Log }> {
+  letHeapsGrow();
   const log = createLog({ level: config.log.level, site: config.site });
   let service: Service | undefined;
   try {
