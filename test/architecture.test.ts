@@ -30,7 +30,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   mqtt: ['mqtt-socket.ts', 'ingest/mqtt/plant-client.ts', 'publish/mqtt-sink.ts', 'client/mqtt-sender.ts'],
   'tar-stream': ['record/backup.ts', 'record/restore.ts'],
   aedes: ['ingest/mqtt/embedded-broker.ts'],
-  '@grpc/grpc-js': ['ingest/grpc/', 'client/grpc-sender.ts'],
+  '@grpc/grpc-js': ['ingest/grpc/', 'client/grpc-'],
   'prom-client': ['observe/'],
   pino: ['observe/log.ts'],
   fastify: ['dashboard/', 'ingest/http/'],

@@ -24,8 +24,8 @@ async function senderOf({ road, address }: Target, camera: number): Promise<Fram
   const known = senders.get(key);
   if (known !== undefined) return known;
   const sender =
-    road === 'grpc'
-      ? await connectGrpcSender({ address })
+    road === 'grpc' || road === 'grpc_stream'
+      ? await connectGrpcSender({ address, streams: road === 'grpc_stream' })
       : road === 'mqtt'
         ? await connectMqttSender({ url: address, root: MQTT_ROOT })
         : new HttpSender(address);

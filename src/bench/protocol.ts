@@ -1,7 +1,7 @@
 /** What the bench and its children say to each other: one request, one reply. */
 
-/** `fastapi` is the peer's. */
-export type Road = 'grpc' | 'mqtt' | 'fastapi';
+/** `grpc`: a call for each frame. `grpc_stream`: one stream for each camera. `fastapi` is the peer's. */
+export type Road = 'grpc' | 'grpc_stream' | 'mqtt' | 'fastapi';
 
 export type BareRequest =
   | {

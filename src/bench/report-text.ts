@@ -9,14 +9,28 @@ const PLACES = 2;
 /** @returns tables, with a line at the end for each figure that was promised */
 export function textOf({ bare, cases, roads, wanted }: Report): string {
   const full = table(
-    ['model', 'picture', 'what', 'frames/s', 'CPU ms', 'x bare', 'fps/bare', 'p50 ms', 'p99 ms', 'RSS MB', 'others'],
     [
-      ...bare.map((one) => [...named(one, 'bare'), one.fps, one.cpu_ms, 1, 1, ...tail(one)]),
+      'model',
+      'picture',
+      'what',
+      'frames/s',
+      'CPU ms',
+      'x bare',
+      'sender ms',
+      'fps/bare',
+      'p50 ms',
+      'p99 ms',
+      'RSS MB',
+      'others',
+    ],
+    [
+      ...bare.map((one) => [...named(one, 'bare'), one.fps, one.cpu_ms, 1, '', 1, ...tail(one)]),
       ...cases.map((one) => [
         ...named(one, `${one.road} x${one.cameras}`),
         one.fps,
         one.cpu_ms,
         one.cpu_ratio,
+        one.client_cpu_ms,
         one.throughput_ratio,
         ...tail(one),
       ]),

@@ -56,6 +56,7 @@ export class Server {
     const pid = child.pid ?? 0;
     const server = new Server(child, [
       { road: 'grpc', address: grpc, pid },
+      { road: 'grpc_stream', address: grpc, pid },
       { road: 'mqtt', address: mqtt, pid },
     ]);
     if (ready) return server;

@@ -15,7 +15,7 @@ interface BenchOptions {
   readonly peers?: boolean;
   readonly model?: 'resnet' | 'mobile';
   readonly picture?: '300x300' | '1280x1024';
-  readonly road?: 'grpc' | 'mqtt';
+  readonly road?: 'grpc' | 'grpc_stream' | 'mqtt';
   readonly rounds?: number;
   readonly seconds?: number;
 }
@@ -24,7 +24,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description('measure the service beside a bare loop of sharp and onnxruntime (CPU, Linux)')
-    .option('--short', 'one model, one picture size, under a minute')
+    .option('--short', 'one model, one picture size, a minute and a half')
     .option('--json', 'print one line of JSON')
     .option(
       '--peers',
@@ -32,7 +32,7 @@ export function registerBench(program: Command): void {
     )
     .addOption(new Option('--model <name>', 'only this model').choices(['resnet', 'mobile']))
     .addOption(new Option('--picture <size>', 'only this picture size').choices(['300x300', '1280x1024']))
-    .addOption(new Option('--road <road>', 'only this road').choices(['grpc', 'mqtt']))
+    .addOption(new Option('--road <road>', 'only this road').choices(['grpc', 'grpc_stream', 'mqtt']))
     .option('--rounds <n>', 'how often each is measured in turn', numberIn(1, 100, true))
     .option('--seconds <n>', 'seconds of each measurement', numberIn(0.1, 600))
     .action(async (options: BenchOptions) => {
@@ -50,6 +50,7 @@ export function registerBench(program: Command): void {
         networks: options.model === undefined ? base.networks : [options.model],
         pictures: options.picture === undefined ? base.pictures : [options.picture],
         roads: options.road === undefined ? base.roads : [options.road],
+        warmUpSeconds: base.warmUpSeconds,
         rounds: options.rounds ?? base.rounds,
         seconds: options.seconds ?? base.seconds,
         loadSeconds: options.seconds === undefined ? base.loadSeconds : 4 * options.seconds,

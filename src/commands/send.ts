@@ -20,6 +20,7 @@ export interface SendOptions {
   readonly token?: string;
   readonly tlsCa?: string;
   readonly recipe?: string;
+  readonly stream?: boolean;
   readonly root: string;
   readonly username?: string;
   readonly password?: string;
@@ -44,6 +45,7 @@ export function registerSend(program: Command): void {
     .option('--concurrency <n>', 'frames under way at once', numberIn(1, MAX_CONCURRENCY, true), 8)
     .option('--frame-id-prefix <text>', 'put before each file name to make the frame id', '')
     .option('--recipe <id>', 'recipe to inspect with (gRPC; default: the camera’s own)')
+    .option('--stream', 'all frames on one stream instead of a call each (gRPC)')
     .addOption(new Option('--token <token>', 'bearer token (gRPC)').env('LOUPE_TOKEN'))
     .option('--tls-ca <file>', 'use TLS; PEM of the authority that signed the server’s certificate (gRPC)')
     .option('--root <topic>', 'topic root (MQTT)', 'loupe')
@@ -73,15 +75,15 @@ export async function send(paths: readonly string[], options: SendOptions): Prom
   if (summary.answered < summary.frames) throw new CommandError(EXIT.failed, '');
 }
 
-function checkOptions({ grpc, mqtt, recipe, tlsCa, camera }: SendOptions): void {
+function checkOptions({ grpc, mqtt, recipe, tlsCa, stream, camera }: SendOptions): void {
   if (cameraIdFrom(camera) === null) {
     throw new CommandError(EXIT.usage, `--camera must be at most 64 characters: ${ID_RULE}; got "${camera}"`);
   }
   if ((grpc === undefined) === (mqtt === undefined)) {
     throw new CommandError(EXIT.usage, 'expected either --grpc HOST:PORT or --mqtt URL');
   }
-  if (mqtt !== undefined && (recipe !== undefined || tlsCa !== undefined)) {
-    throw new CommandError(EXIT.usage, '--recipe and --tls-ca go with --grpc');
+  if (mqtt !== undefined && (recipe !== undefined || tlsCa !== undefined || stream !== undefined)) {
+    throw new CommandError(EXIT.usage, '--recipe, --stream and --tls-ca go with --grpc');
   }
 }
 
@@ -140,13 +142,19 @@ async function filesOf(paths: readonly string[], prefix: string): Promise<readon
 }
 
 async function connect(options: SendOptions): Promise<FrameSender> {
-  const { grpc, mqtt, token, tlsCa, recipe, username, password } = options;
+  const { grpc, mqtt, token, tlsCa, recipe, stream, username, password } = options;
   try {
     // Loaded when asked for: either library takes a quarter of a second.
     if (grpc !== undefined) {
       const { connectGrpcSender } = await import('../client/grpc-sender.ts');
       const ca = tlsCa === undefined ? null : await readFile(tlsCa);
-      return await connectGrpcSender({ address: grpc, token: token ?? null, tlsCa: ca, recipeId: recipe ?? null });
+      return await connectGrpcSender({
+        address: grpc,
+        token: token ?? null,
+        tlsCa: ca,
+        recipeId: recipe ?? null,
+        streams: stream === true,
+      });
     }
     const { connectMqttSender } = await import('../client/mqtt-sender.ts');
     return await connectMqttSender({

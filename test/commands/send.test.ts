@@ -127,7 +127,12 @@ describe('loupe send', () => {
     ['a rate that is no number', ['--grpc', 'h:1', '--camera', 'c', '--fps', 'fast', '.'], 'expected a number'],
     ['a path that is not there', ['--grpc', 'h:1', '--camera', 'c', '/nowhere'], 'cannot read the images'],
     ['a folder without images', ['--grpc', 'h:1', '--camera', 'c', 'proto'], 'no images in proto'],
-    ['a recipe over MQTT', ['--mqtt', 'mqtt://h', '--recipe', 'r', '--camera', 'c', '.'], '--recipe and --tls-ca'],
+    [
+      'a recipe over MQTT',
+      ['--mqtt', 'mqtt://h', '--recipe', 'r', '--camera', 'c', '.'],
+      '--recipe, --stream and --tls-ca',
+    ],
+    ['a stream over MQTT', ['--mqtt', 'mqtt://h', '--stream', '--camera', 'c', '.'], '--recipe, --stream and --tls-ca'],
   ])('refuses %s as wrong usage', async (_, args, message) => {
     const ended = await runSend(...args);
     expect(ended.status).toBe(2);
