@@ -44,6 +44,9 @@ export class Reporting {
         this.metrics.outboxGivenUp('age', event.items);
         this.log.log('warn', kind, fields);
         return;
+      case 'clock_jumped':
+        this.log.log('warn', kind, fields);
+        return;
       case 'orphans_left':
       case 'removal_failed':
       case 'thread_died':

@@ -35,6 +35,8 @@ export type LedgerEvent =
   | { readonly kind: 'images_removed'; readonly reason: RemovalReason; readonly images: number; readonly bytes: number }
   /** Retention stops until the store is opened again. */
   | { readonly kind: 'removal_failed'; readonly path: string; readonly detail: string }
+  /** The wall clock went ahead of time: for a day nothing goes for its age by it. */
+  | { readonly kind: 'clock_jumped'; readonly forwardMs: number }
   | { readonly kind: 'orphans_swept'; readonly files: number }
   /** More files without a row than a crash can leave: somebody should look before they are deleted. */
   | { readonly kind: 'orphans_left'; readonly files: number; readonly why: string }

@@ -8,8 +8,11 @@ import type { Call, Reply, WriterCalls } from './protocol.ts';
 
 type Args<K extends keyof WriterCalls> = WriterCalls[K]['args'];
 
-/** @param isNew whether neither the ledger nor this group so far has a row of this frame or under this result id */
-export function jobOf(call: Call, now: number, isNew: (decision: Decision) => boolean): Job {
+/**
+ * @param ageNow by which the age of what waits is judged
+ * @param isNew whether neither the ledger nor this group so far has a row of this frame or under this result id
+ */
+export function jobOf(call: Call, ageNow: number, isNew: (decision: Decision) => boolean): Job {
   switch (call.name as keyof WriterCalls) {
     case 'record': {
       const request = call.args as Args<'record'>;
@@ -26,7 +29,7 @@ export function jobOf(call: Call, now: number, isNew: (decision: Decision) => bo
     case 'outboxDone':
       return { kind: 'outboxDone', ids: call.args as Args<'outboxDone'> };
     case 'outboxDrop':
-      return { kind: 'outboxDrop', createdBefore: now - (call.args as Args<'outboxDrop'>).olderThanMs };
+      return { kind: 'outboxDrop', createdBefore: ageNow - (call.args as Args<'outboxDrop'>).olderThanMs };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The SQL of the writer: one group of jobs, one transaction. Whoever holds this is the only one who writes. */
 
+import { EARLIEST_MS } from './age-clock.ts';
 import type { AuditEntry, PeopleChange } from '../frame/people.ts';
 import type { Delivery } from '../frame/verdict.ts';
 import { GENESIS_HASH } from './chain.ts';
@@ -110,18 +111,22 @@ export class LedgerTables {
   /**
    * The next images that retention would take, at most `limit`, of one verdict. A FAIL stays, however old, while any PASS is
    * kept: it is the evidence.
+   * @param receivedFrom received then or later
    */
-  nextRemovals(receivedBefore: number, limit: number): readonly StoredImage[] {
+  nextRemovals(receivedBefore: number, limit: number, receivedFrom = Number.MIN_SAFE_INTEGER): readonly StoredImage[] {
     for (const verdict of REMOVAL_ORDER) {
       if (verdict === 'FAIL' && this.keepsPass()) return [];
-      const found = this.statements.removable.all(removalRank(verdict), receivedBefore, limit);
+      const found = this.statements.removable.all(removalRank(verdict), receivedFrom, receivedBefore, limit);
       if (found.length > 0) return found;
     }
     return [];
   }
 
   private keepsPass(): boolean {
-    return this.statements.removable.get(removalRank('PASS'), Number.MAX_SAFE_INTEGER, 1) !== undefined;
+    return (
+      this.statements.removable.get(removalRank('PASS'), Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 1) !==
+      undefined
+    );
   }
 
   /** Records that the files of `images` go. They are unlinked after this, and confirmed with `confirmUnlinked`. */
@@ -193,7 +198,7 @@ export class LedgerTables {
         for (const id of job.ids) this.forget(this.statements.outboxDone.run(id).changes);
         return { kind: 'outboxDone' };
       case 'outboxDrop': {
-        const items = this.statements.outboxDrop.run(job.createdBefore).changes;
+        const items = this.statements.outboxDrop.run(EARLIEST_MS, job.createdBefore).changes;
         this.forget(items);
         return { kind: 'outboxDrop', items };
       }
@@ -250,10 +255,10 @@ function prepare(database: Database) {
       'INSERT INTO stored_images (ledger_seq, removal_rank, received_at, bytes) VALUES (?, ?, ?, ?)',
     ),
     imageBytes: one('SELECT sum(bytes) FROM stored_images'),
-    removable: database.prepare<[number, number, number], StoredImage>(
+    removable: database.prepare<[number, number, number, number], StoredImage>(
       `SELECT s.ledger_seq AS ledgerSeq, r.image_path AS path, s.bytes
        FROM stored_images s JOIN results r USING (ledger_seq)
-       WHERE s.removal_rank = ? AND s.received_at < ? ORDER BY s.received_at, s.ledger_seq LIMIT ?`,
+       WHERE s.removal_rank = ? AND s.received_at >= ? AND s.received_at < ? ORDER BY s.received_at, s.ledger_seq LIMIT ?`,
     ),
     unstoreImage: database.prepare<[number]>('DELETE FROM stored_images WHERE ledger_seq = ?'),
     addRemoval: database.prepare<[number, number, string]>('INSERT INTO image_removals VALUES (?, ?, ?, 0)'),
@@ -271,6 +276,6 @@ function prepare(database: Database) {
     outboxItems: one('SELECT count(*) FROM outbox'),
     outboxOldest: one('SELECT created_at FROM outbox ORDER BY id LIMIT 1'),
     outboxDone: database.prepare<[number]>('DELETE FROM outbox WHERE id = ?'),
-    outboxDrop: database.prepare<[number]>('DELETE FROM outbox WHERE created_at < ?'),
+    outboxDrop: database.prepare<[number, number]>('DELETE FROM outbox WHERE created_at >= ? AND created_at < ?'),
   };
 }

@@ -6,6 +6,7 @@
  * A crash in between leaves a file whose removal is recorded; the next start finishes it.
  */
 
+import { EARLIEST_MS } from './age-clock.ts';
 import type { LedgerEvent, RemovalReason, RetentionPolicy } from './contract.ts';
 import { heatMapPathOf } from './image-path.ts';
 import type { ImageFiles } from './image-store.ts';
@@ -32,6 +33,7 @@ export class Retention {
   /**
    * Takes one slice of images where a limit is passed.
    * @param diskFreeBytes free on the file system now
+   * @param now by which ages are judged
    * @returns bytes taken; 0 where nothing was to be done
    */
   async slice(tables: LedgerTables, diskFreeBytes: number, now: number): Promise<number> {
@@ -81,7 +83,7 @@ export class Retention {
   ): { images: readonly StoredImage[]; reason: RemovalReason } {
     const { maxAgeDays, maxBytes, minFreeBytes } = this.policy;
     if (maxAgeDays !== null) {
-      const images = tables.nextRemovals(now - maxAgeDays * DAY_MS, MAX_SLICE);
+      const images = tables.nextRemovals(now - maxAgeDays * DAY_MS, MAX_SLICE, EARLIEST_MS);
       if (images.length > 0) return { images, reason: 'age' };
     }
     const overBytes = maxBytes === null ? 0 : tables.imageBytes - maxBytes;

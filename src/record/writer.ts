@@ -12,6 +12,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Decision } from '../frame/verdict.ts';
+import { AgeClock } from './age-clock.ts';
 import type { LedgerEvent } from './contract.ts';
 import { MAX_WAL_BYTES, sqliteCode, StoreRefusedError, truncateWal } from './database.ts';
 import type { ImageFile, ImageFiles } from './image-store.ts';
@@ -38,6 +39,7 @@ export class Writer {
   private readonly ports: WriterPorts;
   private readonly retention: Retention;
   private readonly store: Store;
+  private readonly ages: AgeClock;
   private opened: OpenStore | null = null;
   private reason: string | null = 'not opened yet';
   private downSince: number | null = null;
@@ -60,6 +62,7 @@ export class Writer {
     this.ports = ports;
     const onEvent = (event: LedgerEvent) => this.report(event);
     this.retention = new Retention(options.retention, ports.files, onEvent);
+    this.ages = new AgeClock((forwardMs) => this.report({ kind: 'clock_jumped', forwardMs }));
     this.store = new Store({ ...options, files: ports.files, retention: this.retention, onEvent });
   }
 
@@ -128,7 +131,7 @@ export class Writer {
     let files: readonly ImageFile[] = [];
     try {
       const isNew = firstOfGroup(tables);
-      const jobs = calls.map((call) => jobOf(call, now, isNew));
+      const jobs = calls.map((call) => jobOf(call, this.ageNow(), isNew));
       files = jobs.flatMap(fileOf);
       await this.ports.files.write(files);
       unsettled = files;
@@ -172,10 +175,14 @@ export class Writer {
     return true;
   }
 
+  private ageNow(): number {
+    return this.ages.read(this.ports.now(), performance.now());
+  }
+
   /** True where there may be more to remove. */
   private async removeSlice(): Promise<boolean> {
     if (this.opened === null) return false;
-    return (await this.retention.slice(this.opened.tables, this.store.freeBytes(), this.ports.now())) > 0;
+    return (await this.retention.slice(this.opened.tables, this.store.freeBytes(), this.ageNow())) > 0;
   }
 
   private async guarded(work: () => Promise<boolean>): Promise<boolean> {
@@ -188,7 +195,7 @@ export class Writer {
   }
 
   private async open(): Promise<void> {
-    const opened = await this.store.open(this.probeBytes, this.ports.now());
+    const opened = await this.store.open(this.probeBytes, this.ageNow());
     this.opened = opened;
     this.reason = null;
     this.probeBytes = MIN_PROBE_BYTES;

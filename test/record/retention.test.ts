@@ -71,6 +71,29 @@ describe('retention', () => {
     expect(withoutPass.left()).toEqual(['f2', 'f3']);
   });
 
+  it('does not take for old what a clock dated that nobody had set', async () => {
+    const { ledger, path } = await openLedger();
+    // Booted with an empty battery, then set right by the network.
+    await recordFrame(ledger, 'in-1970', { verdict: 'PASS', receivedAt: 60_000 }, 'image 1');
+    await recordFrame(ledger, 'long-ago', { verdict: 'PASS', receivedAt: NOW - 100 * 24 * HOUR_MS }, 'image 2');
+    await recordFrame(ledger, 'now', { verdict: 'PASS', receivedAt: NOW }, 'image 3');
+    const rows = await ledger.query({ limit: 10 });
+    await ledger.stop();
+    const { database } = openForWriting(path, 'full');
+    const files = new ImageStore(join(path, 'images'));
+    const left = () =>
+      rows.filter((row) => existsSync(join(path, 'images', row.imagePath ?? ''))).map((row) => row.frameId);
+    const byAge = new Retention({ maxAgeDays: 90, maxBytes: null, minFreeBytes: 0 }, files, () => undefined);
+    const tables = new LedgerTables(database);
+    while ((await byAge.slice(tables, PLENTY, NOW)) > 0);
+    expect(left()).toEqual(['now', 'in-1970']);
+    // For room it goes like any other, the oldest first.
+    const forRoom = new Retention({ maxAgeDays: 90, maxBytes: 7, minFreeBytes: 0 }, files, () => undefined);
+    while ((await forRoom.slice(tables, PLENTY, NOW)) > 0);
+    expect(left()).toEqual(['now']);
+    database.close();
+  });
+
   it('takes at most 50 in one slice', async () => {
     const store = await storeOf(Array<Verdict>(60).fill('PASS'), { maxBytes: 0 });
     expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(500);

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RecordOutcome } from '../../src/record/contract.ts';
 import { openForWriting } from '../../src/record/database.ts';
 import { ImageStore, type ImageFile, type ImageFiles } from '../../src/record/image-store.ts';
+import type { RetentionPolicy } from '../../src/record/contract.ts';
 import type { Reply, WriterNotice } from '../../src/record/protocol.ts';
 import { Writer } from '../../src/record/writer.ts';
 import { decisionOf, imageOf, storeFolder } from './support.ts';
@@ -38,16 +39,16 @@ class FailingFiles implements ImageFiles {
   }
 }
 
-async function startWriter() {
+async function startWriter(retention: Partial<RetentionPolicy> = {}, now = Date.now) {
   const path = storeFolder();
   const files = new FailingFiles(join(path, 'images'));
   const replies: Reply[] = [];
   const notices: WriterNotice[] = [];
   const writer = new Writer(
-    { path, durability: 'full', retention: { maxAgeDays: null, maxBytes: null, minFreeBytes: 0 } },
+    { path, durability: 'full', retention: { maxAgeDays: null, maxBytes: null, minFreeBytes: 0, ...retention } },
     {
       files,
-      now: Date.now,
+      now,
       post: (some, answers) => {
         notices.push(...some);
         replies.push(...answers);
@@ -95,6 +96,21 @@ describe('the writer', () => {
       expect(kinds.filter((kind) => kind !== 'committed')).toEqual(['opened', 'unavailable', 'available']);
     },
   );
+
+  it('takes no image for its age by a clock that jumped ahead, and says so once', async () => {
+    let aheadMs = 0;
+    const { writer, record, stored, notices } = await startWriter({ maxAgeDays: 90 }, () => Date.now() + aheadMs);
+    const kinds = () => notices.flatMap((notice) => (notice.kind === 'event' ? [notice.event.kind] : []));
+    await record('a');
+    aheadMs = 365 * 24 * 3_600_000;
+    for (let i = 0; i < 3; i++) {
+      writer.tick();
+      await record(`b${i}`);
+    }
+    expect(stored()).toBe(4);
+    expect(kinds().filter((kind) => kind === 'clock_jumped')).toHaveLength(1);
+    expect(kinds()).not.toContain('images_removed');
+  });
 
   it('takes the images of a failed commit away, once it knows that their rows do not stand', async () => {
     const { path, files, writer, record, isWritable, stored } = await startWriter();
