@@ -164,7 +164,8 @@ export class Reporting {
 
   grpc(event: GrpcEvent): void {
     const { kind, ...fields } = event;
-    this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
+    if (event.kind === 'grpc_flood_cut') this.throttled.log('warn', kind, fields);
+    else this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
   }
 
   mqtt(event: MqttEvent): void {

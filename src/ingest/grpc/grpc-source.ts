@@ -45,6 +45,8 @@ export interface GrpcSourceOptions {
 export type GrpcEvent =
   | { readonly kind: 'grpc_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
   | { readonly kind: 'grpc_stopped'; readonly wasForced: boolean }
+  /** A connection took its calls back as fast as it made them; its address is turned away for a moment. */
+  | { readonly kind: 'grpc_flood_cut'; readonly address: string }
   /** A bug: the call was answered with `internal`. */
   | { readonly kind: 'grpc_call_failed'; readonly method: string; readonly error: unknown };
 
@@ -107,7 +109,8 @@ export class GrpcSource {
   private async openPort(): Promise<{ readonly port: number }> {
     const { host, port, tls, maxMessageBytes } = this.options;
     const { maxConnections = MAX_CONNECTIONS, patience = SLOW_PEER_LIMITS } = this.options;
-    const open = createServer({ maxMessageBytes, maxConnections, patience });
+    const onFlood = (address: string) => this.options.onEvent?.({ kind: 'grpc_flood_cut', address });
+    const open = createServer({ maxMessageBytes, maxConnections, patience, onFlood });
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.addModelService(server);

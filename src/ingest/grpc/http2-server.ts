@@ -2,6 +2,7 @@
 
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { cutFloods, FLOOD_LIMITS } from './floods.ts';
 import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
 
 export interface GrpcTls {
@@ -32,6 +33,8 @@ export interface ServerLimits {
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
   readonly patience: SlowPeerLimits;
+  /** A connection was cut and its address is turned away for a while. */
+  onFlood(address: string): void;
 }
 
 export function createServer(limits: ServerLimits): OpenServer {
@@ -68,6 +71,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
     http2Server.maxConnections = limits.maxConnections;
+    cutFloods(http2Server, FLOOD_LIMITS, limits.onFlood);
     cutSlowPeers(http2Server, limits.patience);
     if ('setSecureContext' in http2Server) secure.add(http2Server);
     http2Server.on('session', (session) => {
