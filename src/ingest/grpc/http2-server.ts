@@ -71,7 +71,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
     http2Server.maxConnections = limits.maxConnections;
-    cutFloods(http2Server, FLOOD_LIMITS, limits.onFlood);
+    cutFloods(http2Server, FLOOD_LIMITS, (address) => limits.onFlood(address));
     cutSlowPeers(http2Server, limits.patience);
     if ('setSecureContext' in http2Server) secure.add(http2Server);
     http2Server.on('session', (session) => {
