@@ -9,15 +9,6 @@ import type { Metrics } from './observe/metrics.ts';
 import type { PipelineObserver } from './pipeline.ts';
 import type { Reporting } from './reporting.ts';
 
-/** What is learned on the way for the observer alone. */
-export interface FrameNotes {
-  batchSize: number | null;
-  /** Null where nothing was recorded. */
-  recordMs: number | null;
-  /** Null where nothing was scored. */
-  look: ImageLook | null;
-}
-
 /**
  * Counts every frame and what became of it, and notices the ones that never came.
  * @param onRecorded called once for each result that is new; must return at once

@@ -13,8 +13,8 @@
 import { dispositionOf, judge } from './decide/decide.ts';
 import type { TaskResult } from './engine/pool.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
-import type { FrameNotes } from './frame-counting.ts';
 import type { Frame, Image, Roi } from './frame/frame.ts';
+import type { FrameNotes } from './frame/frame-notes.ts';
 import type {
   Cuts,
   Decision,

@@ -3,7 +3,7 @@
 import type { AuditEntry, AuditRow } from '../frame/people.ts';
 import { GENESIS_HASH, linkHash } from './chain.ts';
 import type { Database } from './database.ts';
-import type { Findings } from './findings.ts';
+import type { AuditReport, Findings } from './findings.ts';
 import { storable } from './rows.ts';
 
 const COLUMNS = `seq, at, actor_kind AS actorKind, actor, role, peer AS "from", act, about, outcome, detail, chain_hash AS chainHash`;
@@ -55,12 +55,6 @@ export function auditPage(database: Database, before: number | null, limit: numb
   return database
     .prepare<[number, number], AuditRow>(`SELECT ${COLUMNS} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?`)
     .all(before ?? Number.MAX_SAFE_INTEGER, Math.min(limit, MAX_PAGE));
-}
-
-export interface AuditReport {
-  readonly rows: number;
-  /** Hash of the last row: kept elsewhere, it proves later that no row was cut off the end. */
-  readonly chainHash: string;
 }
 
 export function verifyAudit(database: Database, findings: Findings): AuditReport {

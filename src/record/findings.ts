@@ -1,6 +1,10 @@
 /** What `verifyStore` may find wrong, and its report. */
 
-import type { AuditReport } from './audit.ts';
+export interface AuditReport {
+  readonly rows: number;
+  /** Hash of the last row: kept elsewhere, it proves later that no row was cut off the end. */
+  readonly chainHash: string;
+}
 
 export const FINDING_KINDS = [
   'database_damaged',

@@ -6,10 +6,10 @@
  */
 
 import { join } from 'node:path';
-import { type AuditReport, verifyAudit } from './audit.ts';
+import { verifyAudit } from './audit.ts';
 import { CHAIN_VERSION, chainHash, columnsOf, GENESIS_HASH } from './chain.ts';
 import { sqliteCode, type Database } from './database.ts';
-import { Findings, type Finding, type VerifyReport } from './findings.ts';
+import { type AuditReport, Findings, type Finding, type VerifyReport } from './findings.ts';
 import { type Fate, imageFate } from './image-fate.ts';
 import type { Row } from './row.ts';
 import { SELECT_RESULT } from './sql.ts';

@@ -2,18 +2,13 @@
 
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandError, EXIT } from '../exit.ts';
+import type { GoldenAnswer } from './inspected-model.ts';
 
 interface InspectOptions {
   readonly set: ReadonlyMap<string, string>;
   readonly golden: readonly GoldenAnswer[];
   readonly out?: string;
   readonly json?: boolean;
-}
-
-export interface GoldenAnswer {
-  readonly file: string;
-  /** What it scored where the model was made; null: what it scores here. */
-  readonly probability: number | null;
 }
 
 export function registerInspect(models: Command): void {

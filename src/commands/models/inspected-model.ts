@@ -10,7 +10,12 @@ import { draftOf, type Golden, manifestFrom } from '../../model-repository/draft
 import type { Manifest } from '../../model-repository/manifest.ts';
 import { onnxFault } from '../../model-repository/onnx-file.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import type { GoldenAnswer } from './inspect.ts';
+
+export interface GoldenAnswer {
+  readonly file: string;
+  /** What it scored where the model was made; null: what it scores here. */
+  readonly probability: number | null;
+}
 
 export interface InspectedModel {
   readonly facts: Readonly<Record<string, string | number>>;

@@ -12,7 +12,13 @@ import { CommandError, EXIT } from '../exit.ts';
 import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { scoreFolder } from '../training/scoring.ts';
-import type { VerifyVariantsOptions } from './verify-variants.ts';
+
+export interface VerifyVariantsOptions {
+  readonly data: string;
+  readonly maxAurocDrop: number;
+  readonly maxNewEscapes: number;
+  readonly json?: true;
+}
 
 type VariantName = keyof typeof VARIANT_PROVIDERS;
 type KeptVariant = NonNullable<Manifest['variants']>[number];

@@ -4,13 +4,7 @@ import type { Command } from 'commander';
 import { CommandError, EXIT } from '../exit.ts';
 import { numberIn } from '../options.ts';
 import { showProgress } from '../progress.ts';
-
-export interface VerifyVariantsOptions {
-  readonly data: string;
-  readonly maxAurocDrop: number;
-  readonly maxNewEscapes: number;
-  readonly json?: true;
-}
+import type { VerifyVariantsOptions } from './verified-variants.ts';
 
 export function registerVerifyVariants(models: Command): void {
   models
