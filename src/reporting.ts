@@ -78,7 +78,8 @@ export class Reporting {
         return;
       }
       case 'engine_lost':
-        this.metrics.engineLost(model, event.retried);
+        // By its name alone, as every other metric of models.
+        this.metrics.engineLost(model.split('/')[0] ?? model, event.retried);
         this.log.log('error', event.kind, { model, enginePid: event.pid, cause: event.cause, retried: event.retried });
         return;
       case 'engine_not_proven':

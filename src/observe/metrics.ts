@@ -6,7 +6,7 @@
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { RefusalCode, UninspectedReason } from '../errors.ts';
+import { type RefusalCode, UNINSPECTED_REASONS, type UninspectedReason } from '../errors.ts';
 import type { CameraId, Frame, Transport } from '../frame/frame.ts';
 import type { Outcome, RecordedResult } from '../frame/verdict.ts';
 import { addScrapedGauges, type MetricsOptions, type MetricsSources } from './scraped-gauges.ts';
@@ -16,6 +16,16 @@ const PROBABILITY = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
 const BATCH = [1, 2, 4, 8, 16, 32, 64];
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const MAX_CAMERA_LABELS = 48;
+/** What can become of a frame that leaves nothing in the ledger. */
+const REFUSED_FRAMES: readonly RefusalCode[] = [
+  'unknown_camera',
+  'too_many_cameras',
+  'rate_limited',
+  'frame_id_conflict',
+  'store_unavailable',
+  'shutting_down',
+  'internal',
+];
 
 /** `skipped`: nobody asked for it, and the budget or the line was full. */
 export type HeatMapOutcome = 'made' | 'skipped' | 'failed';
@@ -53,6 +63,7 @@ export class Metrics {
   private readonly certificatesRefused: Counter<'door'>;
   private readonly signIns: Counter<'result'>;
   private readonly auditLinesLost: Counter;
+  private readonly models: () => readonly { readonly model: string }[];
 
   constructor(options: MetricsOptions, sources: MetricsSources) {
     const registers = [this.registry];
@@ -225,10 +236,18 @@ export class Metrics {
     });
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
+    // A counter that appears with its first event has not risen in the eyes of Prometheus: that event would alert nobody.
+    for (const reason of UNINSPECTED_REASONS) this.uninspected.inc({ reason }, 0);
+    for (const code of REFUSED_FRAMES) this.refusedFrames.inc({ code }, 0);
+    this.models = () => sources.models();
   }
 
   /** The text format, complete. */
   render(): Promise<string> {
+    for (const { model } of this.models()) {
+      this.restarts.inc({ model }, 0);
+      this.retried.inc({ model }, 0);
+    }
     return this.registry.metrics();
   }
 

@@ -113,7 +113,7 @@ describe('kill -9', () => {
     }
     await expect.poll(async () => (await service.get('/readyz')).status, PATIENT).toBe(200);
     const samples = await service.samples();
-    expect(total(samples, 'inspection_engine_losses_total')).toBe(6);
+    expect(samples.get('inspection_engine_losses_total{model="mean-brightness"}')).toBe(6);
     expect(total(samples, 'inspection_frames_received_total')).toBe(
       total(samples, 'inspection_frames_total') + total(samples, 'inspection_frames_in_flight'),
     );

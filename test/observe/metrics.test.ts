@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { UNINSPECTED_REASONS } from '../../src/errors.ts';
 import type { CameraId } from '../../src/frame/frame.ts';
 import type { Outcome } from '../../src/frame/verdict.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
@@ -93,6 +94,20 @@ describe('the metrics', () => {
       'inspection_build_info{version="1.2.3",site="here"} 1',
     ]) {
       expect(seriesOf(text)).toContain(line);
+    }
+  });
+
+  it('stand at 0 before anything happens wherever an alert waits for the first time', async () => {
+    const series = seriesOf(await metricsOf().render());
+    for (const line of [
+      ...UNINSPECTED_REASONS.map((reason) => `inspection_frames_uninspected_total{reason="${reason}"} 0`),
+      'inspection_frames_refused_total{code="rate_limited"} 0',
+      'inspection_engine_losses_total{model="m"} 0',
+      'inspection_sequence_gaps_total{camera="cam-1"} 0',
+      'inspection_sign_ins_total{result="refused"} 0',
+      'inspection_audit_lines_lost_total 0',
+    ]) {
+      expect(series).toContain(line);
     }
   });
 
