@@ -5,6 +5,7 @@ import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { QualityWords } from './quality-words.ts';
 
 const BARS = 100;
+const TICKS = ['0', '0.25', '0.5', '0.75', '1'];
 const STEPS = 1000;
 const WIDTH = 1000;
 const HEIGHT = 220;
@@ -66,6 +67,11 @@ export function ScoreChart(props: {
         <line className="cut" x1={x(cuts.passBelow)} x2={x(cuts.passBelow)} y1={0} y2={FLOOR} />
         <line className="cut" x1={x(cuts.failAbove)} x2={x(cuts.failAbove)} y1={0} y2={FLOOR} />
       </svg>
+      <p className="axis quiet" aria-hidden="true">
+        {TICKS.map((tick) => (
+          <span key={tick}>{tick}</span>
+        ))}
+      </p>
       <figcaption className="quiet">
         <span className="key bar" /> {words.parts}
         <span className="key mark FAIL" /> {words.judgedDefective} ↑
