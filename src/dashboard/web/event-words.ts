@@ -114,6 +114,10 @@ const en = {
     what: 'The first models could not be noted',
     todo: 'Check the rights of the folder of the models.',
   },
+  clock_jumped: {
+    what: 'The clock of this machine jumped ahead',
+    todo: 'Set it right (timedatectl). Until the new time has stood for a day, nothing is deleted for its age.',
+  },
   systemd_not_told: { what: 'systemd could not be told', todo: 'Check NotifyAccess in the unit.' },
   ended_at_once: {
     what: 'The service was told twice to end',
@@ -180,6 +184,10 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   sequence_gap: { what: '相机有图像未到达', todo: '这些零件没有被看到。请检查网络和相机缓存。' },
   http_request_failed: { what: '请求在服务内部失败', todo: '请保存日志并报告。' },
   activations_not_noted: { what: '首次模型启用未能记录', todo: '请检查模型文件夹的权限。' },
+  clock_jumped: {
+    what: '本机时钟突然超前',
+    todo: '请校准时钟(timedatectl)。新时间持续一天之前,不会按时限删除任何内容。',
+  },
   systemd_not_told: { what: '无法通知 systemd', todo: '请检查服务单元中的 NotifyAccess。' },
   ended_at_once: { what: '服务两次收到结束指令', todo: '处理中的图像未应答,会再次发送。' },
   watchdog_withheld: { what: '服务似乎卡住', todo: 'systemd 会将其重启。请保存日志并报告。' },
