@@ -7,8 +7,10 @@ import { CommandError, EXIT } from './exit.ts';
 import { numberIn } from './options.ts';
 import { showProgress } from './progress.ts';
 
-interface PackOptions extends Wanted {
+interface PackOptions extends Omit<Wanted, 'width' | 'height'> {
   readonly data: string;
+  readonly width?: number;
+  readonly height?: number;
   readonly out: string;
   readonly json?: true;
 }
@@ -36,8 +38,8 @@ export function registerDataset(program: Command): void {
     .description('pack a labelled folder (ok/, ng/, optional manifest.csv) through the decode and resize of serving')
     .requiredOption('--data <folder>', 'labelled folder; manifest.csv has image,label,class,group[,mask]')
     .requiredOption('--out <folder>', 'where to write; made if it is not there')
-    .option('--width <pixels>', 'width of the packed images', edge, 128)
-    .option('--height <pixels>', 'height of the packed images', edge, 128)
+    .option('--width <pixels>', 'width of the packed images (default: by the images, 224 at most)', edge)
+    .option('--height <pixels>', 'height of the packed images (default: by the images, 224 at most)', edge)
     .addOption(new Option('--colour <order>', 'channels').choices(['RGB', 'BGR', 'GREY']).default('RGB'))
     .addOption(new Option('--fit <fit>', 'how to fit').choices(['fill', 'contain', 'cover']).default('fill'))
     .addOption(
@@ -62,18 +64,19 @@ export function registerDataset(program: Command): void {
 }
 
 async function pack(options: PackOptions): Promise<void> {
-  const { data, out, width, height, colour, fit, kernel } = options;
+  const { data, out, colour, fit, kernel } = options;
   const { LabelledFolderError, readLabelledFolder } = await import('../training/labelled-folder.ts');
   const { packFolder } = await import('../training/packing.ts');
-  const { folderPixels } = await import('./training/folder-pixels.ts');
-  const wanted = { width, height, colour, fit, kernel };
+  const { folderPixels, sizeFor } = await import('./training/folder-pixels.ts');
   const bar = showProgress('images', options.json !== true);
   try {
     const folder = await readLabelledFolder(data);
+    const size = await sizeFor(data, folder);
+    const wanted = { width: options.width ?? size.width, height: options.height ?? size.height, colour, fit, kernel };
     bar.start(folder.images.length);
     const meta = await packFolder(folder, out, folderPixels(data, wanted), wanted, (done) => bar.update(done));
     bar.stop();
-    const text = `${meta.count} images (${meta.ng} NG, ${meta.groups} groups) in ${out}, fingerprint ${meta.sha256}`;
+    const text = `${meta.count} images of ${meta.width}x${meta.height} pixels (${meta.ng} NG, ${meta.groups} groups) in ${out}, fingerprint ${meta.sha256}`;
     print(meta, options.json === true, text);
   } catch (error) {
     throw error instanceof LabelledFolderError ? new CommandError(EXIT.failed, error.message, { cause: error }) : error;

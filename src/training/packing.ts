@@ -3,8 +3,10 @@
 import { type LabelledFolder, LabelledFolderError } from './labelled-folder.ts';
 import { type PackedDataset, PackWriter } from './pack-writer.ts';
 
-/** Cells of masks.bin along each edge. */
+/** Cells of masks.bin along each edge, of drawn parts. */
 export const MASK_CELLS = 16;
+/** The same of a labelled folder, at most: a crack is a pixel wide, and a training script cuts defects out along them. */
+const FOLDER_MASK_CELLS = 64;
 
 export interface PixelSource {
   /** uint8 HWC of one file of the folder. @throws when it cannot be decoded */
@@ -32,10 +34,12 @@ export async function packFolder<M extends PixelShape>(
 ): Promise<PackedDataset & M & { readonly maskCells: number; readonly ng: number; readonly groups: number }> {
   const writer = new PackWriter(out);
   await writer.start();
+  const maskCells = Math.min(FOLDER_MASK_CELLS, meta.width, meta.height);
+  const grid = { rows: maskCells, columns: maskCells };
   for (const [i, image] of folder.images.entries()) {
     try {
       const mask = image.mask === null ? null : await source.mask(image.mask);
-      const cells = mask === null ? new Uint8Array(MASK_CELLS * MASK_CELLS) : cellsOf(mask, meta);
+      const cells = mask === null ? new Uint8Array(maskCells * maskCells) : cellsOf(mask, meta, grid);
       const label = [image.file, image.isDefective ? 'NG' : 'OK', image.kind, image.group, mask === null ? 0 : 1];
       await writer.add(await source.pixels(image.file), cells, label);
     } catch (error) {
@@ -47,7 +51,7 @@ export async function packFolder<M extends PixelShape>(
   }
   return writer.finish(['image', 'label', 'class', 'group', 'has_mask'], {
     ...meta,
-    maskCells: MASK_CELLS,
+    maskCells,
     ng: folder.images.filter((image) => image.isDefective).length,
     groups: new Set(folder.images.map((image) => image.group)).size,
   });

@@ -2,8 +2,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
+import type { Dimensions } from '../../src/frame/image-header/header-reader.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { greyImage, TINY_MODELS } from '../support/pool.ts';
 
@@ -74,6 +76,24 @@ describe('loupe dataset pack', () => {
       ng: 1,
       groups: 2,
     });
+  });
+
+  it('takes the size of the images where nobody says one, in steps of 8 and 224 at most', async () => {
+    const sized = async (name: string, ...sizes: [number, number][]) => {
+      const data = path.join(folder, name);
+      for (const label of ['ok', 'ng']) await mkdir(path.join(data, label), { recursive: true });
+      for (const [i, [width, height]] of sizes.entries()) {
+        const image = sharp({ create: { width, height, channels: 3, background: '#888' } });
+        await writeFile(path.join(data, i % 2 === 0 ? 'ok' : 'ng', `${i}.png`), await image.png().toBuffer());
+      }
+      const out = path.join(folder, `${name}-packed`);
+      await run('dataset', 'pack', '--data', data, '--out', out);
+      const { width, height } = JSON.parse(await readFile(path.join(out, 'dataset.json'), 'utf8')) as Dimensions;
+      return [width, height];
+    };
+    expect(await sized('small', [24, 40], [25, 41])).toEqual([24, 40]);
+    expect(await sized('large', [600, 300], [640, 310], [1200, 300])).toEqual([224, 104]);
+    expect(await sized('thin', [2000, 10], [2000, 11])).toEqual([224, 8]);
   });
 
   it('names the image that cannot be decoded', async () => {
