@@ -2,26 +2,24 @@
 # figures.sh DATA WORK: the table of models/README.md, from the images to the figures.
 #   DATA  folder with casting/, magnetic_tile/ and infrared_solar_modules/, each a labelled folder with manifest.csv
 #   WORK  scratch: packed pixels, checkpoints, figures; run again, it goes on where it was ended
-# SEEDS (3): how many splits of each. Nothing is written into models/.
+# SEEDS (3): how many splits of each. ONLY: one of the three folders. FULL: the recipe's own settings. Nothing is written into models/.
+# What it costs stands in the last column of the table: processor minutes of one core.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 data=$(realpath "$1"); mkdir -p "$2"; work=$(realpath "$2")
 python=${PYTHON:-/usr/bin/python3} seeds=${SEEDS:-3}
 export OMP_NUM_THREADS=1
 
-pack() { # name width height
-  [ -f "$work/$1/dataset.json" ] || node bin/loupe.js dataset pack --data "$data/$1" --out "$work/$1" --width "$2" --height "$3" --colour GREY
-}
-measure() { # name, then the settings of the recipe
-  local name=$1; shift
-  "$python" models/training/train_folder.py "$work/$name" --seeds "$seeds" --precision "${PRECISION:-bf16}" --average-mirrors \
-    --figures "$work/$name.json" "$@"
+measure() { # name, pack settings, train settings: all else is chosen from the images
+  [ -z "${ONLY:-}" ] || [ "$ONLY" = "$1" ] || return 0
+  [ -f "$work/$1/dataset.json" ] || node bin/loupe.js dataset pack --data "$data/$1" --out "$work/$1" --colour GREY $2
+  "$python" models/training/train_folder.py "$work/$1" --seeds "$seeds" --figures "$work/$1.json" $3
 }
 
-pack casting 96 96
-measure casting --width 0.25 --epochs 10 --batch 48 --per-part 10 --turns
-pack magnetic_tile 160 160
-measure magnetic_tile --width 0.25 --epochs 26 --batch 24 --rate 4e-3 --patience 20
-pack infrared_solar_modules 24 40
-measure infrared_solar_modules --width 0.25 --small-stem --epochs 34 --batch 64 --steady-light
+# Fewer epochs and networks than the recipe's own (40 epochs; 3 networks for the two small sets): half an hour of one core must do.
+casting="--epochs 25 --members 2" tiles="--epochs 25 --members 1" modules="--epochs 16"
+[ -z "${FULL:-}" ] || casting="" tiles="" modules=""
+measure casting "--width 128 --height 128" "--turns $casting"
+measure magnetic_tile "" "$tiles"
+measure infrared_solar_modules "" "$modules"
 "$python" models/training/figures_table.py "$work"

@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
 # solar.sh DATA WORK: how models/solar-module-ir/1 was made, from the images to the package.
 #   DATA  the folder infrared_solar_modules of InfraredSolarModules (Raptor Maps 2020, MIT), as a labelled folder with manifest.csv
-#   WORK  scratch: packed pixels, checkpoints; run again, it goes on where it was ended
+#   WORK  scratch: packed pixels, checkpoints; run again, it goes on where it was ended; after `figures.sh` with the same WORK nothing
+#         is trained again
 # VARIANTS_PYTHON: a Python with onnx and onnxruntime, for the int8 variant (default: python3).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 data=$(realpath "$1"); mkdir -p "$2"; work=$(realpath "$2")
-python=${PYTHON:-/usr/bin/python3} package=models/solar-module-ir/1
+python=${PYTHON:-/usr/bin/python3} package=models/solar-module-ir/1 packed=$work/infrared_solar_modules
 export OMP_NUM_THREADS=1
 
-[ -f "$work/packed/dataset.json" ] || node bin/loupe.js dataset pack --data "$data" --out "$work/packed" --width 24 --height 40 --colour GREY
-train="$python models/training/train_folder.py $work/packed --width 0.25 --small-stem --batch 64 --seeds 1 --precision ${PRECISION:-bf16} --steady-light"
-# Two cycles: the second starts from the weights of the first, on the same split.
-$train --epochs 20 --rate 3e-3
-[ -f "$work/first.pt" ] || cp "$(ls -t "$work"/packed/runs/*.weights.pt | head -1)" "$work/first.pt"
-$train --epochs 14 --rate 2e-3 --init "$work/first.pt" --average-mirrors --package "$package" --golden "$data" \
+[ -f "$packed/dataset.json" ] || node bin/loupe.js dataset pack --data "$data" --out "$packed" --colour GREY
+"$python" models/training/train_folder.py "$packed" --seeds 3 --package "$package" --golden "$data" \
   --description "Anomalies of photovoltaic modules in thermal images, one module an image (24x40 pixels)." \
   --source "InfraredSolarModules, Raptor Maps Inc., 2020: https://github.com/RaptorMaps/InfraredSolarModules" --licence MIT
 
@@ -22,6 +19,6 @@ $train --epochs 14 --rate 2e-3 --init "$work/first.pt" --average-mirrors --packa
 for side in test train; do mkdir -p "$work/$side"; ln -sfn "$data/ok" "$work/$side/ok"; ln -sfn "$data/ng" "$work/$side/ng"; done
 cp "$package/report/test.csv" "$work/test/manifest.csv"
 grep -vxFf <(tail -n +2 "$package/report/test.csv") <(tr -d '\r' <"$data/manifest.csv") >"$work/train/manifest.csv"
-"${VARIANTS_PYTHON:-python3}" models/training/variants.py "$package" "$work/packed" --only int8
+"${VARIANTS_PYTHON:-python3}" models/training/variants.py "$package" "$packed" --only int8
 node bin/loupe.js models verify-variants "$package" --data "$work/test"
 node bin/loupe.js evaluate --model "$package" --data "$work/test" --train "$work/train" --report "$package/report/report.html"

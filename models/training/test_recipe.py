@@ -6,6 +6,7 @@ import pathlib
 import struct
 import tempfile
 import unittest
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from torch.nn import functional as F
 
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
-from recipe.measure import auroc, choose_cuts, fit_platt
-from recipe.networks import Mirrored, build
+from recipe.measure import auroc, by_part, choose_cuts, fit_platt, part_weights
+from recipe.networks import Together, build
 from recipe.package import export
-from recipe.packed import Packed, split
+from recipe.packed import Packed, load, split
+from recipe.pasting import Donors, made_defective
 from recipe.progress import Progress
+from recipe.settings import settle
 from recipe.weights import start_from
 
 CPU = torch.device("cpu")
@@ -44,7 +47,7 @@ def drawn(parts=24, each=3, edge=24, seed=0):
 
 
 def plan(**changed):
-    settings = dict(epochs=3, batch=16, rate=3e-3, patience=9, per_part=0, precision="fp32", turns=False, mirrors=True, light=True)
+    settings = dict(epochs=3, batch=16, rate=3e-3, patience=9, per_part=0, precision="fp32", turns=False, mirrors=True, light=True, made=0.0)
     return Plan(**{**settings, **changed})
 
 
@@ -52,17 +55,48 @@ class Sides(unittest.TestCase):
     def test_no_part_lies_on_two_sides_and_every_side_has_both_classes(self):
         packed = drawn(parts=40)
         for seed in range(10):
-            folds = split(packed.labels, packed.groups, seed)
+            folds = split(packed, seed)
             self.assertEqual(sum(len(fold) for fold in folds.values()), len(packed.labels))
             parts = [set(packed.groups[fold]) for fold in folds.values()]
             self.assertFalse(parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
             for fold in folds.values():
                 self.assertEqual(set(packed.labels[fold]), {0, 1})
 
+    def test_every_side_has_its_share_of_every_kind_of_defect(self):
+        packed = drawn(parts=80, each=1)
+        defective = np.flatnonzero(packed.labels == 1)
+        packed.kinds = packed.kinds.copy()
+        packed.kinds[defective] = 1 + np.arange(40) % 4
+        for seed in range(5):
+            for fold, share in zip(split(packed, seed).values(), (6, 2, 2)):
+                self.assertEqual(list(np.bincount(packed.kinds[fold], minlength=5)[1:]), [share] * 4)
+
+    def test_members_share_the_test_side_and_validate_on_other_parts(self):
+        packed = drawn(parts=40)
+        every = [split(packed, 3, member=member) for member in range(3)]
+        seen = set()
+        for folds in every:
+            self.assertEqual(list(folds["test"]), list(every[0]["test"]))
+            parts = set(packed.groups[folds["validation"]])
+            self.assertFalse(parts & seen or parts & set(packed.groups[folds["train"]]))
+            self.assertEqual(set(packed.labels[folds["validation"]]), {0, 1})
+            seen |= parts
+
+    def test_a_black_mask_of_a_defective_image_tells_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            meta = {"count": 3, "height": 8, "width": 8, "colour": "GREY", "maskCells": 4}
+            (folder / "dataset.json").write_text(json.dumps(meta))
+            (folder / "pixels.bin").write_bytes(bytes(3 * 64))
+            (folder / "masks.bin").write_bytes(bytes(16) + bytes([255] * 16) + bytes(16))
+            rows = ["0,a.png,NG,dent,a,1", "1,b.png,NG,dent,b,1", "2,c.png,OK,good,c,0"]
+            (folder / "labels.csv").write_text("\n".join(["index,image,label,class,group,has_mask", *rows]))
+            self.assertEqual(list(load(folder).is_marked), [False, True, True])
+
     def test_two_good_parts_are_refused(self):
         packed = drawn(parts=4)
         with self.assertRaisesRegex(SystemExit, "at least 3 good parts"):
-            split(packed.labels, packed.groups, 1)
+            split(packed, 1)
 
     def test_a_part_photographed_often_is_not_heard_more_often_and_the_rarer_class_is_made_up_for(self):
         groups = np.array(["good"] * 60 + ["big"] * 60 + [f"small{k}" for k in range(9)])
@@ -81,9 +115,31 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(scale, 0.5, delta=0.02)
         self.assertAlmostEqual(shift, -1.0, delta=0.05)
 
+    def test_a_part_with_a_hundred_images_calibrates_as_much_as_one_with_a_single_one(self):
+        logits = np.array([*[2.0] * 100, -2.0, *[3.0] * 40])
+        labels = np.array([0] * 101 + [1] * 40)
+        weights = part_weights(labels, np.array(["often"] * 100 + ["once"] + ["bad"] * 40))
+        self.assertAlmostEqual(weights[:100].sum(), weights[100])
+        self.assertAlmostEqual(weights[101:].sum(), 40)
+        # Half of the good parts lie at -2: by images alone hardly any do.
+        chance = lambda scale, shift: 1 / (1 + np.exp(-(scale * -2 + shift)))
+        self.assertLess(chance(*fit_platt(logits, labels, weights)), 0.1)
+
+    def test_scores_worse_than_chance_are_not_turned_round(self):
+        labels = np.repeat([0, 1], 50)
+        scale, shift = fit_platt(np.where(labels == 1, -3.0, 3.0), labels)
+        self.assertEqual(scale, 0)
+        self.assertAlmostEqual(shift, 0)
+
     def test_platt_stays_finite_where_the_classes_do_not_overlap(self):
         scale, _ = fit_platt(np.array([-2.0, -1, 1, 2]), np.array([0, 0, 1, 1]))
         self.assertLess(scale, 10)
+
+    def test_a_part_counts_once_and_one_with_both_kinds_of_image_twice(self):
+        groups, labels = np.array(["a", "a", "b", "b"]), np.array([0, 0, 0, 1])
+        scores, kinds = by_part(np.array([0.1, 0.3, 0.4, 0.9]), labels, groups)
+        np.testing.assert_allclose(scores, [0.2, 0.9, 0.4])
+        self.assertEqual(list(kinds), [0, 1, 0])
 
     def test_a_set_without_defects_yields_no_cut(self):
         with self.assertRaisesRegex(SystemExit, "yields no cut"):
@@ -112,6 +168,79 @@ class Pictures(unittest.TestCase):
         self.assertEqual(tuple(marks.shape), (3, 16, 16))
 
 
+class Pasting(unittest.TestCase):
+    def made(self, packed, donors):
+        good = np.flatnonzero(packed.labels == 0)[:12]
+        batch = [each[good] for each in (packed.pixels, packed.spots, packed.labels, packed.kinds, packed.is_marked)]
+        return batch, made_defective(*batch, 1.0, donors, np.random.default_rng(0))
+
+    def test_a_defect_is_cut_out_of_the_training_side_and_its_mask_goes_with_it(self):
+        packed = drawn(edge=48)
+        train = split(packed, 1)["train"]
+        donors = Donors(packed, train)
+        self.assertEqual(len(donors), len(set(packed.groups[train[packed.labels[train] == 1]])))
+        (before, *_), (pixels, spots, labels, kinds, is_marked) = self.made(packed, donors)
+        self.assertEqual((set(labels), set(is_marked)), ({1}, {True}))
+        real = np.flatnonzero(kinds == 1)
+        self.assertTrue(3 < len(real) < 12 and set(kinds) == {1, -100})
+        self.assertTrue(spots.any(axis=(1, 2)).all())
+        places = set()
+        for old, new, marks in zip(before[real], pixels[real], spots[real]):
+            y, x = np.unravel_index(new[..., 0].argmax(), new.shape[:2])
+            self.assertGreater(new[y, x, 0], 180)
+            self.assertTrue(marks[max(0, y // 3 - 1) : y // 3 + 2, max(0, x // 3 - 1) : x // 3 + 2].any())
+            # Far from the defect nothing has changed.
+            self.assertGreater((new == old).mean(), 0.7)
+            places.add((y, x))
+        self.assertGreater(len(places), 3)
+
+    def test_without_masks_a_defect_is_drawn_and_of_no_kind(self):
+        packed = drawn(edge=48)
+        packed.spots[:] = 0
+        (before, *_), (pixels, spots, labels, kinds, is_marked) = self.made(packed, Donors(packed, np.arange(len(packed.labels))))
+        made = labels == 1
+        self.assertGreater(made.sum(), 8)
+        self.assertEqual((set(kinds[made]), set(is_marked[made])), ({-100}, {True}))
+        self.assertTrue(all(marks.any() for marks in spots[made]))
+        self.assertTrue((pixels[made] != before[made]).any(axis=(1, 2, 3)).all())
+        self.assertTrue((pixels[~made] == before[~made]).all())
+
+    def test_what_touches_an_edge_stays_there(self):
+        packed = drawn(edge=48)
+        packed.spots[:] = 0
+        packed.spots[packed.labels == 1, :2, 7] = 1
+        _, (_, spots, _, kinds, _) = self.made(packed, Donors(packed, np.arange(len(packed.labels))))
+        spots = spots[kinds == 1]
+        self.assertTrue((spots[:, 0].any(axis=1) | spots[:, -1].any(axis=1)).all())
+        self.assertGreater(len({tuple(marks.any(axis=0)) for marks in spots}), 3)
+
+
+class Settings(unittest.TestCase):
+    def settled(self, packed, **given):
+        names = ("small_stem", "per_part", "members", "made", "light", "average_mirrors", "precision")
+        args = SimpleNamespace(**{**dict.fromkeys(names), "mirrors": True, **given})
+        text = settle(args, packed, CPU)
+        return args, text
+
+    def test_few_parts_make_several_networks_and_many_make_one(self):
+        args, text = self.settled(drawn())
+        self.assertEqual((args.members, args.made, args.small_stem, args.light, args.average_mirrors), (3, 0.5, True, "changing", True))
+        self.assertIn("members 3", text)
+        args, _ = self.settled(drawn(parts=240, each=2))
+        self.assertEqual((args.members, args.made, args.per_part), (1, 0.0, 0))
+
+    def test_a_part_photographed_often_is_held_back_and_what_is_said_stays(self):
+        args, text = self.settled(drawn(parts=8, each=40, edge=64), members=1)
+        self.assertEqual((args.per_part, args.small_stem, args.average_mirrors, args.members), (6, False, False, 1))
+        self.assertNotIn("members", text)
+        self.assertFalse(self.settled(drawn(), mirrors=False)[0].average_mirrors)
+
+    def test_a_level_that_tells_good_from_defective_is_left_as_it_is(self):
+        packed = drawn(parts=240, each=1)
+        packed.pixels[packed.labels == 1] += 20
+        self.assertEqual(self.settled(packed)[0].light, "steady")
+
+
 class Runs(unittest.TestCase):
     def fitted(self, file, settings=None, key="k", stream=None, stop_after=None):
         packed = drawn()
@@ -121,7 +250,7 @@ class Runs(unittest.TestCase):
         if stop_after is not None:
             told = []
             progress.line = lambda text: (told.append(text), len(told) == stop_after and (_ for _ in ()).throw(KeyboardInterrupt))
-        folds = split(packed.labels, packed.groups, 1)
+        folds = split(packed, 1)
         rng = np.random.default_rng(3)
         return fit(net, packed, folds, settings or plan(), CPU, rng, file, key, progress)
 
@@ -157,15 +286,19 @@ class Runs(unittest.TestCase):
         self.assertGreater(auroc(spots.flatten().numpy(), where.flatten().numpy().astype(int)), 0.9)
         self.assertIn("[###", stream.getvalue())
 
-    def test_mirrored_views_are_averaged_and_kinds_are_for_training_only(self):
+    def test_networks_and_mirrored_views_are_averaged_and_kinds_are_for_training_only(self):
         packed = drawn()
-        net = Mirrored(build("resnet18", 1, 0.0625, small_stem=True, kinds=3).eval())
+        nets = [build("resnet18", 1, 0.0625, small_stem=True, kinds=3).eval() for _ in range(2)]
+        net = Together(nets, mirrors=True)
         image = torch.from_numpy(packed.pixels[:4])
         with torch.no_grad():
             logit, spots, _ = net.all(image)
             turned, again, _ = net.all(torch.flip(image, (1,)))
         torch.testing.assert_close(logit, turned)
         torch.testing.assert_close(spots, torch.flip(again, (1,)))
+        with torch.no_grad():
+            both = Together(nets)(image)
+            torch.testing.assert_close(both, (nets[0](image) + nets[1](image)) / 2)
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "model.onnx"
             export(net, packed.pixels.shape[1:], file)
@@ -174,8 +307,19 @@ class Runs(unittest.TestCase):
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):
             net = build(name, 3, 0.0625).eval()
-            logits, spots = net.both(torch.zeros(2, 64, 48, 3, dtype=torch.uint8))
-            self.assertEqual((tuple(logits.shape), spots.dim()), ((2, 1), 3))
+            logits, spots, _ = net.all(torch.zeros(2, 64, 48, 3, dtype=torch.uint8))
+            # A cell of the map is no more than eight pixels wide: a small defect has one of its own.
+            self.assertEqual(tuple(logits.shape), (2, 1))
+            self.assertGreaterEqual(spots.shape[1] * 8, 64)
+
+    def test_each_image_by_its_own_light_is_not_moved_by_an_exposure(self):
+        torch.manual_seed(0)
+        net = build("resnet18", 1, 0.0625, small_stem=True, own_light=True).eval()
+        image = torch.from_numpy(drawn().pixels[:4] // 2)
+        with torch.no_grad():
+            torch.testing.assert_close(net(image), net(image + 60), rtol=1e-4, atol=1e-4)
+
+    def test_another_name_is_refused(self):
         for name in ("resnet19", "vgg", "mobilenet2"):
             with self.assertRaisesRegex(SystemExit, "expected resnet18/34/50"):
                 build(name, 3)
@@ -301,7 +445,7 @@ class Beginnings(unittest.TestCase):
             file = pathlib.Path(folder) / "run.pt"
             packed = drawn()
             net = build("resnet18", 1, 0.0625, small_stem=True)
-            folds = split(packed.labels, packed.groups, 1)
+            folds = split(packed, 1)
             fitted, _ = fit(net, packed, folds, plan(epochs=1), CPU, np.random.default_rng(0), file, "k", Progress(1, io.StringIO()))
             again = build("resnet18", 1, 0.0625, small_stem=True)
             start_from(again, weights_file(file))

@@ -4,8 +4,10 @@
     train_folder.py PACKED [--package models/NAME/VERSION --source TEXT --licence TEXT --golden DATA] [--seeds 3] ...
 
 PACKED is what `loupe dataset pack` wrote. Every seed draws its own split by group into training, validation and test, so that
-the figures have a spread; the package is the model of the first seed. Each epoch leaves a checkpoint under PACKED/runs: the same
-command goes on where it was ended. Without --package it only measures.
+the figures have a spread; the package is the model of the first seed. Where there are few parts a model is several networks, each
+with other parts for validation: their mean decides, and all these parts calibrate. What is not said is chosen from the images
+and printed. Each epoch leaves a checkpoint under PACKED/runs: the same command goes on where it was ended. Without --package it
+only measures.
 """
 
 import argparse
@@ -18,11 +20,12 @@ import numpy as np
 import torch
 
 from recipe.fit import Plan, fit, logits_of
-from recipe.measure import accuracy, auroc, calibration_error, choose_cuts, fit_platt, measure
-from recipe.networks import Mirrored, build
+from recipe.measure import accuracy, auroc, by_part, calibration_error, choose_cuts, fit_platt, measure, part_weights
+from recipe.networks import Together, build
 from recipe.package import write_package
-from recipe.packed import load, part_of, split
+from recipe.packed import FOLDS, load, part_of, split
 from recipe.progress import Progress
+from recipe.settings import settle
 from recipe.weights import start_from
 
 # Shares of the training parts for the learning curve; the whole is there already.
@@ -35,20 +38,23 @@ def arguments():
     add("packed", type=pathlib.Path)
     add("--package", type=pathlib.Path, help="models/<name>/<version> to write")
     add("--architecture", default="resnet18", help="resnet18/34/50, vgg11/13/16")
-    add("--width", type=float, default=0.5, help="factor on every channel count")
-    add("--small-stem", action="store_true", help="for images below about 64 pixels")
+    add("--width", type=float, default=0.25, help="factor on every channel count")
+    add("--small-stem", action=argparse.BooleanOptionalAction, help="full resolution in the first stage (auto: for images below 64 pixels)")
     add("--dropout", type=float, default=0.2)
     add("--init", type=pathlib.Path, help="weights to start from: torchvision or timm ResNet (.pth, .bin, .safetensors), or a run of this")
-    add("--epochs", type=int, default=30)
-    add("--batch", type=int, default=128)
+    add("--epochs", type=int, default=40)
+    add("--batch", type=int, default=32)
     add("--rate", type=float, default=3e-3, help="peak learning rate")
-    add("--patience", type=int, default=12, help="epochs without a better validation loss before a run stops")
-    add("--per-part", type=int, default=0, help="at most so many images of one part in an epoch; 0: all")
-    add("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on CUDA, fp32 on a CPU")
+    add("--patience", type=int, default=25, help="epochs without a better validation loss before a run stops")
+    add("--per-part", type=int, help="at most so many images of one part in an epoch; 0: all (auto: 6 where parts have more)")
+    add("--members", type=int, help="networks whose mean decides (auto: 3 below 100 parts of a class, else 1)")
+    add("--made", type=float, help="share of the good images that are made defective (auto: 0.5 below 100 parts of a class, else 0)")
+    add("--precision", choices=("fp32", "fp16", "bf16"), help="(auto: fp16 on CUDA, bf16 on a CPU that has it, else fp32)")
     add("--turns", action="store_true", help="the part has no upper side: turn it by any angle")
     add("--no-mirrors", dest="mirrors", action="store_false", help="a mirrored part would be another part")
-    add("--average-mirrors", action="store_true", help="the graph averages four mirrored views: steadier, four times the cost")
-    add("--steady-light", dest="light", action="store_false", help="the level of the pixels tells of defects (thermal images): leave it")
+    add("--average-mirrors", action=argparse.BooleanOptionalAction,
+        help="the graph averages four mirrored views: steadier, four times the cost (auto: for images below 64 pixels)")
+    add("--light", choices=("changing", "steady"), help="steady: the level of the pixels tells of defects, as in thermal images (auto)")
     add("--seeds", type=int, default=3)
     add("--curve", action="store_true", help="also train on a quarter and on half of the parts: would more help?")
     add("--max-escapes", type=float, default=0.02, help="of validation defects, for pass_below")
@@ -63,62 +69,80 @@ def arguments():
     args = parser.parse_args()
     if args.package is not None and (args.source is None or args.licence is None):
         parser.error("--package needs --source and --licence: a manifest names where its images come from")
+    if args.members is not None and not 1 <= args.members < FOLDS:
+        parser.error(f"expected 1 to {FOLDS - 1} --members, each with another fifth of the parts for validation, got {args.members}")
+    if args.made is not None and not 0 <= args.made < 1:
+        parser.error(f"expected a share from 0 to below 1 for --made, got {args.made}")
     return args
 
 
 def plan_of(args, device):
-    precision = args.precision
-    if precision == "auto":
-        precision = "fp16" if device.type == "cuda" else "fp32"
-    if precision == "fp16" and device.type != "cuda":
+    if args.precision == "fp16" and device.type != "cuda":
         raise SystemExit("expected CUDA for --precision fp16; on a CPU take fp32, or bf16 where it has AVX-512 BF16 or AMX")
-    return Plan(args.epochs, args.batch, args.rate, args.patience, args.per_part, precision, args.turns, args.mirrors, args.light)
+    settings = (args.epochs, args.batch, args.rate, args.patience, args.per_part, args.precision, args.turns, args.mirrors)
+    return Plan(*settings, args.light == "changing", args.made)
 
 
-def run(args, packed, seed, device, share=1.0):
-    """One seed, taught on a share of its training parts: the calibrated network on the CPU, and what it is worth on parts it never saw."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    folds = split(packed.labels, packed.groups, seed)
-    if share < 1:
-        folds["train"] = part_of(folds["train"], packed.labels, packed.groups, share, seed)
+def fit_member(args, packed, seed, member, folds, device):
+    """One network on one split, on the CPU in single precision, whatever it was trained with: as the exported graph gives it."""
+    torch.manual_seed(1000 * member + seed)
+    rng = np.random.default_rng([seed, member])
     channels = packed.pixels.shape[3]
     kinds = len(set(packed.kinds)) if len(set(packed.kinds)) > 2 else 0
-    net = build(args.architecture, channels, args.width, args.small_stem, args.dropout, kinds)
+    net = build(args.architecture, channels, args.width, args.small_stem, args.dropout, kinds, args.light == "changing")
     if args.init is not None:
         print(start_from(net, args.init))
     plan = plan_of(args, device)
     wanted = {**asdict(plan), "architecture": args.architecture, "width": args.width, "small_stem": args.small_stem}
     wanted |= {"dropout": args.dropout, "init": str(args.init), "images": packed.meta["sha256"], "seed": seed}
-    if share < 1:
-        wanted["share"] = share
+    wanted |= {"member": member, "train_images": len(folds["train"])}
     key = json.dumps(wanted, sort_keys=True)
     runs = args.packed / "runs"
     runs.mkdir(exist_ok=True)
     checkpoint = runs / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
     net, cost = fit(net, packed, folds, plan, device, rng, checkpoint, key, Progress(plan.epochs))
-    # As the exported graph gives it: in single precision on the CPU, whatever it was trained with.
-    net = Mirrored(net.to("cpu")) if args.average_mirrors else net.to("cpu")
-    cpu = torch.device("cpu")
-    validation, test = folds["validation"], folds["test"]
-    scale, shift = fit_platt(logits_of(net, packed.pixels, validation, cpu), packed.labels[validation])
+    return net.to("cpu").eval(), cost
+
+
+def run(args, packed, seed, device, share=1.0):
+    """One seed, taught on a share of its training parts: the calibrated network, and what it is worth on parts it never saw."""
+    cpu, nets, costs, logits = torch.device("cpu"), [], [], []
+    every = [split(packed, seed, member=member) for member in range(args.members)]
+    for member, folds in enumerate(every):
+        if share < 1:
+            folds["train"] = part_of(folds["train"], packed.labels, packed.groups, share, seed)
+        net, cost = fit_member(args, packed, seed, member, folds, device)
+        nets.append(net)
+        costs.append(cost)
+        # What this network says of parts that it did not learn from.
+        logits.append(logits_of(Together([net], args.average_mirrors), packed.pixels, folds["validation"], cpu))
+    validation, test = np.concatenate([folds["validation"] for folds in every]), every[0]["test"]
+    net = Together(nets, args.average_mirrors)
+    logits = np.concatenate(logits)
+    weights = part_weights(packed.labels[validation], packed.groups[validation])
+    scale, shift = fit_platt(logits, packed.labels[validation], weights)
     net.scale[:], net.shift[:] = round(scale, 4), round(shift, 4)
-    score = lambda indices: 1 / (1 + np.exp(-logits_of(net, packed.pixels, indices, cpu)))
-    cuts = choose_cuts(score(validation), packed.labels[validation], args.max_escapes, args.max_false_rejects)
-    probabilities, labels = score(test), packed.labels[test]
+    held_out = 1 / (1 + np.exp(-(float(net.scale) * logits + float(net.shift))))
+    cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
+    probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
+    labels, groups = packed.labels[test], packed.groups[test]
     figures = {
         "seed": seed,
-        "train_images": len(folds["train"]),
-        "train_parts": len(set(packed.groups[folds["train"]])),
+        "train_images": len(every[0]["train"]),
+        "train_parts": len(set(packed.groups[every[0]["train"]])),
         "auroc": auroc(probabilities, labels),
+        "auroc_by_part": auroc(*by_part(probabilities, labels, groups)),
         "accuracy": accuracy(probabilities, labels),
         "ece": calibration_error(probabilities, labels),
+        "validation_auroc": auroc(logits, packed.labels[validation]),
         "test_images": len(test),
-        "test_parts": len(set(packed.groups[test])),
-        "good_test_parts": len(set(packed.groups[test][labels == 0])),
-        **cost,
+        "test_parts": len(set(groups)),
+        "good_test_parts": len(set(groups[labels == 0])),
+        **{name: sum(cost[name] for cost in costs) for name in costs[0]},
     }
-    return net, folds, cuts, probabilities, figures, rng
+    # With several networks, parts that calibrate one are learned from by another.
+    folds = {"train": np.unique(np.concatenate([folds["train"] for folds in every])), "validation": validation, "test": test}
+    return net, folds, cuts, probabilities, figures, np.random.default_rng(seed)
 
 
 def main():
@@ -126,11 +150,12 @@ def main():
     torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     packed = load(args.packed)
+    print(f"chosen from the images: {settle(args, packed, device) or 'nothing'}", flush=True)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
         net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device)
         table.append(figures)
-        print("seed {seed}: test AUROC {auroc:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
+        print("seed {seed}: test AUROC {auroc:.4f}  by part {auroc_by_part:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
         if first is None:
             test = folds["test"]
             kinds, groups = packed.classes[test], packed.groups[test]

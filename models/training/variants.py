@@ -39,7 +39,7 @@ def calibration_images(args, manifest):
     if list(packed.pixels.shape[1:3]) != wanted or packed.meta["colour"] != manifest["input"]["colour"]:
         raise SystemExit(f"{args.packed}: expected {wanted} pixels of {manifest['input']['colour']}, as the package reads them")
     # Seed 1 is the split of the packaged model.
-    train = split(packed.labels, packed.groups, 1)["train"]
+    train = split(packed, 1)["train"]
     chosen = np.random.default_rng(0).permutation(train)[: args.images]
     return np.stack([packed.pixels[i] for i in chosen])
 

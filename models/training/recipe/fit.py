@@ -11,10 +11,12 @@ from torch.nn import functional as F
 
 from .augment import augment
 from .measure import auroc, balanced_loss
+from .pasting import NO_KIND, Donors, made_defective
 
 SPOT_WEIGHT = 2.0
 KIND_WEIGHT = 0.3
 SMOOTHING = 0.01
+NUMBERS = ("best", "kept", "epoch", "step", "since", "seconds", "processor")
 
 
 @dataclass
@@ -28,21 +30,32 @@ class Plan:
     turns: bool
     mirrors: bool
     light: bool
+    made: float  # share of the good images that are made defective
 
 
 def spot_loss(spots, where, is_marked):
-    """Cross-entropy of the map against the masks, over the images that a mask (or their being good) speaks about."""
+    """Cross-entropy of the map against the masks, over the images that a mask (or their being good) speaks about.
+
+    A cell of a small defect weighs more than one of a large one, by the root of how few there are.
+    """
     if not is_marked.any():
         return spots.sum() * 0.0
     target = F.adaptive_max_pool2d(where[is_marked].unsqueeze(1), spots.shape[1:])[:, 0]
-    return F.binary_cross_entropy_with_logits(spots[is_marked], target, pos_weight=torch.tensor(4.0, device=spots.device))
+    share = target.mean(dim=(1, 2), keepdim=True).clamp(min=1 / 400)
+    losses = F.binary_cross_entropy_with_logits(spots[is_marked], target, reduction="none")
+    return (losses * torch.where(target > 0, share.rsqrt(), 1.0)).mean()
 
 
-def logits_of(net, pixels, indices, device, batch=256):
+def logits_of(net, pixels, indices, device, batch=256, precision="fp32"):
     net.eval()
-    with torch.no_grad():
+    with torch.no_grad(), cast(device, precision):
         parts = [net(torch.from_numpy(pixels[indices[i : i + batch]]).to(device)).cpu() for i in range(0, len(indices), batch)]
     return torch.cat(parts)[:, 0].double().numpy()
+
+
+def cast(device, precision):
+    kind = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    return torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None)
 
 
 def epoch_order(indices, labels, groups, per_part, rng):
@@ -77,11 +90,12 @@ class Run:
         self.scaler = torch.cuda.amp.GradScaler(enabled=plan.precision == "fp16")
         # The average looks back over about one epoch and a half.
         self.decay = 1 - 1 / max(20.0, 1.5 * steps)
-        self.best, self.kept, self.epoch, self.step, self.since, self.seconds = float("inf"), None, 0, 0, 0, 0.0
+        self.best, self.kept, self.epoch, self.step, self.since = float("inf"), None, 0, 0, 0
+        self.seconds, self.processor = 0.0, 0.0
 
     def save(self, file, key):
         parts = {name: getattr(self, name).state_dict() for name in ("net", "averaged", "optimizer", "schedule", "scaler")}
-        numbers = {name: getattr(self, name) for name in ("best", "kept", "epoch", "step", "since", "seconds")}
+        numbers = {name: getattr(self, name) for name in NUMBERS}
         random = {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state()}
         torch.save({"key": key, **parts, **numbers, "random": random}, f"{file}.part")
         os.replace(f"{file}.part", file)
@@ -94,7 +108,7 @@ class Run:
             raise SystemExit(f"{file} is of another run: {saved['key']}; expected {key}. Remove it to begin anew.")
         for name in ("net", "averaged", "optimizer", "schedule", "scaler"):
             getattr(self, name).load_state_dict(saved[name])
-        for name in ("best", "kept", "epoch", "step", "since", "seconds"):
+        for name in NUMBERS:
             setattr(self, name, saved[name])
         self.rng.bit_generator.state = saved["random"]["numpy"]
         torch.set_rng_state(saved["random"]["torch"])
@@ -120,47 +134,50 @@ def fit(net, packed, folds, plan, device, rng, checkpoint, key, progress):
     sample = epoch_order(train, labels, packed.groups, plan.per_part, np.random.default_rng(0))
     steps = max(1, len(sample) // plan.batch)
     positives = labels[sample].mean()
+    positives += (1 - positives) * plan.made
     weight = torch.tensor((1 - positives) / positives, device=device)
+    donors = Donors(packed, train)
     run = Run(net, train, plan, steps, rng)
     if checkpoint.exists():
         run.restore(checkpoint, key)
     while run.epoch < plan.epochs and run.since < plan.patience:
-        began = time.time()
-        loss = one_epoch(run, packed, train, plan, steps, weight, device, progress)
-        logits = logits_of(run.averaged, packed.pixels, validation, device)
-        now = balanced_loss(logits, labels[validation])
+        began, worked = time.time(), time.process_time()
+        loss = one_epoch(run, packed, train, plan, steps, weight, donors, device, progress)
+        logits = logits_of(run.averaged, packed.pixels, validation, device, precision=plan.precision)
+        now = balanced_loss(logits, labels[validation], packed.groups[validation])
         run.epoch, run.since = run.epoch + 1, run.since + 1
         if now < run.best:
             run.best, run.kept, run.since = float(now), copy.deepcopy(run.averaged.state_dict()), 0
-        run.seconds += time.time() - began
+        run.seconds, run.processor = run.seconds + time.time() - began, run.processor + time.process_time() - worked
         run.save(checkpoint, key)
         area = auroc(logits, labels[validation])
         progress.line(
-            f"epoch {run.epoch}/{plan.epochs}  loss {loss:.4f}  validation loss {now:.4f}  AUROC {area:.4f}  {run.seconds:.0f} s"
+            f"epoch {run.epoch}/{plan.epochs}  loss {loss:.4f}  validation loss {now:.4f}  AUROC {area:.4f}  {run.seconds:.0f} s, {run.processor:.0f} s of processor"
         )
     run.averaged.load_state_dict(run.kept)
     torch.save(run.kept, weights_file(checkpoint))
-    return run.averaged, {"epochs": run.epoch, "seconds": round(run.seconds)}
+    return run.averaged, {"epochs": run.epoch, "seconds": round(run.seconds), "processor_seconds": round(run.processor)}
 
 
-def one_epoch(run, packed, train, plan, steps, weight, device, progress):
+def one_epoch(run, packed, train, plan, steps, weight, donors, device, progress):
     net, total = run.net.train(), 0.0
-    has_masks = packed.spots[train].any()
-    kind = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[plan.precision]
+    has_masks = packed.spots[train].any() or plan.made > 0
     order = epoch_order(train, packed.labels, packed.groups, plan.per_part, run.rng)
     for k in range(steps):
         chosen = np.sort(order[k * plan.batch : (k + 1) * plan.batch])
-        images, where = augment(packed.pixels[chosen], packed.spots[chosen], run.rng, plan.turns, plan.mirrors, plan.light)
-        target = torch.from_numpy(packed.labels[chosen]).float().to(device)
-        with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
-            logits, spots, pooled = net.all(images.to(device))
+        batch = (packed.pixels, packed.spots, packed.labels, packed.kinds, packed.is_marked)
+        batch = made_defective(*(each[chosen] for each in batch), plan.made, donors, run.rng)
+        images, where = augment(*batch[:2], run.rng, plan.turns, plan.mirrors, plan.light)
+        labels, names, is_marked = (torch.from_numpy(each).to(device) for each in batch[2:])
+        target = labels.float()
+        with cast(device, plan.precision):
+            whole, place, spots, pooled = net.opinions(images.to(device))
             kinds = net.kinds(pooled).float() if net.kinds is not None else None
         smooth = target * (1 - 2 * SMOOTHING) + SMOOTHING
-        loss = F.binary_cross_entropy_with_logits(logits[:, 0].float(), smooth, pos_weight=weight)
-        if kinds is not None:
-            loss = loss + KIND_WEIGHT * F.cross_entropy(kinds, torch.from_numpy(packed.kinds[chosen]).to(device))
+        loss = sum(F.binary_cross_entropy_with_logits(each[:, 0].float(), smooth, pos_weight=weight) for each in (whole, place))
+        if kinds is not None and (names != NO_KIND).any():
+            loss = loss + KIND_WEIGHT * F.cross_entropy(kinds, names, ignore_index=NO_KIND)
         if has_masks:
-            is_marked = torch.from_numpy(packed.is_marked[chosen]).to(device)
             loss = loss + SPOT_WEIGHT * spot_loss(spots.float(), where.to(device), is_marked)
         run.optimizer.zero_grad(set_to_none=True)
         run.scaler.scale(loss).backward()

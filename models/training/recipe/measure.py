@@ -11,6 +11,13 @@ def auroc(scores, labels):
     return (ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
 
 
+def by_part(probabilities, labels, groups):
+    """One score and one label for each part, the mean over its images; a part with good and defective images counts as two."""
+    _, inverse = np.unique(np.char.add(groups, np.where(labels == 1, "/NG", "/OK")), return_inverse=True)
+    mean = lambda values: np.bincount(inverse, values) / np.bincount(inverse)
+    return mean(probabilities), mean(labels).astype(int)
+
+
 def accuracy(probabilities, labels):
     return ((probabilities >= 0.5) == (labels == 1)).mean()
 
@@ -60,34 +67,51 @@ def fit_temperature(logits, labels):
     return float(candidates[int(np.argmin(losses))])
 
 
-def fit_platt(logits, labels, rounds=100):
+def part_weights(labels, groups):
+    """Every part of a class weighs the same, however often it was photographed; each class weighs as many images as it has."""
+    weights = np.zeros(len(labels))
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        _, inverse, counts = np.unique(groups[of_class], return_inverse=True, return_counts=True)
+        weights[of_class] = len(of_class) / len(counts) / counts[inverse]
+    return weights
+
+
+def fit_platt(logits, labels, weights=None, rounds=100):
     """scale, shift of sigmoid(scale * logit + shift), by Newton's method on Platt's smoothed targets (Platt 1999, Lin 2007).
 
-    The smoothing keeps the scale finite where the classes do not overlap.
+    The smoothing keeps the scale finite where the classes do not overlap. `weights`: of each image, 1 where there are none. Scores
+    that are worse than chance are not turned round: they get the scale 0.
     """
+    weights = np.ones(len(labels)) if weights is None else weights
     bad, good = labels.sum(), (labels == 0).sum()
     target = np.where(labels == 1, (bad + 1) / (bad + 2), 1 / (good + 2))
     x = np.stack([logits, np.ones(len(logits))], axis=1)
     w = np.array([1.0, 0.0])
-    loss = lambda w: (np.logaddexp(0, x @ w) - target * (x @ w)).sum()
+    loss = lambda w: (weights * (np.logaddexp(0, x @ w) - target * (x @ w))).sum()
     for _ in range(rounds):
-        p = 1 / (1 + np.exp(-(x @ w)))
-        gradient = x.T @ (p - target)
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2), gradient)
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -500, 500)))
+        gradient = x.T @ (weights * (p - target))
+        step = np.linalg.solve((x * (weights * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2), gradient)
         size = 1.0
         while loss(w - size * step) > loss(w) and size > 1e-6:
             size /= 2
         w = w - size * step
         if np.abs(size * step).max() < 1e-9:
             break
+    if w[0] < 0:
+        share = (weights * target).sum() / weights.sum()
+        return 0.0, float(np.log(share / (1 - share)))
     return float(w[0]), float(w[1])
 
 
-def balanced_loss(logits, labels):
-    """Cross-entropy after the best scale and shift, both classes weighing the same: steadier than a rank on few parts."""
-    scale, shift = fit_platt(logits, labels)
+def balanced_loss(logits, labels, groups):
+    """Cross-entropy after the best scale and shift, both classes, and in each every part, weighing the same: steadier than a rank
+    on few parts."""
+    weights = part_weights(labels, groups)
+    scale, shift = fit_platt(logits, labels, weights)
     z = scale * logits + shift
-    losses = np.logaddexp(0, np.where(labels == 1, -z, z))
+    losses = weights * np.logaddexp(0, np.where(labels == 1, -z, z))
     return (losses[labels == 1].mean() + losses[labels == 0].mean()) / 2
 
 

@@ -1,6 +1,6 @@
 """Networks from uint8 pixels to the logit of a defect. Normalisation is part of the graph: a server hands pixels over.
 
-A body is two halves: `near` ends with the third stage, where a small defect still has a cell of its own, `far` is the rest.
+A body is two halves: `near` ends with the third stage, `far` is the rest. The map of defects is drawn from the second and third.
 """
 
 import torch
@@ -71,47 +71,71 @@ def vgg_body(depth, width, channels):
 
 
 class Classifier(nn.Module):
-    """uint8 [N,H,W,C] -> logit [N,1], and beside it the logits of a coarse map [N,h,w] of where the defect is.
+    """uint8 [N,H,W,C] -> logit [N,1], and beside it the logits of a map [N,h,w] of where the defect is.
 
-    The mean of the last features tells of the whole, their maximum of one small spot, the hottest cell of the map of what masks
-    have taught. Without masks the map learns from the label alone, through that hottest cell.
+    Two opinions, each taught by the label for itself, and their mean: the whole (mean and maximum of the last features) and the
+    place (the hottest fiftieth of the map, at the resolution of the second stage, so that a small defect does not drown).
+    Masks, where there are some, teach the map cell by cell.
     """
 
-    def __init__(self, near, far, channels, dropout, kinds):
+    def __init__(self, near, far, channels, dropout, kinds, own_light):
         super().__init__()
-        self.near, self.far = near, far
+        self.near, self.far, self.own_light = near, far, own_light
         # One look decides the sizes, so that no family has to tell its own.
         with torch.no_grad():
-            here = near.eval()(torch.zeros(1, channels, 64, 64))
-            features = far.eval()(here).shape[1]
-        self.spots = nn.Conv2d(here.shape[1], 1, 1)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features + 1, 1))
+            fine, coarse, features = (each.shape[1] for each in self.eval().features(torch.zeros(1, channels, 64, 64)))
+        self.from_fine, self.from_coarse = conv(fine, fine, 1), conv(coarse, fine, 1)
+        self.join = nn.Sequential(*conv(fine, fine), nn.ReLU(inplace=True))
+        self.spots = nn.Conv2d(fine, 1, 1)
+        self.place = nn.Linear(1, 1)
+        nn.init.ones_(self.place.weight)
+        nn.init.zeros_(self.place.bias)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features, 1))
         # For training only: which kind of defect it is says more about it than that it is one.
-        self.kinds = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features + 1, kinds)) if kinds > 0 else None
+        self.kinds = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * features, kinds)) if kinds > 0 else None
         self.register_buffer("mean", torch.full((1, channels, 1, 1), 128.0))
         self.register_buffer("std", torch.full((1, channels, 1, 1), 64.0))
         # Platt: what is served is sigmoid(scale * logit + shift).
         self.register_buffer("scale", torch.ones(1))
         self.register_buffer("shift", torch.zeros(1))
 
-    def all(self, image):
-        """logit [N,1], map of logits [N,h,w], embedding [N,2*features+1]: what the last layer sees."""
-        x = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        near = self.near(x)
-        spots = self.spots(near)
-        far = self.far(near)
-        pooled = torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3)), spots.amax(dim=(2, 3))], dim=1)
-        return self.head(pooled) * self.scale + self.shift, spots[:, 0], pooled
+    def features(self, x):
+        """What the second, the third and the last stage make of it, each at half the resolution of the one before."""
+        for stage in self.near[:-1]:
+            x = stage(x)
+        coarse = self.near[-1](x)
+        return x, coarse, self.far(coarse)
 
-    def both(self, image):
-        return self.all(image)[:2]
+    def normalised(self, image):
+        x = image.permute(0, 3, 1, 2).float()
+        if not self.own_light:
+            return (x - self.mean) / self.std
+        x = x - x.mean(dim=(1, 2, 3), keepdim=True)
+        return x / (torch.sqrt((x * x).mean(dim=(1, 2, 3), keepdim=True)) + 4.0)
+
+    def opinions(self, image):
+        """logits of the whole and of the place [N,1], map of logits [N,h,w], last features [N,2*features]."""
+        fine, coarse, far = self.features(self.normalised(image))
+        wide = F.interpolate(self.from_coarse(coarse), size=fine.shape[2:], mode="nearest")
+        spots = self.spots(self.join(F.relu(self.from_fine(fine) + wide)))[:, 0]
+        pooled = torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3))], dim=1)
+        hottest = spots.flatten(1).topk(max(1, spots.shape[1] * spots.shape[2] // 50), dim=1).values.mean(dim=1, keepdim=True)
+        return self.head(pooled), self.place(hottest), spots, pooled
+
+    def all(self, image):
+        """logit [N,1], map of logits [N,h,w], embedding [N,2*features+1]: what the last layers see."""
+        whole, place, spots, pooled = self.opinions(image)
+        return (whole + place) / 2 * self.scale + self.shift, spots, torch.cat([pooled, place], dim=1)
 
     def forward(self, image):
         return self.all(image)[0]
 
 
-def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kinds=0):
-    """`kinds` of images to tell apart while training. `architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16. @raises SystemExit for another"""
+def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kinds=0, own_light=False):
+    """`kinds` of images to tell apart while training. `own_light`: each image by its own mean and deviation.
+
+    `architecture`: resnet18, resnet34, resnet50, vgg11, vgg13 or vgg16. @raises SystemExit for another
+    """
     family, depth = architecture.rstrip("0123456789"), int("0" + "".join(filter(str.isdigit, architecture)))
     if family == "resnet" and depth in RESNET_STAGES:
         near, far = resnet_body(depth, width, channels, small_stem)
@@ -119,30 +143,29 @@ def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kind
         near, far = vgg_body(depth, width, channels)
     else:
         raise SystemExit(f"expected resnet18/34/50 or vgg11/13/16, got {architecture}")
-    return Classifier(near, far, channels, dropout, kinds)
+    return Classifier(near, far, channels, dropout, kinds, own_light)
 
 
-class Mirrored(nn.Module):
-    """The mean over the four mirrored views of an image: steadier, at four times the cost."""
+class Together(nn.Module):
+    """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost."""
 
-    def __init__(self, net):
+    def __init__(self, nets, mirrors=False):
         super().__init__()
-        self.net = net
-
-    @property
-    def scale(self):
-        return self.net.scale
-
-    @property
-    def shift(self):
-        return self.net.shift
+        self.nets = nn.ModuleList(nets)
+        self.views = ((), (1,), (2,), (1, 2)) if mirrors else ((),)  # rows and columns, of images [N,H,W,C] and maps [N,h,w] alike
+        self.register_buffer("scale", torch.ones(1))
+        self.register_buffer("shift", torch.zeros(1))
 
     def all(self, image):
-        views = []
-        for dims in ((), (1,), (2,), (1, 2)):  # rows and columns, of images [N,H,W,C] and maps [N,h,w] alike
-            logit, spots, pooled = self.net.all(torch.flip(image, dims) if dims else image)
-            views.append((logit, torch.flip(spots, dims) if dims else spots, pooled))
-        return tuple(sum(values) / 4 for values in zip(*views))
+        """As `Classifier.all`; the embedding is that of each network, one after the other."""
+        seen = []
+        for dims in self.views:
+            view = torch.flip(image, dims) if dims else image
+            logits, maps, pooled = zip(*(net.all(view) for net in self.nets))
+            spots = sum(maps) / len(maps)
+            seen.append((sum(logits) / len(logits), torch.flip(spots, dims) if dims else spots, torch.cat(pooled, dim=1)))
+        logit, spots, pooled = (sum(values) / len(values) for values in zip(*seen))
+        return logit * self.scale + self.shift, spots, pooled
 
     def forward(self, image):
         return self.all(image)[0]

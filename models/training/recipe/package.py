@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import shutil
+import warnings
 
 import numpy as np
 import torch
@@ -18,16 +19,19 @@ GOLDEN_TOLERANCE = 0.02
 def export(net, shape, file):
     """shape: [H,W,C] of the uint8 input. Batch norm is folded by the exporter."""
     outputs = ["defect_probability", "activation_map", "embedding"]
-    torch.onnx.export(
-        Scored(net).eval(),
-        torch.zeros(1, *shape, dtype=torch.uint8),
-        str(file),
-        opset_version=16,
-        input_names=["image"],
-        output_names=outputs,
-        dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
-        **({"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}),
-    )
+    with warnings.catch_warnings():
+        # The size of the input is fixed, and with it how many cells are a fiftieth of the map.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        torch.onnx.export(
+            Scored(net).eval(),
+            torch.zeros(1, *shape, dtype=torch.uint8),
+            str(file),
+            opset_version=16,
+            input_names=["image"],
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in ("image", *outputs)},
+            **({"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}),
+        )
 
 
 def choose_golden(probabilities, labels):
@@ -99,6 +103,23 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
     return text
 
 
+def views(args):
+    """"the mean of 3 networks on 4 mirrored views, "; nothing where it is one network on the image as it is"""
+    networks = f"the mean of {args.members} networks" if args.members > 1 else ""
+    mirrors = ("on" if networks else "the mean over") + " 4 mirrored views" if args.average_mirrors else ""
+    text = " ".join(filter(None, (networks, mirrors)))
+    return f"{text}, " if text else ""
+
+
+# What is no choice of the recipe: where things lie, and what is written about them.
+ELSEWHERE = ("packed", "package", "golden", "figures", "scores", "source", "licence", "description", "threads", "architecture", "width")
+
+
+def settings(args):
+    """Every choice that the network depends on, chosen or said: "dropout 0.2, epochs 40, ..."."""
+    return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in sorted(vars(args).items()) if name not in ELSEWHERE)
+
+
 def spread(table, name):
     """mean +- standard deviation over the seeds; one seed has no spread."""
     values = np.array([row[name] for row in table])
@@ -112,17 +133,20 @@ def describe(args, manifest, folds, table, parameters, size):
         "",
         manifest["description"],
         "",
-        f"{args.architecture}, width {args.width}, {parameters} parameters, model.onnx {size} bytes. "
+        f"{args.architecture}, width {args.width}, {views(args)}{parameters} parameters, model.onnx {size} bytes. "
         f"Images: {manifest['training_data']['source']} ({manifest['training_data']['licence']}).",
         "",
         (f"Over {len(table)} seeds, each with its own split by group (mean ± standard deviation, on the held-out fifth): "
          if len(table) > 1 else "One seed, split by group; on the held-out fifth: ") +
-        f"AUROC {spread(table, 'auroc')}, accuracy at 0.5 {spread(table, 'accuracy')}, "
+        f"AUROC {spread(table, 'auroc')} (by part {spread(table, 'auroc_by_part')}), accuracy at 0.5 {spread(table, 'accuracy')}, "
         f"expected calibration error {spread(table, 'ece')}.",
         "",
-        f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}. "
+        f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}"
+        + (" (what calibrates one network is learned from by the others). " if args.members > 1 else ". ") +
         f"Calibrated on validation (Platt: scale {calibration['scale']}, shift {calibration['shift']}), inside the graph. "
         f"Suggested cuts, chosen on validation: pass below {cuts['pass_below']}, fail at or above {cuts['fail_above']}.",
+        "",
+        f"Trained with {settings(args)}.",
         "",
         "On its test images (95 % confidence; Wilson for shares, bootstrap over groups for the rest):",
         "",

@@ -38,7 +38,8 @@ def load(folder):
     cells = meta["maskCells"]
     masks = np.fromfile(folder / "masks.bin", dtype=np.uint8).reshape(meta["count"], cells, cells)
     spots = (masks >= MASK_LEVEL).astype(np.float32)
-    is_marked = (column("has_mask") == "1") | (labels == 0)
+    # A mask that is all black tells nothing of where the defect is.
+    is_marked = ((column("has_mask") == "1") & spots.any(axis=(1, 2))) | (labels == 0)
     kinds = np.unique(column("class"), return_inverse=True)[1]
     return Packed(meta, pixels, column("image"), labels, column("class"), kinds, column("group"), spots, is_marked)
 
@@ -53,22 +54,30 @@ def part_of(train, labels, groups, share, seed):
     return np.array([i for i in train if groups[i] in kept])
 
 
-def split(labels, groups, seed, validation=0.2, test=0.2):
-    """Shares of the parts, not of the images, each class dealt by itself; no part lies on two sides.
+FOLDS = 5
 
-    A part with any defective image counts as defective. @raises SystemExit where a side would lack a class
+
+def split(packed, seed, member=0):
+    """Fifths of the parts, not of the images: one for test, one for validation, three for training; no part lies on two sides.
+
+    Each kind of defect is dealt out by itself, so that every side has its share of it. The test side is the seed's; each `member`
+    of a seed takes another fifth for validation. A part with any defective image counts as defective.
+    @raises SystemExit where a side would lack a class
     """
     rng = np.random.default_rng(seed)
-    names, inverse = np.unique(groups, return_inverse=True)
-    is_defective = np.zeros(len(names), dtype=bool)
-    np.logical_or.at(is_defective, inverse, labels == 1)
+    names, inverse = np.unique(packed.groups, return_inverse=True)
+    kind = np.full(len(names), -1)
+    for i in rng.permutation(np.flatnonzero(packed.labels == 1)):
+        kind[inverse[i]] = packed.kinds[i]
     side = np.zeros(len(names), dtype=int)
-    for kind in (False, True):
-        parts = rng.permutation(np.flatnonzero(is_defective == kind))
-        n_test, n_validation = (max(1, round(len(parts) * share)) for share in (test, (1 - test) * validation))
-        if len(parts) < n_test + n_validation + 1:
-            word = "defective" if kind else "good"
+    for is_defective in (False, True):
+        parts = rng.permutation(np.flatnonzero((kind >= 0) == is_defective))
+        if len(parts) < 3:
+            word = "defective" if is_defective else "good"
             raise SystemExit(f"expected at least 3 {word} parts (groups), one for each side of the split, got {len(parts)}")
-        side[parts[:n_test]] = 2
-        side[parts[n_test : n_test + n_validation]] = 1
+        folds = min(FOLDS, len(parts))
+        parts = parts[np.argsort(kind[parts], kind="stable")]
+        fold = (np.arange(len(parts)) + rng.integers(folds)) % folds
+        side[parts[fold == 0]] = 2
+        side[parts[fold == 1 + member % (folds - 1)]] = 1
     return {name: np.flatnonzero(side[inverse] == k) for k, name in enumerate(("train", "validation", "test"))}

@@ -101,7 +101,7 @@ def start_from(net, file):
             "take the same --architecture and --width (downloaded ResNets have width 1)"
         )
     # The last layers of a run of this recipe fit as they are; those of another problem do not.
-    last = [name for name in own if name.startswith(("head.", "spots.", "kinds.")) and is_own and name in state]
+    last = [name for name in own if not name.startswith(("near.", "far.", "mean", "std", "scale", "shift")) and is_own and name in state]
     taken = body + [name for name in last if state[name].shape == own[name].shape]
     own.update({name: state[name].to(own[name].dtype) for name in taken if name in state})
     net.load_state_dict(own)
