@@ -9,6 +9,8 @@ const ADVISED = Object.keys(ADVICES.en);
 /** Names of events that are logged as warnings or errors: given in place, or by the cases of a switch that come before. */
 function loggedEvents(text: string): string[] {
   const found = [...text.matchAll(/\.log\(\s*'(?:warn|error)',\s*'(\w+)'/g)].map(([, name = '']) => name);
+  const alone = /kind === '(\w+)'\)[^;]*\.log\(\s*'(?:warn|error)',\s*kind/g;
+  found.push(...[...text.matchAll(alone)].map(([, name = '']) => name));
   const cases =
     /((?:case '\w+':\s*)+)((?:(?!case '|return;|break;)[\s\S])*?\.log\(\s*'(?:warn|error)',\s*(?:event\.)?kind)/g;
   for (const [, labels = ''] of text.matchAll(cases)) {

@@ -32,6 +32,21 @@ describe('the line view', () => {
     expect(camera.conditions).toEqual([]);
   });
 
+  it('counts what did not pass, and says which of it has a heat map and when one came after its frame', () => {
+    const made = new Set<string>();
+    const view = new LineView(new Map(), { driftOf: () => [], hasHeatMap: (id) => made.has(id) });
+    for (let i = 0; i < 10; i++) {
+      const verdict = i % 3 === 0 ? 'FAIL' : 'PASS';
+      view.note({ ...recordedOf({ cameraId: CAM, resultId: `r${i}`, verdict }), ledgerSeq: i + 1, receivedAt: NOW });
+    }
+    expect(view.camera(CAM, NOW)).toMatchObject({ notPassed: 4, lastRejected: { resultId: 'r9', hasHeatMap: false } });
+    const before = view.lateNews(CAM, NOW);
+    expect(view.lateNews(CAM, NOW)).toBe(before);
+    made.add('r9');
+    expect(view.lateNews(CAM, NOW)).not.toBe(before);
+    expect(view.camera(CAM, NOW).lastRejected).toMatchObject({ hasHeatMap: true });
+  });
+
   it('forgets what is older than an hour', () => {
     const view = lineOf(10);
     expect(view.camera(CAM, NOW + 2 * 3_600_000)).toMatchObject({ perMinute: 0, counts: { PASS: 0 } });

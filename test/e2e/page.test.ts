@@ -13,6 +13,7 @@ import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts'
 
 const EVIL = '<img src=x onerror=alert(1)>';
 const FIRST_LOAD_BYTES = 300_000;
+const INTERACTIVE_MS = 1000;
 
 describe.skipIf(!hasBrowser())('the page', () => {
   let service: ServiceProcess;
@@ -36,7 +37,7 @@ describe.skipIf(!hasBrowser())('the page', () => {
   const shoot = (page: Page, name: string) => visitor.shoot(page, name);
   const close = (page: Page) => visitor.close(page);
 
-  it('shows a tile per camera that moves with the line, and loads in under 300 kB', async () => {
+  it('shows a tile per camera that moves with the line, and loads in under 300 kB and a second', async () => {
     const page = await open('line');
     let bytes = 0;
     const session = await page.context().newCDPSession(page);
@@ -50,15 +51,23 @@ describe.skipIf(!hasBrowser())('the page', () => {
     session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
       if (!pictures.has(requestId)) bytes += encodedDataLength;
     });
-    const started = performance.now();
-    await page.reload();
-    await page.getByRole('heading', { name: 'demo-mqtt-2' }).waitFor();
-    const interactiveMs = performance.now() - started;
+    const load = async () => {
+      const started = performance.now();
+      await page.reload();
+      await page.getByRole('heading', { name: 'demo-mqtt-2' }).waitFor();
+      return performance.now() - started;
+    };
+    const times = [await load()];
     expect(await page.locator('.tile').count()).toBe(4);
     expect(bytes).toBeGreaterThan(50_000);
     expect(bytes).toBeLessThan(FIRST_LOAD_BYTES);
-    expect(interactiveMs).toBeLessThan(5000);
-    process.stdout.write(`first load ${Math.round(bytes / 1000)} kB, tiles after ${Math.round(interactiveMs)} ms\n`);
+    const firstLoad = bytes;
+    while (times.length < 5) times.push(await load());
+    // The quickest of five, each with an empty cache: the engines of the demo have the same cores.
+    const interactiveMs = Math.min(...times);
+    const all = times.map((ms) => Math.round(ms)).join(', ');
+    process.stdout.write(`first load ${Math.round(firstLoad / 1000)} kB, tiles after ${all} ms\n`);
+    expect(interactiveMs).toBeLessThan(INTERACTIVE_MS);
     const strip = () => page.locator('.tile .strip').first().locator('i').count();
     const before = await strip();
     await expect.poll(strip, { timeout: 10_000 }).toBeGreaterThan(before);
@@ -234,6 +243,12 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await page.getByRole('link', { name: 'Line' }).waitFor();
     await other.end('SIGKILL');
     await page.getByText('Connection lost').waitFor();
+    // A page whose code was not fetched while there was somebody to fetch it from.
+    await page.getByRole('link', { name: 'Quality' }).click();
+    await page.getByText('This page could not be shown').waitFor();
+    await page.getByText('Connection lost').waitFor();
+    await page.getByRole('link', { name: 'Line' }).click();
+    await expect.poll(() => page.getByText('This page could not be shown').count()).toBe(0);
     await context.close();
   });
 
@@ -253,6 +268,11 @@ describe.skipIf(!hasBrowser())('the page', () => {
       await page.getByRole('button', { name: 'Sign out' }).waitFor();
       await page.goto(`${guarded.addresses.http}/#/system`);
       await page.getByText('can be written').waitFor();
+      await page.goto(`${guarded.addresses.http}/#/results`);
+      // A link cannot send the token: the page fetches the file itself.
+      const downloading = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Export CSV' }).click();
+      expect(readFileSync(await (await downloading).path(), 'utf8')).toMatch(/^ledger_seq,result_id/);
       await context.close();
     } finally {
       await guarded.end('SIGKILL');

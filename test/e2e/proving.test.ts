@@ -82,6 +82,12 @@ describe.skipIf(!hasBrowser())('a result on the page', () => {
     await visitor.close(page);
   }, 60_000);
 
+  it('stands on its tile with the heat map that was made of it', async () => {
+    const page = await visitor.open('line');
+    await page.locator('.tile .open canvas.heat').first().waitFor();
+    await visitor.close(page);
+  }, 30_000);
+
   it('is decided again with one tap, and proven on a sheet', async () => {
     const page = await visitor.open(`results/${resultId}`);
     await page.getByRole('button', { name: 'Decide again' }).click();

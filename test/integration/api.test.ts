@@ -1,9 +1,10 @@
 /** `/api/v1` of the real service: what it answers is what its OpenAPI document says. */
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cameraSchema, proofSchema, resultsPageSchema } from '../../src/dashboard/schemas.ts';
+import { packageAt } from '../support/packages.ts';
 import { emptyFolder, ServiceProcess, TEST_MODELS, testSettings } from '../support/service-process.ts';
 
 const GOLDEN = path.join(TEST_MODELS, 'mean-brightness', '1', 'golden');
@@ -83,6 +84,11 @@ describe('/api/v1', () => {
     expect(response.headers.get('content-type')).toContain('application/problem+json');
     expect(await response.json()).toMatchObject({ status: 400, code: 'invalid_request', retry: false });
     expect((await get('/api/v1/nothing')).json).toMatchObject({ status: 404 });
+    const wrong = await fetch(new URL('/api/v1/results/x/reviews', service.addresses.http), { method: 'DELETE' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
+    expect(await wrong.json()).toMatchObject({ code: 'invalid_request', status: 405 });
+    const long = await get(`/api/v1/recipes/${'x'.repeat(5000)}/scores`);
+    expect([long.status, long.json]).toMatchObject([400, { schema: 'inspection.error/1', code: 'invalid_request' }]);
     expect((await get('/api/v1/results/nobody')).json).toMatchObject({ status: 404, code: 'result_not_found' });
   });
 
@@ -112,6 +118,39 @@ describe('/api/v1', () => {
     while (!text.includes('event: camera')) text += (await reader?.read())?.value ?? '';
     expect(text).toContain('event: service');
     await reader?.cancel();
+  });
+
+  it('tells of the broker, the disk and certificates, and which kinds of defect there are', async () => {
+    expect((await get('/api/v1/status')).json).toMatchObject({
+      broker: { kind: 'embedded', isConnected: true },
+      store: { diskDaysLeft: null },
+      certificates: [],
+    });
+    expect((await get('/api/v1/reviews/queue')).json).toMatchObject({
+      defectClasses: ['scratch', 'dent', 'crack', 'stain', 'missing', 'shape'],
+    });
+  });
+
+  it('shows the report of a package, which can do nothing on this page', async () => {
+    const models = emptyFolder();
+    packageAt(path.join(models, 'mean-brightness', '1'), 'mean-brightness');
+    mkdirSync(path.join(models, 'mean-brightness', '1', 'report'));
+    writeFileSync(path.join(models, 'mean-brightness', '1', 'report', 'report.html'), '<script>alert(1)</script>');
+    const other = await ServiceProcess.start([...testSettings(emptyFolder()), `models.path=${models}`]);
+    try {
+      const where = '/api/v1/models/mean-brightness/1';
+      const report = await fetch(new URL(`${where}/report`, other.addresses.http));
+      expect([report.status, report.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+      expect(report.headers.get('content-security-policy')).toMatch(/^sandbox; default-src 'none';/);
+      expect(JSON.parse((await other.get(where)).text)).toMatchObject({ hasReport: true });
+      rmSync(path.join(models, 'mean-brightness', '1', 'report', 'report.html'));
+      expect((await other.get(`${where}/report`)).status).toBe(404);
+      writeFileSync(path.join(models, 'mean-brightness', '1', 'report', 'report.md'), '# <b>');
+      const text = await fetch(new URL(`${where}/report`, other.addresses.http));
+      expect([text.headers.get('content-type'), await text.text()]).toEqual(['text/plain; charset=utf-8', '# <b>']);
+    } finally {
+      await other.end('SIGKILL');
+    }
   });
 
   it('keeps what a person says, and refuses what nobody says or another site asks', async () => {

@@ -114,6 +114,10 @@ const en = {
     what: 'The first models could not be noted',
     todo: 'Check the rights of the folder of the models.',
   },
+  grpc_flood_cut: {
+    what: 'A gRPC client was cut off',
+    todo: 'It took its calls back by the thousand. Look at the program at that address; it may come again after two seconds.',
+  },
   clock_jumped: {
     what: 'The clock of this machine jumped ahead',
     todo: 'Set it right (timedatectl). Until the new time has stood for a day, nothing is deleted for its age.',
@@ -184,6 +188,7 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   sequence_gap: { what: '相机有图像未到达', todo: '这些零件没有被看到。请检查网络和相机缓存。' },
   http_request_failed: { what: '请求在服务内部失败', todo: '请保存日志并报告。' },
   activations_not_noted: { what: '首次模型启用未能记录', todo: '请检查模型文件夹的权限。' },
+  grpc_flood_cut: { what: '有 gRPC 客户端被断开', todo: '它成千次地撤回调用。请检查该地址上的程序;两秒后可重新连接。' },
   clock_jumped: {
     what: '本机时钟突然超前',
     todo: '请校准时钟(timedatectl)。新时间持续一天之前,不会按时限删除任何内容。',
