@@ -22,8 +22,11 @@ export interface InputContract {
 
 export interface OutputContract {
   readonly name: string;
-  /** `probability`: after the sigmoid. `logit`: before it. `softmax`: two classes, `defect_index` is the defect. */
-  readonly kind: 'probability' | 'logit' | 'softmax';
+  /**
+   * One class: `probability` after the sigmoid, `logit` before it. Two classes, of which `defect_index` is the defect: `softmax` after the
+   * softmax, `logits` before it.
+   */
+  readonly kind: 'probability' | 'logit' | 'softmax' | 'logits';
   readonly defect_index?: number | undefined;
 }
 

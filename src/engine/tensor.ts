@@ -48,8 +48,9 @@ export class ModelOutputError extends Error {
 
 /**
  * The defect probabilities of the first `count` images of an output tensor. Values are not judged here (a NaN stays a
- * NaN): deciding that it is no verdict belongs to `decide`.
- * @param dims shape of the output; [N,1] or [N] for probability and logit, [N,2] for softmax
+ * NaN): deciding that it is no verdict belongs to `decide`. Two classes that are said to be after the softmax and do not add up to 1
+ * are none, and become NaN: taken as they are, a logit of 0.02 would pass.
+ * @param dims shape of the output; [N,1] or [N] for probability and logit, [N,2] for softmax and logits
  * @throws ModelOutputError when shape or type differ
  */
 export function readProbabilities(
@@ -59,18 +60,39 @@ export function readProbabilities(
   count: number,
   output: OutputContract,
 ): Float64Array {
-  const columns = output.kind === 'softmax' ? 2 : 1;
+  const isPair = output.kind === 'softmax' || output.kind === 'logits';
+  const columns = isPair ? 2 : 1;
   const fits = dims[0] === size && dims.slice(1).reduce((a, b) => a * b, 1) === columns;
   if (!(data instanceof Float32Array) || !fits || data.length !== size * columns) {
     throw new ModelOutputError(
       `expected output "${output.name}" of float32 [${size},${columns}], got ${data?.constructor.name ?? typeof data} [${dims.join(',')}]`,
     );
   }
-  const column = output.kind === 'softmax' ? (output.defect_index ?? 1) : 0;
+  const column = isPair ? (output.defect_index ?? 1) : 0;
   const probabilities = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const value = data[i * columns + column] ?? Number.NaN;
-    probabilities[i] = output.kind === 'logit' ? 1 / (1 + Math.exp(-value)) : value;
+    const other = data[i * columns + 1 - column] ?? Number.NaN;
+    probabilities[i] = probabilityOf(output.kind, value, other);
   }
   return probabilities;
 }
+
+/** Half precision rounds each of two by up to 0.0005. */
+const SUM_TOLERANCE = 0.005;
+
+function probabilityOf(kind: OutputContract['kind'], value: number, other: number): number {
+  switch (kind) {
+    case 'probability':
+      return value;
+    case 'logit':
+      return sigmoid(value);
+    case 'logits':
+      // The softmax of two is the sigmoid of their difference.
+      return sigmoid(value - other);
+    case 'softmax':
+      return Math.abs(value + other - 1) <= SUM_TOLERANCE ? value : Number.NaN;
+  }
+}
+
+const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));

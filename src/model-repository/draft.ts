@@ -162,7 +162,7 @@ function readOutput(
     output = outputs.find(({ name }) => name === answers.get('output.name'));
   } else if (only !== undefined) facts['output.name'] = only.name;
   if (output === undefined) {
-    asked.push({ key: 'output.kind', expected: 'probability, logit or softmax' });
+    asked.push({ key: 'output.kind', expected: 'probability, logit, softmax or logits' });
     return;
   }
   const columns = output.shape
@@ -173,11 +173,8 @@ function readOutput(
     return;
   }
   if (columns === 2) {
-    facts['output.kind'] = 'softmax';
-    asked.push({
-      key: 'output.defect_index',
-      expected: 'which of the two classes (after the softmax) is the defect: 0 or 1',
-    });
+    asked.push({ key: 'output.kind', expected: 'softmax (after the softmax) or logits (before it)' });
+    asked.push({ key: 'output.defect_index', expected: 'which of the two classes is the defect: 0 or 1' });
     return;
   }
   asked.push({ key: 'output.kind', expected: 'probability (after the sigmoid) or logit (before it)' });

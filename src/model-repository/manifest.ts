@@ -48,12 +48,12 @@ const input = z
 const output = z
   .strictObject({
     name: z.string().min(1),
-    kind: z.enum(['probability', 'logit', 'softmax']),
+    kind: z.enum(['probability', 'logit', 'softmax', 'logits']),
     defect_index: z.int().min(0).max(1).optional(),
   })
-  .refine((value) => (value.kind === 'softmax') === (value.defect_index !== undefined), {
+  .refine((value) => ['softmax', 'logits'].includes(value.kind) === (value.defect_index !== undefined), {
     path: ['defect_index'],
-    message: 'expected exactly with kind softmax: which of the two classes is the defect',
+    message: 'expected exactly with kind softmax or logits: which of the two classes is the defect',
   });
 
 const cuts = z

@@ -61,6 +61,21 @@ describe('reading probabilities', () => {
     expect([...readProbabilities(pair, [1, 2], 1, 1, { ...output, kind: 'softmax', defect_index: 0 })]).toEqual([0.25]);
   });
 
+  it('puts two logits through the softmax, and takes no two numbers for one that do not add up to 1', () => {
+    const logits = Float32Array.of(0.02, 0.9);
+    const of = (kind: 'softmax' | 'logits', defect_index: number) =>
+      readProbabilities(logits, [1, 2], 1, 1, { ...output, kind, defect_index })[0];
+    // exp(0.9) / (exp(0.9) + exp(0.02))
+    expect(of('logits', 1)).toBeCloseTo(0.70682, 5);
+    expect(of('logits', 0)).toBeCloseTo(0.29318, 5);
+    expect(of('softmax', 0)).toBeNaN();
+    expect(of('softmax', 1)).toBeNaN();
+    const large = readProbabilities(Float32Array.of(-1000, 1000), [1, 2], 1, 1, { ...output, kind: 'logits' });
+    expect([...large]).toEqual([1]);
+    const rounded = readProbabilities(Float32Array.of(0.2505, 0.7505), [1, 2], 1, 1, { ...output, kind: 'softmax' });
+    expect(rounded[0]).toBeCloseTo(0.7505, 6);
+  });
+
   it('leaves a NaN a NaN', () => {
     expect([...readProbabilities(Float32Array.of(Number.NaN), [1, 1], 1, 1, output)]).toEqual([Number.NaN]);
   });
