@@ -17,7 +17,7 @@ measure() { # name, pack settings, train settings: all else is chosen from the i
 }
 
 # Fewer epochs and networks than the recipe's own (40 epochs; 3 networks for the two small sets): half an hour of one core must do.
-casting="--epochs 25 --members 2" tiles="--epochs 25 --members 1" modules="--epochs 16"
+casting="--epochs 25 --members 2 --per-part 6" tiles="--epochs 25 --members 1 --per-part 6" modules="--epochs 16 --batch 64"
 [ -z "${FULL:-}" ] || casting="" tiles="" modules=""
 measure casting "--width 128 --height 128" "--turns $casting"
 measure magnetic_tile "" "$tiles"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# solar.sh DATA WORK: how models/solar-module-ir/1 was made, from the images to the package.
+# solar.sh DATA WORK: makes models/solar-module-ir/1 anew, from the images to the package.
 #   DATA  the folder infrared_solar_modules of InfraredSolarModules (Raptor Maps 2020, MIT), as a labelled folder with manifest.csv
 #   WORK  scratch: packed pixels, checkpoints; run again, it goes on where it was ended; after `figures.sh` with the same WORK nothing
 #         is trained again

@@ -231,7 +231,7 @@ class Settings(unittest.TestCase):
 
     def test_a_part_photographed_often_is_held_back_and_what_is_said_stays(self):
         args, text = self.settled(drawn(parts=8, each=40, edge=64), members=1)
-        self.assertEqual((args.per_part, args.small_stem, args.average_mirrors, args.members), (6, False, False, 1))
+        self.assertEqual((args.per_part, args.small_stem, args.average_mirrors, args.members), (12, False, False, 1))
         self.assertNotIn("members", text)
         self.assertFalse(self.settled(drawn(), mirrors=False)[0].average_mirrors)
 

@@ -46,7 +46,7 @@ def arguments():
     add("--batch", type=int, default=32)
     add("--rate", type=float, default=3e-3, help="peak learning rate")
     add("--patience", type=int, default=25, help="epochs without a better validation loss before a run stops")
-    add("--per-part", type=int, help="at most so many images of one part in an epoch; 0: all (auto: 6 where parts have more)")
+    add("--per-part", type=int, help="at most so many images of one part in an epoch; 0: all (auto: 12 where parts have more)")
     add("--members", type=int, help="networks whose mean decides (auto: 3 below 100 parts of a class, else 1)")
     add("--made", type=float, help="share of the good images that are made defective (auto: 0.5 below 100 parts of a class, else 0)")
     add("--precision", choices=("fp32", "fp16", "bf16"), help="(auto: fp16 on CUDA, bf16 on a CPU that has it, else fp32)")

@@ -8,7 +8,7 @@ from .measure import auroc
 
 # Below this many good or defective parts, chance decides much of what one network learns.
 FEW_PARTS = 100
-OFTEN = 6
+OFTEN = 12
 LEVEL_TELLS = 0.6
 
 
