@@ -1,6 +1,6 @@
 /** A disk that fills up or turns read-only under load, below the whole service. */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -27,18 +27,30 @@ const FULL: Trouble = {
 const READ_ONLY: Trouble = {
   begin: (store) => {
     const images = path.join(store, 'images');
-    execFileSync('mount', ['--bind', images, images]);
-    execFileSync('mount', ['-o', 'remount,bind,ro', images]);
+    insist('mount', ['--bind', images, images]);
+    insist('mount', ['-o', 'remount,bind,ro', images]);
   },
-  end: (store) => void execFileSync('umount', [path.join(store, 'images')]),
+  end: (store) => insist('umount', [path.join(store, 'images')]),
 };
+
+/** A file that the service is just writing makes the mount busy: a moment later it is not. */
+function insist(command: string, args: readonly string[]): void {
+  for (let attempt = 1; ; attempt++) {
+    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+    if (status === 0) return;
+    if (attempt === 200) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
+    spawnSync('sleep', ['0.02']);
+  }
+}
 
 const canMount = mountable();
 if (!canMount) console.warn('SKIPPED: full and read-only disks need the right to mount a tmpfs');
 
 function mountSmallDisk(): string | null {
   const disk = emptyFolder('loupe-disk-');
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]).status === 0 ? disk : null;
+  // Every image is kept: room for those of all rounds.
+  const size = `size=${10 + 6 * rounds}m`;
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', size, 'tmpfs', disk]).status === 0 ? disk : null;
 }
 
 function mountable(): boolean {
