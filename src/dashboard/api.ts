@@ -17,7 +17,7 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly query?: Q;
   readonly body?: B;
   /** JSON of this shape, or a body of another media type. */
-  readonly answer: z.ZodType | { readonly mediaType: string };
+  readonly answer: z.ZodType | { readonly mediaTypes: readonly string[] };
   /**
    * What a changing request leaves in the audit log; `within`: what `handle` calls commits the line with the change; `nothing`:
    * it changes nothing.
@@ -145,7 +145,7 @@ const patternOf = (path: string) =>
   new RegExp(`^${path.replaceAll('.', String.raw`\.`).replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 
 function checked(schema: z.ZodType, given: unknown): unknown {
-  const parsed = schema.safeParse(given ?? {});
+  const parsed = schema.safeParse(given === undefined ? {} : given);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
   throw new LoupeError('invalid_request', faults.join('; '));
@@ -158,8 +158,8 @@ const PROBLEM = {
 
 function operationOf(route: AnyRoute): object {
   const content =
-    'mediaType' in route.answer
-      ? { [route.answer.mediaType]: { schema: { type: 'string' } } }
+    'mediaTypes' in route.answer
+      ? Object.fromEntries(route.answer.mediaTypes.map((name) => [name, { schema: { type: 'string' } }]))
       : { 'application/json': { schema: jsonSchema(route.answer, 'output') } };
   return {
     summary: route.summary,

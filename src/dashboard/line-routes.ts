@@ -22,7 +22,7 @@ export function addLineRoutes(api: Api, feed: LiveFeed, mayGoOn: (request: Fasti
     right: 'read',
     summary:
       'Server-sent events: `camera` with the state of one camera, `service` with readiness; at most 5 a second each',
-    answer: { mediaType: 'text/event-stream' },
+    answer: { mediaTypes: ['text/event-stream'] },
     handle: (_given, reply, request) => {
       const { raw } = reply;
       const watcher: Watcher = {

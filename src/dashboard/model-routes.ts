@@ -107,7 +107,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     right: 'read',
     summary: 'What its maker says of how good it is: HTML, or Markdown as plain text',
     params: named,
-    answer: { mediaType: 'text/html' },
+    answer: { mediaTypes: ['text/html', 'text/plain'] },
     handle: async ({ params: { name, version } }, reply) => {
       const { kind, text } = await models.report(name, version);
       // Whoever made the package wrote it: it is shown, and can do nothing here.

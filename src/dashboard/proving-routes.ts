@@ -56,7 +56,7 @@ export function addProvingRoutes(api: Api, ports: ProvingRoutesPorts): void {
     right: 'read',
     summary: 'One HTML file that proves this result: picture, heat map, hashes, replay, and how to check it by hand',
     params: byId,
-    answer: { mediaType: 'text/html' },
+    answer: { mediaTypes: ['text/html'] },
     handle: async ({ params }, reply) => {
       const html = await ports.proofSheet(params.id);
       return reply

@@ -91,7 +91,7 @@ export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
     right: 'read',
     summary: 'The same search as one file, streamed',
     query: exportSchema,
-    answer: { mediaType: 'text/csv' },
+    answer: { mediaTypes: ['text/csv', 'application/x-ndjson'] },
     handle: async ({ query: { format, limit, ...filter } }, reply) => {
       const search = searchOf(filter);
       const stream = exportStream(format, limit, (paging) => results.search({ ...search, ...paging }));
@@ -144,7 +144,7 @@ export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
     right: 'read',
     summary: 'The picture as it was received',
     params: byId,
-    answer: { mediaType: 'image/*' },
+    answer: { mediaTypes: ['image/*'] },
     handle: async ({ params }, reply) => {
       const result = await found(ports, params.id);
       const missing = `no image is kept of result ${result.resultId}`;

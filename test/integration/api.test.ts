@@ -84,6 +84,10 @@ describe('/api/v1', () => {
     expect(response.headers.get('content-type')).toContain('application/problem+json');
     expect(await response.json()).toMatchObject({ status: 400, code: 'invalid_request', retry: false });
     expect((await get('/api/v1/nothing')).json).toMatchObject({ status: 404 });
+    // Each is a time to a reader that guesses.
+    for (const since of ['0.5', '5', '2026-11-24', '2026-11-24T06:00:00']) {
+      expect((await get(`/api/v1/results?since=${since}`)).status).toBe(400);
+    }
     const wrong = await fetch(new URL('/api/v1/results/x/reviews', service.addresses.http), { method: 'DELETE' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
     expect(await wrong.json()).toMatchObject({ code: 'invalid_request', status: 405 });
