@@ -17,7 +17,7 @@ const CAMERAS = Array.from({ length: 16 }, (_, i) => `line-${String(i + 1).padSt
 const FPS = 10;
 const SPAN_MS = 8000;
 /** How often it is measured alone and watched, and for how long each: neighbours of the machine come and go. */
-const PAIRS = 12;
+const PAIRS = 16;
 const PAIR_MS = 2500;
 /** Of one core, what watching may cost the service. */
 const LIMIT = 0.05;
@@ -135,18 +135,21 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
       costs.push(watched - alone);
       all.push(alone);
     }
-    const cost = median(costs);
+    const cost = middleOf(costs);
     process.stdout.write(
-      `watched: ${percent(cost)} of a core more than the ${percent(median(all))} it takes alone (${costs.map(percent).join(', ')})\n`,
+      `watched: ${percent(cost)} of a core more than the ${percent(middleOf(all))} it takes alone (${costs.map(percent).join(', ')})\n`,
     );
-    expect(median(all)).toBeGreaterThan(0.05);
+    expect(middleOf(all)).toBeGreaterThan(0.05);
     expect(cost).toBeLessThan(LIMIT);
-  }, 120_000);
+  }, 150_000);
 });
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** Mean of the middle half: what neighbours of the machine do to some of them does not count. */
+function middleOf(values: readonly number[]): number {
+  const middle = values.toSorted((a, b) => a - b).slice(values.length / 4, -values.length / 4);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
+}
 
 /** What the page asks of the service, without a browser beside it that would take the cores away. */
 class Watcher {

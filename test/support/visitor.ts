@@ -42,6 +42,9 @@ export class Visitor {
   async shoot(page: Page, name: string): Promise<void> {
     if (SCREENSHOTS === undefined) return;
     mkdirSync(SCREENSHOTS, { recursive: true });
+    // Evaluated from outside: the page's CSP lets nothing be evaluated within.
+    const isDrawn = () => page.evaluate<boolean>('[...document.images].every((image) => image.complete)');
+    await expect.poll(isDrawn, { timeout: 5000 }).toBe(true);
     await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
   }
 

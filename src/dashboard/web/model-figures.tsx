@@ -49,7 +49,9 @@ export function ModelFigures({ manifest }: { readonly manifest: unknown }) {
           [words.falseRejectRate, shareOf('false_reject_rate')],
           [
             words.trainedOn,
-            data === undefined ? null : words.trainedOnParts(data.parts.toLocaleString(), data.licence),
+            data === undefined || data.parts === 0
+              ? null
+              : words.trainedOnParts(data.parts.toLocaleString(), data.licence),
           ],
         ]}
       />

@@ -90,7 +90,9 @@ export function ReviewPage() {
         <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
       ) : (
         <div className="stage">
+          {/* Nothing is better than the part before, for whoever is about to judge this one. */}
           <Picture
+            key={current.resultId}
             resultId={current.resultId}
             isKept={isPicture(current)}
             alt={current.frameId}
