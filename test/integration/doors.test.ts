@@ -158,11 +158,33 @@ describe('certificates', () => {
   const camera1 = cameras.sign('someone', ['DNS:cam-1']);
   const noCamera = cameras.sign('Press Shop');
   const stranger = new Authority('Another').sign('cam-1');
+  /** Over by the time that a service has started. */
+  const expired = cameras.sign('someone', ['DNS:cam-1'], 0);
 
   const tls = (door: string, { certFile, keyFile }: Pair, more: readonly string[] = []) =>
     [`cert_file=${certFile}`, `key_file=${keyFile}`, ...more].map((setting) => `${door}.tls.${setting}`);
   const DOORS = ['grpc', 'http', 'mqtt.embedded'];
   const serverOf = (pair: Pair, more: readonly string[] = []) => DOORS.flatMap((door) => tls(door, pair, more));
+
+  /** Whether the door speaks that version of TLS with who offers nothing newer. */
+  const shakesHands = (port: number, version: 'TLSv1.1' | 'TLSv1.2') =>
+    new Promise<boolean>((resolve) => {
+      const socket = connectTls({
+        port,
+        host: '127.0.0.1',
+        ca: authority.ca,
+        key: camera1.key,
+        cert: camera1.cert,
+        minVersion: version,
+        maxVersion: version,
+        ciphers: 'ALL:@SECLEVEL=0',
+      });
+      const end = (isDone: boolean) => {
+        socket.destroy();
+        resolve(isDone);
+      };
+      socket.once('secureConnect', () => end(true)).once('error', () => end(false));
+    });
 
   it('name the camera: its own frames without a token, nobody else’s, and nobody without one', async () => {
     const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
@@ -183,6 +205,7 @@ describe('certificates', () => {
     expect(await send('cam-1', over(noCamera))).toBe(status.UNAUTHENTICATED);
     expect(await send('cam-1', over(noCamera), tokenFor('ingest'))).toBe(status.PERMISSION_DENIED);
     expect(await send('cam-1', over(stranger))).toBe(status.UNAVAILABLE);
+    expect(await send('cam-1', over(expired))).toBe(status.UNAVAILABLE);
     expect(await send('cam-1', credentials.createSsl(ca))).toBe(status.UNAVAILABLE);
     expect(await send('cam-1', credentials.createInsecure())).toBe(status.UNAVAILABLE);
     expect(await call(grpc, `${SERVICE}/GetResult`, Buffer.alloc(0), null, over(camera1))).toBe(status.UNAUTHENTICATED);
@@ -195,6 +218,7 @@ describe('certificates', () => {
     expect(await overMqtt(url, as(camera1), subscribe('loupe/+/result'))).toBe(false);
     expect(await overMqtt(url, as(noCamera), publishFrame('cam-1'))).toBe(false);
     expect(await overMqtt(url, as(stranger), publishFrame('cam-1'))).toBe(false);
+    expect(await overMqtt(url, as(expired), publishFrame('cam-1'))).toBe(false);
     expect(await overMqtt(url, { ca }, publishFrame('cam-1'))).toBe(false);
 
     const upload = async (as: string, pair: Pair) => {
@@ -212,6 +236,13 @@ describe('certificates', () => {
     expect(await upload('cam-1', camera1)).toBe(200);
     expect(await upload('cam-2', camera1)).toBe(403);
     expect(await upload('cam-1', noCamera)).toBe(403);
+    await expect(upload('cam-1', expired)).rejects.toThrow(/certificate expired|socket hang up|ECONNRESET|EPIPE/);
+
+    for (const address of [grpc, service.addresses.http, url]) {
+      const port = Number(address.split(':').at(-1));
+      expect(await shakesHands(port, 'TLSv1.1')).toBe(false);
+      expect(await shakesHands(port, 'TLSv1.2')).toBe(true);
+    }
   }, 40_000);
 
   it('are exchanged on every door without a restart, and a bad one is refused', async () => {
