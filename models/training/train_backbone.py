@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Trains the two networks of `loupe teach`, on drawn images (procedural.py) and on infrared ones too, and writes backbone.onnx.
+"""Trains the two networks of `loupe teach`.
 
-    train_backbone.py OUT_FOLDER [--init PT] [--infrared FOLDER] [--minutes N] [--threads N] [--seed N]     # backbone.pt
-    train_backbone.py OUT_FOLDER --export DRAWN.pt INFRARED.pt                                              # backbone.onnx
+    train_backbone.py drawn.pt [--init PT] [--hold N] [--fall N]              # on drawn images: procedural.py
+    train_backbone.py infrared.pt --infrared FOLDER [--hold N] [--fall N]     # on infrared_solar_modules (MIT)
 
-Two questions: where in this drawn image is something that does not belong there, and what is wrong with this photovoltaic
-module? FOLDER is infrared_solar_modules (MIT); a fifth of it, `is_held_out`, is never trained on. Needs PyTorch >= 1.13, and
-for the infrared images Pillow.
+Two questions: where in this drawn image is something that does not belong there, and of what kind; and what is wrong with this
+photovoltaic module? A fifth of FOLDER, `is_held_out`, is never trained on. The learning rate is held for --hold steps and falls to
+nothing in --fall steps; a run that was ended while it held goes on with `--init`. Needs PyTorch >= 1.13, and for the infrared
+images Pillow. `export_backbone.py` makes the graph.
 """
 
 import argparse
 import copy
 import csv
-import math
 import pathlib
 import time
 import zlib
@@ -22,209 +22,69 @@ from torch import nn
 from torch.nn import functional as F
 
 import procedural
+from backbone_network import DrawnNetwork, InfraredNetwork, by_its_own_light
 
-
-def convolution(c_in, c_out, kernel=3, stride=1):
-    return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
-
-
-class Residual(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.body = nn.Sequential(
-            convolution(channels, channels), nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
-        )
-
-    def forward(self, x):
-        return F.relu(x + self.body(x))
-
-
-class Backbone(nn.Module):
-    """uint8 [N,H,W,3] -> feature maps of five depths; `cells` is the defect map at a quarter of the resolution."""
-
-    WIDTHS = (16, 40, 80, 128)
-
-    def __init__(self):
-        super().__init__()
-        a, b, c, d = self.WIDTHS
-        self.one = nn.Sequential(convolution(3, a, 5, 2), Residual(a))
-        self.two = nn.Sequential(convolution(a, b, 3, 2), Residual(b))
-        self.three = nn.Sequential(convolution(b, c, 3, 2), Residual(c))
-        self.four = nn.Sequential(convolution(c, d, 3, 2), Residual(d))
-        self.from_four, self.from_three, self.from_two = nn.Conv2d(d, 48, 1), nn.Conv2d(c, 48, 1), nn.Conv2d(b, 48, 1)
-        self.join = nn.Sequential(nn.ReLU(), convolution(48, 32))
-        self.cells = nn.Conv2d(32, 1, 1)
-
-    def maps(self, image):
-        x = image.permute(0, 3, 1, 2).float()
-        # Each image by its own light: exposures differ, and what the exposure is says nothing about the part.
-        mean = x.mean(dim=(1, 2, 3), keepdim=True)
-        x = x - mean
-        x = x / (torch.sqrt((x * x).mean(dim=(1, 2, 3), keepdim=True)) + 4.0)
-        one = self.one(x)
-        two = self.two(one)
-        three = self.three(two)
-        four = self.four(three)
-        up = F.interpolate(self.from_four(four), scale_factor=2.0, mode="nearest") + self.from_three(three)
-        joined = self.join(F.interpolate(up, scale_factor=2.0, mode="nearest") + self.from_two(two))
-        return one, two, three, four, joined, self.cells(joined)
-
-
-def filters():
-    """Nine 9x9 filters: a blob detector, and edges and lines at four angles."""
-    line = torch.arange(-4, 5).float()
-    y, x = torch.meshgrid(line, line, indexing="ij")
-
-    def blur(s):
-        g = torch.exp(-(x * x + y * y) / (2 * s * s))
-        return g / g.sum()
-
-    bank = [blur(1.0) - blur(2.0)]
-    for k in range(4):
-        angle = torch.tensor(k * math.pi / 4)
-        u, v = x * angle.cos() + y * angle.sin(), -x * angle.sin() + y * angle.cos()
-        window = torch.exp(-u * u / (2 * 1.2**2) - v * v / (2 * 2.4**2))
-        edge, ridge = u * window, (u * u / 1.44 - 1) * window
-        ridge = ridge - ridge.mean()
-        bank += [edge / edge.abs().sum(), ridge / ridge.abs().sum()]
-    return torch.stack(bank)[:, None]
-
-
-def statistics(maps):
-    """[N,C,H,W] -> [N,7C]: level, spread and what stands out of it, so that a few patches of many count."""
-    mean = maps.mean(dim=(2, 3))
-    centred = maps - mean[:, :, None, None]
-    deviation = torch.sqrt((centred * centred).mean(dim=(2, 3))) + 1e-3
-    most = maps.amax(dim=(2, 3))
-    broad = F.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False).amax(dim=(2, 3))
-    ratio = centred / deviation[:, :, None, None]
-    peaked = torch.log1p((ratio * ratio * ratio * ratio).mean(dim=(2, 3)))
-    return torch.cat([mean, deviation, most, broad, (most - mean) / deviation, (broad - mean) / deviation, peaked], dim=1)
-
-
-def quantiles(maps):
-    """[N,1,H,W] -> [N,11]: the values that 0 ... 100 % of the cells do not exceed."""
-    ascending = torch.sort(maps.flatten(1), dim=1).values
-    last = maps.shape[2] * maps.shape[3] - 1
-    shares = torch.tensor([0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1])
-    return ascending.index_select(1, (shares * last).round().long())
-
-
-def levels(grey):
-    """[N,1,H,W] in the image's own greys -> [N,99]: brightness, local spread and local difference at three scales."""
-    parts, x = [], F.avg_pool2d(grey, 2)
-    for _ in range(3):
-        mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-        spread = F.avg_pool2d(x * x, 3, stride=1, padding=1, count_include_pad=False) - mean * mean
-        wide = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
-        parts += [quantiles(x), quantiles(torch.log1p(torch.sqrt(torch.clamp(spread, min=0)))), quantiles(x - wide)]
-        x = F.avg_pool2d(x, 2)
-    return torch.cat(parts, dim=1)
-
-
-def strided(maps, stride, at):
-    """Every map at one cell per `stride` pixels of the image; `at` are the pixels per cell that each has. [N,C,H/stride,W/stride]"""
-    cells = []
-    for each, step in zip(maps, at):
-        if step < stride:
-            each = F.max_pool2d(each, stride // step)
-        elif step > stride:
-            each = F.interpolate(each, scale_factor=float(step // stride), mode="nearest")
-        cells.append(each)
-    return torch.cat(cells, dim=1)
-
-
-class Patches(nn.Module):
-    """Maps -> [N,cells,64]: one row per square of `stride` pixels, whitened as the drawn good parts are."""
-
-    WIDTH = 64
-    AT = (1, 2, 4, 8, 2, 4, 8, 16, 4, 4)  # pixels per cell of the filters' four scales and of the network's six maps
-
-    def __init__(self, stride, channels):
-        super().__init__()
-        self.stride = stride
-        self.register_buffer("means", torch.zeros(channels, 1, 1))
-        self.register_buffer("factors", torch.ones(channels, 1, 1))
-        self.register_buffer("axes", torch.zeros(self.WIDTH, channels, 1, 1))
-
-    def fit(self, maps):
-        rows = strided(maps, self.stride, self.AT).permute(0, 2, 3, 1).flatten(0, 2)
-        self.means[:, 0, 0], self.factors[:, 0, 0] = rows.mean(dim=0), 1 / (rows.std(dim=0) + 1e-2)
-        scaled = ((rows - self.means[:, 0, 0]) * self.factors[:, 0, 0]).clamp(-5, 5)
-        values, vectors = torch.linalg.eigh(torch.cov(scaled.T))
-        axes = (vectors[:, -self.WIDTH :] / values[-self.WIDTH :].sqrt()).T.flip(0)
-        self.axes[:, :, 0, 0] = axes
-
-    def forward(self, maps):
-        scaled = ((strided(maps, self.stride, self.AT) - self.means) * self.factors).clamp(-5, 5)
-        return F.conv2d(scaled, self.axes).flatten(2).permute(0, 2, 1)
-
-
-class Embedding(nn.Module):
-    """uint8 [N,H,W,3] -> what `loupe teach` learns from: four blocks float32 [N,D], and patches float32 [N,cells,64]."""
-
-    OUTPUTS = ("levels", "filters", "network", "infrared", "patches_8", "patches_16")
-
-    def __init__(self, net, infrared):
-        super().__init__()
-        self.net, self.infrared = net, infrared
-        self.register_buffer("bank", filters())
-        channels = 4 * 16 + sum(Backbone.WIDTHS) + 33
-        self.fine, self.coarse = Patches(8, channels), Patches(16, channels)
-
-    def maps(self, grey):
-        mean = grey.mean(dim=(2, 3), keepdim=True)
-        x = grey - mean
-        x = x / (torch.sqrt((x * x).mean(dim=(2, 3), keepdim=True)) + 4.0)
-        found = []
-        for _ in range(4):
-            r = F.conv2d(F.pad(x, (4, 4, 4, 4), mode="reflect"), self.bank)
-            edges = r[:, 1::2].abs()
-            maps = [F.relu(r[:, :1]), F.relu(-r[:, :1]), edges, F.relu(r[:, 2::2]), F.relu(-r[:, 2::2])]
-            maps += [edges.amax(dim=1, keepdim=True), edges.amin(dim=1, keepdim=True)]
-            found.append(torch.log1p(20 * torch.cat(maps, dim=1)))
-            x = F.avg_pool2d(x, 2)
-        return found
-
-    def fit_patches(self, images):
-        maps = [*self.maps(images.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)), *self.net.maps(images)]
-        self.fine.fit(maps)
-        self.coarse.fit(maps)
-
-    def forward(self, image):
-        grey = image.permute(0, 3, 1, 2).float().mean(dim=1, keepdim=True)
-        fixed, learned = self.maps(grey), list(self.net.maps(image))
-        every = fixed, learned, self.infrared.maps(image)
-        blocks = [torch.cat([statistics(maps) for maps in each], dim=1) for each in every]
-        return levels(grey), *blocks, self.fine(fixed + learned), self.coarse(fixed + learned)
+RATE = 2e-3
 
 
 class Cache:
-    """Drawn images: new ones until there are `most`, then those again, mirrored and turned; drawing costs as much as learning."""
+    """Batches of drawn images: every third is new, the others are earlier ones mirrored and turned."""
 
-    def __init__(self, most):
-        self.most, self.images, self.cells = most, [], []
+    MOST = 400
 
-    def batch(self, count):
-        if len(self.images) * count < self.most:
-            images, cells, _ = procedural.batch(count)
-            self.images.append(images)
-            self.cells.append(cells)
-            return images, cells
-        picks = torch.randint(len(self.images) * count, (count,)).tolist()
-        images = torch.stack([self.images[k // count][k % count] for k in picks])
-        cells = torch.stack([self.cells[k // count][k % count] for k in picks])
-        turns, flips = int(torch.randint(4, ())), bool(torch.rand(()) < 0.5)
-        images, cells = torch.rot90(images, turns, (1, 2)), torch.rot90(cells, turns, (1, 2))
-        return (images.flip(2), cells.flip(2)) if flips else (images, cells)
+    def __init__(self, source, count):
+        self.source, self.count, self.batches = source, count, []
+
+    def batch(self):
+        if len(self.batches) < 8 or torch.rand(()) < 0.35:
+            self.batches = [*self.batches[1 - self.MOST :], self.source.batch(self.count)]
+            return self.batches[-1]
+        images, cells = self.batches[int(torch.randint(len(self.batches), ()))]
+        turns = int(torch.randint(4, ()))
+        images, cells = torch.rot90(images, turns, (1, 2)), torch.rot90(cells, turns, (2, 3))
+        return (images.flip(2), cells.flip(3)) if torch.rand(()) < 0.5 else (images, cells)
 
 
-def cropped(images, cells, size):
-    """The same square of every image, cells and all."""
-    top, left = (int(torch.randint((procedural.SIZE - size) // procedural.CELL + 1, ())) for _ in range(2))
-    there = slice(top, top + size // procedural.CELL), slice(left, left + size // procedural.CELL)
-    pixels = tuple(slice(each.start * procedural.CELL, each.stop * procedural.CELL) for each in there)
-    return images[:, pixels[0], pixels[1]], cells[:, there[0], there[1]]
+class Drawn:
+    def __init__(self, count, precise):
+        self.net, self.precise = DrawnNetwork(), precise
+        source = procedural.Source()
+        self.cache = Cache(source, count)
+        self.held_out = [source.batch(32) for _ in range(8)]
+
+    def maps(self, images, net):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.precise):
+            return net.seen(by_its_own_light(images.permute(0, 3, 1, 2).float()))[5].float()
+
+    def loss(self):
+        images, cells = self.cache.batch()
+        maps = self.maps(images, self.net)
+        wanted = torch.cat([anything(cells), cells], dim=1)
+        weights = (wanted >= 0).float()
+        weights[:, 1:] *= 3 / len(procedural.KINDS)
+        each = F.binary_cross_entropy_with_logits(maps, wanted.clamp(min=0), pos_weight=torch.tensor(12.0), reduction="none")
+        # The image as a whole: its strongest cells, softly.
+        strongest = maps[:, 0].flatten(1).topk(4).values.mean(dim=1)
+        whole = F.binary_cross_entropy_with_logits(strongest, (cells == 1).flatten(1).any(dim=1).float())
+        return (each * weights).mean() * wanted.shape[1] + 0.1 * whole
+
+    def figures(self, net):
+        scores, labels, cell_scores, cell_labels = [], [], [], []
+        for images, cells in self.held_out:
+            maps = self.maps(images, net)[:, 0].flatten(1)
+            wanted = anything(cells).flatten(1)
+            scores.append(maps.topk(4).values.mean(dim=1))
+            labels.append((wanted == 1).any(dim=1).float())
+            cell_scores.append(maps.flatten()[::7])
+            cell_labels.append(wanted.flatten()[::7])
+        cells = area_under_roc(torch.cat(cell_scores), torch.cat(cell_labels))
+        return f"AUROC of images {area_under_roc(torch.cat(scores), torch.cat(labels)):.4f}, of cells {cells:.4f}"
+
+
+def anything(cells):
+    """[N,kinds,h,w] of 1, 0, -1 (neither) -> [N,1,h,w]"""
+    most, least = cells.amax(dim=1, keepdim=True), cells.amin(dim=1, keepdim=True)
+    return torch.where(most == 1, most, least)
 
 
 def is_held_out(name):
@@ -233,28 +93,50 @@ def is_held_out(name):
 
 
 class Infrared:
-    """The trained-on images of infrared_solar_modules, uint8 [n,40,24], and their classes."""
+    SIZE = 64  # the network sees images of this edge, here and in the graph
 
-    def __init__(self, folder):
+    def __init__(self, folder, count, precise):
         import numpy
         from PIL import Image
 
+        self.count, self.precise = count, precise
         with open(folder / "manifest.csv", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if not is_held_out(row["image"])]
+            rows = list(csv.DictReader(file))
         self.names = sorted({row["class"] for row in rows})
-        grey = [numpy.asarray(Image.open(folder / row["image"]).convert("L").resize((24, 40))) for row in rows]
-        self.images = torch.from_numpy(numpy.stack(grey))
-        self.classes = torch.tensor([self.names.index(row["class"]) for row in rows])
+        self.good = self.names.index(next(row["class"] for row in rows if row["label"] == "OK"))
+        images = torch.from_numpy(numpy.stack([numpy.asarray(Image.open(folder / row["image"]).convert("L").resize((24, 40))) for row in rows]))
+        classes = torch.tensor([self.names.index(row["class"]) for row in rows])
+        held = torch.tensor([is_held_out(row["image"]) for row in rows])
+        self.images, self.classes = images[~held], classes[~held]
+        self.held_images, self.held_classes = images[held][::2], classes[held][::2]
+        self.net = InfraredNetwork(len(self.names))
 
-    def batch(self, count, size):
-        picks = torch.randint(len(self.classes), (count,))
-        images = self.images[picks][:, None].float()
-        if torch.rand(()) < 0.5:
-            images = images.flip(2)
-        if torch.rand(()) < 0.5:
-            images = images.flip(3)
-        images = F.interpolate(images, size=(size, size), mode="bilinear").clamp(0, 255).round()
-        return images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).to(torch.uint8), self.classes[picks]
+    def logits(self, images, net):
+        x = F.interpolate(images[:, None].float(), size=(self.SIZE, self.SIZE), mode="bilinear").expand(-1, 3, -1, -1)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.precise):
+            return net.seen(by_its_own_light(x))[1].float()
+
+    def loss(self):
+        picks = torch.randint(len(self.classes), (self.count,))
+        images = self.images[picks]
+        for axis in (1, 2):
+            images = torch.where(torch.rand(self.count, 1, 1) < 0.5, images.flip(axis), images)
+        shift = [int(each) for each in torch.randint(-1, 2, (2,))]
+        images = torch.roll(images, shift, dims=(1, 2)).float() + torch.randn(self.count, 40, 24) * 2 * torch.rand(self.count, 1, 1)
+        logits = self.logits(images, self.net)
+        return F.cross_entropy(logits, self.classes[picks], label_smoothing=0.05) + self.whether(logits, self.classes[picks])
+
+    def odds(self, logits):
+        """Log-odds of any anomaly."""
+        good = logits[:, self.good]
+        return torch.logsumexp(logits.index_fill(1, torch.tensor(self.good), -1e4), dim=1) - good
+
+    def whether(self, logits, classes):
+        return F.binary_cross_entropy_with_logits(self.odds(logits), (classes != self.good).float())
+
+    def figures(self, net):
+        odds = torch.cat([self.odds(self.logits(some, net)) for some in self.held_images.split(200)])
+        return f"AUROC on half of the fifth held out {area_under_roc(odds, (self.held_classes != self.good).float()):.4f}"
 
 
 def area_under_roc(scores, labels):
@@ -262,100 +144,55 @@ def area_under_roc(scores, labels):
     return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
 
 
-def train(net, infrared, minutes, count, seed, save):
-    torch.manual_seed(seed)
-    held_out = [procedural.batch(32) for _ in range(8)]
-    cache = Cache(10_000)
-    kinds = nn.Linear(2 * sum(Backbone.WIDTHS[1:]), len(infrared.names) if infrared else 1)
-    parameters = [*net.parameters(), *kinds.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-3)
-    average = copy.deepcopy(net)
-    began, step, total = time.time(), 0, torch.zeros(2)
-    while (progress := (time.time() - began) / (60 * minutes)) < 1:
+def train(task, hold, fall, save):
+    net = task.net.train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=2e-3)
+    average = copy.deepcopy(net).eval()
+    step, total = 0, 0.0
+    while step < hold + fall:
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 100) * (1 - progress) + 1e-5
-        size = 64 if step % 4 else procedural.SIZE
-        images, cells = cropped(*cache.batch(count), size)
-        drawn = len(images)
-        if infrared:
-            modules, classes = infrared.batch(count * 2 // 3, size)
-            images = torch.cat([images, modules])
-        maps = net.maps(images)
-        logits = maps[5][:drawn, 0]
-        loss = F.binary_cross_entropy_with_logits(logits, cells.float(), pos_weight=torch.tensor(20.0))
-        # The image as a whole: its strongest cells, softly.
-        strongest = logits.flatten(1).topk(6).values.mean(dim=1)
-        loss = loss + 0.1 * F.binary_cross_entropy_with_logits(strongest, cells.flatten(1).any(dim=1).float())
-        kind = torch.zeros(())
-        if infrared:
-            seen = [each[drawn:] for each in maps[1:4]]
-            seen = torch.cat([each.mean(dim=(2, 3)) for each in seen] + [each.amax(dim=(2, 3)) for each in seen], dim=1)
-            kind = F.cross_entropy(kinds(seen), classes)
+            group["lr"] = RATE * min(1.0, (step + 1) / 100, (hold + fall - step) / (fall + 1)) + 1e-5
+        loss = task.loss()
         optimizer.zero_grad()
-        (loss + 0.5 * kind).backward()
-        nn.utils.clip_grad_norm_(parameters, 5.0)
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         with torch.no_grad():
             keep = min(0.998, step / (step + 20))
             for kept, new in zip(average.state_dict().values(), net.state_dict().values()):
                 kept.mul_(keep).add_(new, alpha=1 - keep) if kept.is_floating_point() else kept.copy_(new)
-        step, total = step + 1, total + torch.tensor([loss.item(), kind.item()])
-        if step % 200 == 0:
-            average.eval()
+        step, total = step + 1, total + loss.item()
+        if step % 250 == 0:
             with torch.no_grad():
-                scores = torch.cat([average.maps(images)[5].flatten(1).topk(6).values.mean(dim=1) for images, _, _ in held_out])
-            area = area_under_roc(scores, torch.cat([labels for _, _, labels in held_out]))
-            drawn_loss, kind_loss = (total / 200).tolist()
-            print(f"step {step}  drawn {drawn_loss:.4f}  infrared {kind_loss:.4f}  drawn AUROC {area:.4f}  {time.time() - began:.0f} s", flush=True)
-            total = torch.zeros(2)
+                print(f"step {step}  loss {total / 250:.4f}  {task.figures(average)}  {time.process_time():.0f} s", flush=True)
+            total = 0.0
             save(average)
-    return average.eval()
+    save(average)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--infrared", type=pathlib.Path, help="folder of infrared_solar_modules")
-    parser.add_argument("--init", type=pathlib.Path, help="backbone.pt to go on from")
-    parser.add_argument("--minutes", type=float, default=80)
-    parser.add_argument("--batch", type=int, default=28)
+    parser.add_argument("--init", type=pathlib.Path, help="weights to go on from")
+    parser.add_argument("--hold", type=int, default=8000)
+    parser.add_argument("--fall", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--export", type=pathlib.Path, nargs=2, metavar="PT", help="no training: drawn and infrared network to a graph")
+    parser.add_argument("--precise", action="store_true", help="float32 throughout: bfloat16 is slow on a CPU without AVX-512 BF16")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = args.out / "backbone.pt"
 
     def save(net):
-        torch.save(net.state_dict(), checkpoint.with_suffix(".new"))
-        checkpoint.with_suffix(".new").rename(checkpoint)
+        torch.save(net.state_dict(), args.out.with_suffix(".new"))
+        args.out.with_suffix(".new").rename(args.out)
 
-    def network(file):
-        net = Backbone()
-        if file:
-            net.load_state_dict(torch.load(file))
-        return net.eval()
-
-    if not args.export:
-        infrared = Infrared(args.infrared) if args.infrared else None
-        save(train(network(args.init).train(), infrared, args.minutes, args.batch, args.seed, save))
-        return
-    embedding = Embedding(*map(network, args.export)).eval()
-    torch.manual_seed(args.seed)
-    with torch.no_grad():
-        embedding.fit_patches(torch.cat([procedural.photographed(procedural.parts(40)) for _ in range(5)]))
-    free = {"image": {0: "n", 1: "h", 2: "w"}}
-    torch.onnx.export(
-        embedding,
-        torch.zeros(2, 128, 128, 3, dtype=torch.uint8),
-        str(args.out / "backbone.onnx"),
-        opset_version=16,
-        input_names=["image"],
-        output_names=list(Embedding.OUTPUTS),
-        dynamic_axes=free | {name: {0: "n", **({1: "cells"} if "patches" in name else {})} for name in Embedding.OUTPUTS},
-    )
+    task = Infrared(args.infrared, args.batch, args.precise) if args.infrared else Drawn(args.batch, args.precise)
+    if args.init:
+        task.net.load_state_dict(torch.load(args.init))
+    train(task, args.hold, args.fall, save)
 
 
 if __name__ == "__main__":

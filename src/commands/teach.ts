@@ -15,6 +15,10 @@ function edgeFrom(text: string): number {
   return edge;
 }
 
+function imagesFrom(text: string): number | 'all' {
+  return text === 'all' ? text : numberIn(5, 10_000, true)(text);
+}
+
 export function registerTeach(program: Command): void {
   addWhereOptions(
     program
@@ -30,8 +34,13 @@ export function registerTeach(program: Command): void {
     .option('--max-escapes <share>', 'share of defective images that may pass', share, 0.02)
     .option('--max-false-rejects <share>', 'share of good images that may fail', share, 0.02)
     .option('--measure', 'write nothing: teach on few images again and again, measure on parts not taught')
-    .option('--images <n>', 'with --measure: images of each class to teach', numberIn(5, 10_000, true), 30)
-    .option('--draws <n>', 'with --measure: how often', numberIn(1, 100, true), 8)
+    .option(
+      '--images <n>',
+      'with --measure: images of each class to teach, or "all": those of four fifths of the parts, five times',
+      imagesFrom,
+      30,
+    )
+    .option('--draws <n>', 'with --measure: how often a number of images is drawn', numberIn(1, 100, true), 8)
     .option(
       '--activate',
       'put the model to work once it is written, at --http, or on the folders of --models and --store',
@@ -41,15 +50,14 @@ export function registerTeach(program: Command): void {
       'with --activate: for this recipe (default: every recipe that is configured with the model)',
     )
     .action(async (options: TeachOptions & WhereOptions) => {
-      const { runMeasuring, runTeaching, textOf } = await import('./teach/run-teaching.ts');
+      const { measuredText, runMeasuring, runTeaching, textOf } = await import('./teach/run-teaching.ts');
       const { LabelledFolderError } = await import('../training/labelled-folder.ts');
       const { TooLittleError } = await import('../training/teaching.ts');
       const bar = showProgress('images', options.json !== true);
       try {
         if (options.measure === true) {
           const found = await runMeasuring(options, bar);
-          const text = `AUROC ${found.auroc_mean.toFixed(3)} +- ${found.auroc_spread.toFixed(3)} over ${found.draws} draws of ${found.taught_per_class} + ${found.taught_per_class} images`;
-          process.stdout.write(`${options.json === true ? JSON.stringify(found) : text}\n`);
+          process.stdout.write(`${options.json === true ? JSON.stringify(found) : measuredText(found)}\n`);
           return;
         }
         const taught = await runTeaching(options, bar);

@@ -1,13 +1,15 @@
-/** How well `teach` does with few images: drawn again and again, taught on one half of the parts, measured on the other. Pure. */
+/** How well `teach` does on parts that it was not taught: with few images, and with all there are. Pure. */
 
 import type { CutLimits } from './cuts.ts';
+import { groupFolds } from './folds.ts';
 import { auroc } from './measures.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { type Example, logitOf, teach } from './teaching.ts';
+import { type Example, logitOf, teach, TooLittleError } from './teaching.ts';
 
 const MAX_ATTEMPTS = 50;
+const FIFTHS = 5;
 
-export interface FewShot {
+export interface Measured {
   /** On parts that were not taught, one entry per draw. */
   readonly aurocs: readonly number[];
   readonly mean: number;
@@ -16,10 +18,31 @@ export interface FewShot {
 }
 
 /**
+ * Each fifth of the parts once, all images of the other four taught.
+ * @throws TooLittleError when four fifths have too few of a class, or a fifth has none of one to measure
+ */
+export function acrossFifths(examples: readonly Example[], limits: CutLimits): Measured {
+  const foldOf = groupFolds(examples, FIFTHS, 1);
+  const aurocs = Array.from({ length: FIFTHS }, (_, fold) => {
+    const tested = examples.filter((_, i) => foldOf[i] === fold);
+    for (const isDefective of [false, true]) {
+      if (tested.some((example) => example.isDefective === isDefective)) continue;
+      throw new TooLittleError(
+        `expected ${isDefective ? 'defective' : 'good'} images of at least ${FIFTHS} parts: a fifth of the parts shows none`,
+      );
+    }
+    const taught = examples.filter((_, i) => foldOf[i] !== fold);
+    return aurocOf(taught, tested, limits);
+  });
+  return summary(aurocs);
+}
+
+/**
+ * Drawn again and again: taught on one half of the parts, measured on the other.
  * @param perClass images of each class that are taught
  * @throws TooLittleError when a draw has too few of a class
  */
-export function fewShot(examples: readonly Example[], perClass: number, draws: number, limits: CutLimits): FewShot {
+export function fewShot(examples: readonly Example[], perClass: number, draws: number, limits: CutLimits): Measured {
   const groups = [...new Set(examples.map((example) => example.group))];
   const aurocs: number[] = [];
   for (let seed = 1; seed <= draws; seed++) {
@@ -33,11 +56,19 @@ export function fewShot(examples: readonly Example[], perClass: number, draws: n
       inside.filter((example) => example.isDefective === isDefective).slice(0, perClass),
     );
     const tested = examples.filter((example) => !taughtGroups.has(example.group));
-    const { head } = teach(taught, limits);
-    aurocs.push(auroc(tested.map((example) => ({ ...example, probability: logitOf(head, example) }))));
+    aurocs.push(aurocOf(taught, tested, limits));
   }
-  const mean = aurocs.reduce((sum, each) => sum + each, 0) / draws;
-  const spread = Math.sqrt(aurocs.reduce((sum, each) => sum + (each - mean) ** 2, 0) / draws);
+  return summary(aurocs);
+}
+
+function aurocOf(taught: readonly Example[], tested: readonly Example[], limits: CutLimits): number {
+  const { head } = teach(taught, limits);
+  return auroc(tested.map((example) => ({ ...example, probability: logitOf(head, example) })));
+}
+
+function summary(aurocs: readonly number[]): Measured {
+  const mean = aurocs.reduce((sum, each) => sum + each, 0) / aurocs.length;
+  const spread = Math.sqrt(aurocs.reduce((sum, each) => sum + (each - mean) ** 2, 0) / aurocs.length);
   return { aurocs, mean, spread };
 }
 

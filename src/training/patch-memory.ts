@@ -81,10 +81,16 @@ export function distances({ scale, values, width }: PatchMemory, patches: Patche
 
 /** Mean of the largest distances. */
 export function strangeness(found: Float64Array): number {
+  return meanOfWorst(found);
+}
+
+/** Mean of what the image's worst patches have. */
+export function meanOfWorst(found: Float64Array): number {
   const worst = found.toSorted().subarray(found.length - worstOf(found.length));
   return worst.reduce((sum, each) => sum + each, 0) / worst.length;
 }
 
-function standard(row: Float32Array, { means, deviations }: Scale): Float32Array {
+/** A patch in deviations of the good ones, clipped. */
+export function standard(row: Float32Array, { means, deviations }: Scale): Float32Array {
   return row.map((value, j) => clipped((value - (means[j] ?? 0)) / (deviations[j] ?? 1), PATCH_CLIP));
 }

@@ -1,5 +1,6 @@
 /** Puts what was taught behind the backbone's graph: one self-contained ONNX model. */
 
+import type { PatchClassifier } from './marked-patches.ts';
 import { extendedGraph, type GraphNode, type GraphTensor } from './onnx-graph.ts';
 import { PATCH_CLIP, type PatchMemory, worstOf } from './patch-memory.ts';
 
@@ -15,11 +16,14 @@ export interface LinearHead {
   readonly bias: number;
 }
 
-/** probability = sigmoid(linear + patchWeight * strangeness). */
+/** probability = sigmoid(linear + patchWeight * strangeness + markWeight * markedness). */
 export interface TaughtHead {
   readonly linear: LinearHead;
   readonly memory: PatchMemory;
   readonly patchWeight: number;
+  /** What masks taught; null without masks. */
+  readonly marks: PatchClassifier | null;
+  readonly markWeight: number;
   /** Distances that the heat map shows as 0 and as 1. */
   readonly mapRange: readonly [number, number];
 }
@@ -47,7 +51,7 @@ export function taughtGraph(
   backbone: Uint8Array,
   blocks: readonly string[],
   grid: PatchGrid,
-  { linear, memory, patchWeight, mapRange: [low, high] }: TaughtHead,
+  { linear, memory, patchWeight, marks, markWeight, mapRange: [low, high] }: TaughtHead,
 ): Uint8Array {
   const { width } = memory;
   const kept = memory.values.length / width;
@@ -109,12 +113,36 @@ export function taughtGraph(
     node('ReduceMean', ['patch.top'], 'patch.strangeness', { axes: [1], keepdims: 0 }),
     node('Mul', ['patch.strangeness', 'patch.weight'], 'patch.logit'),
     node('Add', ['head.linear', 'patch.logit'], 'head.logit'),
-    node('Sigmoid', ['head.logit'], OUTPUT_NAME),
     node('Sub', ['patch.distances', 'map.low'], 'map.above'),
     node('Mul', ['map.above', 'map.factor'], 'map.scaled'),
     node('Clip', ['map.scaled', 'map.zero', 'map.one'], 'map.clipped'),
-    node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME),
   ];
+  if (marks === null) {
+    nodes.push(node('Sigmoid', ['head.logit'], OUTPUT_NAME), node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME));
+  } else {
+    tensors.push(
+      { name: 'mark.weights', dims: [width, 1], values: marks.weights },
+      { name: 'mark.bias', dims: [1], values: one(marks.bias) },
+      { name: 'mark.weight', dims: [1], values: one(markWeight) },
+    );
+    nodes.push(
+      node('MatMul', ['patch.standardised', 'mark.weights'], 'mark.product'),
+      node('Add', ['mark.product', 'mark.bias'], 'mark.logits'),
+      {
+        operator: 'TopK',
+        inputs: ['mark.logits', 'patch.worst'],
+        outputs: ['mark.top', 'mark.where'],
+        attributes: { axis: 1 },
+      },
+      node('ReduceMean', ['mark.top'], 'mark.markedness', { axes: [1], keepdims: 0 }),
+      node('Mul', ['mark.markedness', 'mark.weight'], 'mark.logit'),
+      node('Add', ['head.logit', 'mark.logit'], 'mark.sum'),
+      node('Sigmoid', ['mark.sum'], OUTPUT_NAME),
+      node('Sigmoid', ['mark.logits'], 'mark.map'),
+      node('Max', ['map.clipped', 'mark.map'], 'map.either'),
+      node('Reshape', ['map.either', 'map.shape'], MAP_NAME),
+    );
+  }
   const outputs = [
     { name: OUTPUT_NAME, shape: ['n', 1] },
     { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },

@@ -7,10 +7,13 @@ import { groupFolds } from './folds.ts';
 import { bootstrap, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
 import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
+import { hasMarks, LEAST_MASKED, learnMarks, markedness } from './marked-patches.ts';
 import { auroc, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import { distances, type Patches, remember, strangeness } from './patch-memory.ts';
 import { randomFrom } from './random.ts';
-import { clipped, CLIP, scaleOf, sharesOf, standardised } from './standardise.ts';
+import { mixOf } from './score-mix.ts';
+import { blockFactors, penaltyFor, weighted } from './blocks.ts';
+import { clipped, CLIP } from './standardise.ts';
 import type { LinearHead, TaughtHead } from './taught-graph.ts';
 
 /** What the backbone says of an image. */
@@ -36,15 +39,8 @@ export interface Lesson {
   readonly warnings: readonly string[];
 }
 
-/**
- * Penalty times images. Choosing it anew by cross-validation made 60 images no better and less steady: the folds disagree by more
- * than the penalties do.
- */
-const PENALTY = 1 / 30;
-/** What a deviation of the linear score and one of the strangeness count while there are few images. */
-const PRIOR = [1 / Math.hypot(1, 0.7), 0.7 / Math.hypot(1, 0.7)] as const;
-/** So many images weigh as much as the prior: of 60, cross-validation says too little of what the two are worth. */
-const PRIOR_IMAGES = 200;
+/** What a deviation of the linear score, of the strangeness and of the markedness count before anything is known. */
+const PRIOR = [1, 0.7, 1] as const;
 const FOLDS = 5;
 const SEED = 1;
 /** A head is fitted well enough when no gradient component is larger. */
@@ -64,14 +60,17 @@ export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
   const foldOf = groupFolds(examples, folds, SEED);
   const held = heldOut(examples, foldOf, folds);
   const labels = examples.map((example) => example.isDefective);
-  const patchWeight = patchWeightOf(held, labels);
-  const logits = held.map((each) => each.linear + patchWeight * each.strangeness);
+  const isMarked = hasMarks(examples);
+  const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.markedness));
+  const [, patchWeight = 0, markWeight = 0] = mixOf(rows, labels, [PRIOR[0], PRIOR[1], isMarked ? PRIOR[2] : 0]);
+  const logits = held.map((each) => each.linear + patchWeight * each.strangeness + markWeight * each.markedness);
   const { scale, shift } = platt(logits, labels);
   const validation = examples.map(({ file, group, isDefective }, i) => {
     return { file, group, isDefective, probability: sigmoid(scale * (logits[i] ?? 0) + shift) };
   });
   const choice = chooseCuts(validation, limits);
   const { fit, head } = fitLinear(examples);
+  const memory = remember(goodPatches(examples), randomFrom(SEED));
   const area = auroc(validation);
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
@@ -79,12 +78,14 @@ export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
   return {
     head: {
       linear: { ...head, weights: head.weights.map((weight) => weight * scale), bias: head.bias * scale + shift },
-      memory: remember(goodPatches(examples), randomFrom(SEED)),
+      memory,
       patchWeight: patchWeight * scale,
+      marks: isMarked ? learnMarks(examples, memory, randomFrom(SEED)) : null,
+      markWeight: markWeight * scale,
       mapRange: mapRangeOf(held.filter((_, i) => labels[i] === false)),
     },
     calibration: { scale, shift },
-    l2: penaltyFor(examples),
+    l2: penaltyFor(examples.length),
     folds,
     validation,
     cuts: choice,
@@ -95,8 +96,10 @@ export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
 }
 
 /** The logit of the taught graph, computed here. */
-export function logitOf({ linear, memory, patchWeight }: TaughtHead, image: Embedded): number {
-  return linearLogit(linear, image) + patchWeight * strangeness(distances(memory, image.patches));
+export function logitOf(head: TaughtHead, image: Embedded): number {
+  const { linear, memory, patchWeight, marks, markWeight } = head;
+  const marked = marks === null ? 0 : markWeight * markedness(marks, memory, image.patches);
+  return linearLogit(linear, image) + patchWeight * strangeness(distances(memory, image.patches)) + marked;
 }
 
 function linearLogit({ means, deviations, clip, weights, bias }: LinearHead, { blocks }: Embedded): number {
@@ -131,6 +134,8 @@ function foldsFor(examples: readonly Example[]): number {
 interface HeldOut {
   readonly linear: number;
   readonly strangeness: number;
+  /** 0 without masks. */
+  readonly markedness: number;
   /** Of the image's patches. */
   readonly medianDistance: number;
   readonly mostDistance: number;
@@ -139,41 +144,25 @@ interface HeldOut {
 /** What each image scores with a head and a memory that know nothing of its part. */
 function heldOut(examples: readonly Example[], foldOf: readonly number[], folds: number): HeldOut[] {
   const found: HeldOut[] = [];
+  const isMarked = hasMarks(examples);
   for (let fold = 0; fold < folds; fold++) {
     const inside = examples.filter((_, i) => foldOf[i] !== fold);
     const { head } = fitLinear(inside);
     const memory = remember(goodPatches(inside), randomFrom(SEED));
+    const marks = isMarked ? learnMarks(inside, memory, randomFrom(SEED)) : null;
     for (const [i, example] of examples.entries()) {
       if (foldOf[i] !== fold) continue;
       const ascending = distances(memory, example.patches).sort();
       found[i] = {
         linear: linearLogit(head, example),
         strangeness: strangeness(ascending),
+        markedness: marks === null ? 0 : markedness(marks, memory, example.patches),
         medianDistance: ascending[ascending.length >> 1] ?? 0,
         mostDistance: ascending.at(-1) ?? 0,
       };
     }
   }
   return found;
-}
-
-/**
- * The two scores' weights: what logistic regression of the held-out ones says, drawn to the prior while there are few.
- * @returns what a unit of strangeness counts beside a unit of the linear score
- */
-function patchWeightOf(held: readonly HeldOut[], labels: readonly boolean[]): number {
-  const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness));
-  const scale = scaleOf(rows);
-  const samples = standardised(rows, scale, Float64Array.of(1, 1));
-  const fit = fitLogistic(samples, labels, balancedWeights(labels), { l2: 0.03, tolerance: 1e-6 });
-  // Neither can speak against a defect.
-  const found = [0, 1].map((k) => Math.max(0, fit.weights[k] ?? 0));
-  const length = Math.hypot(...found);
-  const [linear = 0, strange = 0] = PRIOR.map(
-    (prior, k) => PRIOR_IMAGES * prior + (length === 0 ? 0 : (held.length * (found[k] ?? 0)) / length),
-  );
-  const [linearDeviation = 1, strangeDeviation = 1] = scale.deviations;
-  return (strange / linear) * (linearDeviation / strangeDeviation);
 }
 
 /** Of good images, and of defective ones where a mask says which patches are good. */
@@ -192,25 +181,10 @@ function mapRangeOf(good: readonly HeldOut[]): readonly [number, number] {
   return [low, Math.max(low + 2 * (high - low), low + 1e-3)];
 }
 
-function penaltyFor(examples: readonly Example[]): number {
-  return PENALTY / examples.length;
-}
-
 function fitLinear(examples: readonly Example[]): { readonly fit: Fit; readonly head: LinearHead } {
-  const rows = examples.map(({ blocks }) => {
-    const row = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
-    let from = 0;
-    for (const block of blocks) {
-      row.set(block, from);
-      from += block.length;
-    }
-    return row;
-  });
   const labels = examples.map((example) => example.isDefective);
-  const scale = scaleOf(rows);
-  const shares = sharesOf((examples[0]?.blocks ?? []).map((block) => block.length));
-  const samples = standardised(rows, scale, shares);
-  const options = { l2: penaltyFor(examples), tolerance: TOLERANCE };
+  const { scale, samples, shares } = weighted(examples, blockFactors(examples));
+  const options = { l2: penaltyFor(examples.length), tolerance: TOLERANCE };
   const fit = fitLogistic(samples, labels, balancedWeights(labels), options);
   const weights = fit.weights.map((weight, j) => weight * (shares[j] ?? 0));
   return { fit, head: { ...scale, clip: CLIP, weights, bias: fit.bias } };
@@ -239,6 +213,12 @@ function warningsOf(
     const name = isDefective ? 'defective' : 'good';
     if (groups < FEW)
       warnings.push(`only ${groups} different ${name} parts: expect surprises, collect at least ${FEW}`);
+  }
+  const masked = examples.filter(({ isDefective, patches }) => isDefective && patches.isMarked !== null).length;
+  if (masked > 0 && !hasMarks(examples)) {
+    warnings.push(
+      `masks of ${masked} images are too few to learn from: expected ${LEAST_MASKED.images} defective images of ${LEAST_MASKED.parts} parts`,
+    );
   }
   if (area < UNFIT) {
     warnings.push(`held-out AUROC ${area.toFixed(2)}: this backbone does not see these defects. Do not use the model.`);

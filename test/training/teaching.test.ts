@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { BLOCKS, gridFor, readBackbone } from '../../src/commands/teach/embedding.ts';
 import { Session } from '../../src/engine/session.ts';
-import { fewShot } from '../../src/training/few-shot.ts';
+import { blockFactors } from '../../src/training/blocks.ts';
+import { acrossFifths, fewShot } from '../../src/training/few-shot.ts';
 import { sigmoid } from '../../src/training/logistic.ts';
+import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
 import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
 import { randomFrom } from '../../src/training/random.ts';
+import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
 import { EMBEDDING_NAME, MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
 import { type Example, logitOf, platt, teach } from '../../src/training/teaching.ts';
@@ -92,6 +95,96 @@ describe('teach', () => {
     expect(found.mean).toBeGreaterThan(0.85);
     expect(fewShot(examples, 15, 3, LIMITS)).toEqual(found);
   });
+
+  it('is measured on each fifth of the parts with all of the others taught, and refuses too few parts for that', () => {
+    const found = acrossFifths(examplesOf(60, { feature: 1 }), LIMITS);
+    expect(found.aurocs).toHaveLength(5);
+    expect(found.mean).toBeGreaterThan(0.9);
+    expect(() => acrossFifths(examplesOf(8, { feature: 1 }), LIMITS)).toThrow(
+      /expected \w+ images of at least 5 parts/,
+    );
+  });
+});
+
+describe('the blocks of the embedding', () => {
+  it('count more where they alone tell the classes apart on held-out parts, and none is left out', () => {
+    const [telling = 0, silent = 0] = blockFactors(examplesOf(60, { feature: 2 }));
+    expect(telling).toBeGreaterThan(5 * silent);
+    expect(silent).toBeGreaterThan(0);
+    expect(telling ** 2 + silent ** 2).toBeCloseTo(2, 6);
+  });
+
+  it('count the same where a fold would lack a class', () => {
+    const examples = examplesOf(4, { feature: 2 });
+    expect(blockFactors(examples)).toEqual([1, 1]);
+  });
+});
+
+describe('what masks teach', () => {
+  /** Good parts carry bright patches of one kind anywhere; a defect is one of another kind, no stranger than these. */
+  function maskedExamples(parts: number, seed: number, isMasked = true): Example[] {
+    const random = randomFrom(seed);
+    return Array.from({ length: parts }, (_, i) => {
+      const isDefective = i % 2 === 0;
+      const values = Float32Array.from({ length: 80 }, () => random() - 0.5);
+      for (let k = 0; k < 6; k++) values[4 * Math.floor(random() * 20)] = 3;
+      const bad = Math.floor(random() * 20);
+      if (isDefective) values.set([3, 1.5, 0, 0], 4 * bad);
+      const isMarked = isDefective && isMasked ? Array.from({ length: 20 }, (_, k) => k === bad) : null;
+      const blocks = [Float32Array.from({ length: 4 }, random)];
+      return { file: `${i}`, group: `part${i}`, isDefective, blocks, patches: { values, width: 4, isMarked } };
+    });
+  }
+
+  it('tells a defect from what good parts carry too, where distance alone does not', () => {
+    const areas = [true, false].map((isMasked) => teach(maskedExamples(80, 5, isMasked), LIMITS).measures?.auroc ?? 0);
+    expect(areas[0]).toBeGreaterThan(0.95);
+    expect(areas[0]).toBeGreaterThan((areas[1] ?? 1) + 0.03);
+  });
+
+  it('points at the marked patch of a part it was not taught', () => {
+    const taught = maskedExamples(40, 6);
+    const memory = remember([...taught.map((example) => example.patches)], randomFrom(1));
+    const marks = learnMarks(taught, memory, randomFrom(1));
+    if (marks === null) throw new Error('expected a classifier');
+    const fresh = maskedExamples(20, 7);
+    const of = (isDefective: boolean) =>
+      fresh.filter((each) => each.isDefective === isDefective).map((each) => markedness(marks, memory, each.patches));
+    expect(Math.min(...of(true))).toBeGreaterThan(Math.max(...of(false)));
+  });
+
+  it('needs eight masked images of four parts, and marks in them', () => {
+    expect(hasMarks(maskedExamples(14, 8))).toBe(false);
+    expect(hasMarks(maskedExamples(16, 8))).toBe(true);
+    expect(teach(maskedExamples(14, 8), LIMITS).warnings.join()).toContain('masks of 7 images are too few');
+    expect(teach(maskedExamples(14, 8), LIMITS).head.marks).toBeNull();
+    const onePart = maskedExamples(16, 8).map((each) => ({ ...each, group: 'one' }));
+    expect(hasMarks(onePart)).toBe(false);
+    const unmasked = maskedExamples(16, 8, false);
+    const memory = remember([...unmasked.map((example) => example.patches)], randomFrom(1));
+    expect(learnMarks(unmasked, memory, randomFrom(1))).toBeNull();
+  });
+});
+
+describe('the mix of scores', () => {
+  const labels = Array.from({ length: 400 }, (_, i) => i % 2 === 0);
+  const rowsOf = (random: () => number) =>
+    labels.map((isDefective) =>
+      Float32Array.of(random(), random() + (isDefective ? 1 : 0), random() - (isDefective ? 1 : 0)),
+    );
+
+  it('stays near the prior while there are few images, and follows what many show', () => {
+    const few = mixOf(rowsOf(randomFrom(1)).slice(0, 20), labels.slice(0, 20), [1, 1, 0]);
+    const many = mixOf(rowsOf(randomFrom(1)), labels, [1, 1, 0]);
+    expect(few[0]).toBe(1);
+    expect(many[1]).toBeGreaterThan(1.5 * (few[1] ?? 0));
+  });
+
+  it('lets no score speak against a defect, and leaves out what has no prior', () => {
+    const [, , against = 1] = mixOf(rowsOf(randomFrom(2)), labels, [1, 1, 1]);
+    expect(against).toBeGreaterThanOrEqual(0);
+    expect(mixOf(rowsOf(randomFrom(2)), labels, [1, 1, 0])[2]).toBe(0);
+  });
 });
 
 describe('the memory of patches', () => {
@@ -140,7 +233,7 @@ describe('the taught graph', () => {
   const options = { provider: 'cpu', threads: 1 } as const;
   const grid = gridFor(64);
 
-  it('scores as the lesson does, and shows where', async () => {
+  it.each([false, true])('scores as the lesson does, and shows where; masks: %s', async (isMasked) => {
     const backbone = await readBackbone();
     const random = randomFrom(3);
     const pixels = Array.from({ length: 24 }, (_, i) => {
@@ -154,9 +247,10 @@ describe('the taught graph', () => {
     const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
     const examples = pixels.map((_, i): Example => {
       const rows = found.map((output) => output[i] ?? new Float32Array());
-      const values = rows[4] ?? new Float32Array();
-      const patches = { values, width: values.length / 64, isMarked: null };
-      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, 4), patches };
+      const values = rows[BLOCKS.length] ?? new Float32Array();
+      const isMarked = isMasked && i % 2 === 0 ? Array.from({ length: 64 }, (_, k) => k === 8 + 2) : null;
+      const patches = { values, width: values.length / 64, isMarked };
+      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, BLOCKS.length), patches };
     });
     const { head } = teach(examples, LIMITS);
     const model = taughtGraph(backbone, BLOCKS, grid, head);

@@ -14,7 +14,7 @@ import type { Example } from '../../training/teaching.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 
 /** Outputs of the backbone that are the embedding. */
-export const BLOCKS = ['levels', 'filters', 'network', 'infrared'] as const;
+export const BLOCKS = ['levels', 'filters', 'network', 'kinds', 'infrared'] as const;
 /** models/backbone, beside src/ and dist/ alike. */
 const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
 const EDGES = [64, 128, 192, 256] as const;

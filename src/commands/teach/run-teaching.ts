@@ -1,7 +1,7 @@
 /** Everything `loupe teach` does, from folder to package or to figures. */
 
 import { type LabelledFolder, readLabelledFolder } from '../../training/labelled-folder.ts';
-import { fewShot } from '../../training/few-shot.ts';
+import { acrossFifths, fewShot } from '../../training/few-shot.ts';
 import { type Example, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { show } from '../models/show.ts';
@@ -18,7 +18,7 @@ export interface TeachOptions {
   readonly maxEscapes: number;
   readonly maxFalseRejects: number;
   readonly measure?: true;
-  readonly images: number;
+  readonly images: number | 'all';
   readonly draws: number;
   readonly activate?: true;
   readonly recipe?: string;
@@ -63,22 +63,30 @@ export async function runMeasuring(options: TeachOptions, bar: Progress) {
   const { folder, input, examples } = await embedded(options, bar);
   const { images, draws } = options;
   const limits = { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects };
-  const { aurocs, mean, spread } = fewShot(examples, images, draws, limits);
+  const found = images === 'all' ? acrossFifths(examples, limits) : fewShot(examples, images, draws, limits);
   return {
     data: options.data,
     images: folder.images.length,
     taught_per_class: images,
-    draws,
+    draws: found.aurocs.length,
     input_edge: input.width,
-    auroc_mean: mean,
-    auroc_spread: spread,
-    aurocs,
+    auroc_mean: found.mean,
+    auroc_spread: found.spread,
+    aurocs: found.aurocs,
   };
+}
+
+export function measuredText(found: Awaited<ReturnType<typeof runMeasuring>>): string {
+  const taught =
+    found.taught_per_class === 'all'
+      ? `${found.draws} fifths of the parts, all images of the others taught`
+      : `${found.draws} draws of ${found.taught_per_class} + ${found.taught_per_class} images`;
+  return `AUROC ${found.auroc_mean.toFixed(3)} +- ${found.auroc_spread.toFixed(3)} over ${taught}`;
 }
 
 async function embedded(options: TeachOptions, bar: Progress) {
   const whole = await readLabelledFolder(options.data);
-  const folder = options.measure === true ? thinned(whole) : whole;
+  const folder = options.measure === true && options.images !== 'all' ? thinned(whole) : whole;
   const backbone = await readBackbone();
   const input = inputOf(options.edge ?? (await edgeFor(folder)));
   bar.start(folder.images.length);
