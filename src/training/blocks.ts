@@ -18,8 +18,8 @@ export interface Blocked extends Grouped {
 const PENALTY = 1 / 30;
 const FOLDS = 3;
 const SEED = 3;
-/** A block no better than a coin still counts so much: of few images the folds say little. */
-const LEAST_LEAD = 0.05;
+/** What a block counts that is no better than a coin, beside 0.125 of one that is never wrong: of few images the folds say little. */
+const LEAST = 0.02;
 /** Coarser than a head is fitted: only the order of the scores is asked for. */
 const TOLERANCE = 1e-3;
 
@@ -28,7 +28,9 @@ export function penaltyFor(images: number): number {
 }
 
 /**
- * Square of the lead over a coin (AUROC - 0.5) that each block alone has on held-out parts; mean square 1. All 1 where a fold would lack a class.
+ * Cube of the lead over a coin (AUROC - 0.5) that each block alone has on held-out parts, and LEAST; mean square 1. All 1 where a fold
+ * would lack a class. Beside equal shares this took infrared modules from 0.895 to 0.917, and magnetic tiles from 0.696 to 0.689 (the
+ * square: 0.676).
  */
 export function blockFactors(examples: readonly Blocked[]): number[] {
   const foldOf = groupFolds(examples, FOLDS, SEED);
@@ -40,13 +42,13 @@ export function blockFactors(examples: readonly Blocked[]): number[] {
   );
   const widths = examples[0]?.blocks ?? [];
   if (!isWhole || widths.length < 2) return widths.map(() => 1);
-  const leads = widths.map((_, block) => {
+  const counts = widths.map((_, block) => {
     const alone = examples.map((example) => ({ ...example, blocks: example.blocks.slice(block, block + 1) }));
     const scores = folds.flatMap((fold) => heldOutScores(alone, foldOf, fold));
-    return Math.max(LEAST_LEAD, auroc(scores) - 0.5) ** 2;
+    return LEAST + Math.max(0, auroc(scores) - 0.5) ** 3;
   });
-  const size = Math.sqrt(leads.reduce((sum, lead) => sum + lead * lead, 0) / leads.length);
-  return leads.map((lead) => lead / size);
+  const size = Math.sqrt(counts.reduce((sum, count) => sum + count * count, 0) / counts.length);
+  return counts.map((count) => count / size);
 }
 
 function heldOutScores(examples: readonly Blocked[], foldOf: readonly number[], fold: number) {
@@ -70,7 +72,7 @@ export function weighted(
   const rows = examples.map(rowOf);
   const widths = (examples[0]?.blocks ?? []).map((block) => block.length);
   const each = sharesOf(widths);
-  const factorOf = widths.flatMap((width, block) => new Array<number>(width).fill(factors[block] ?? 1));
+  const factorOf = widths.flatMap((width, block) => Array.from({ length: width }, () => factors[block] ?? 1));
   const shares = each.map((share, j) => share * (factorOf[j] ?? 1));
   const scale = scaleOf(rows);
   return { scale, shares, samples: standardised(rows, scale, shares) };

@@ -109,14 +109,13 @@ describe('teach', () => {
 describe('the blocks of the embedding', () => {
   it('count more where they alone tell the classes apart on held-out parts, and none is left out', () => {
     const [telling = 0, silent = 0] = blockFactors(examplesOf(60, { feature: 2 }));
-    expect(telling).toBeGreaterThan(5 * silent);
+    expect(telling).toBeGreaterThan(4 * silent);
     expect(silent).toBeGreaterThan(0);
     expect(telling ** 2 + silent ** 2).toBeCloseTo(2, 6);
   });
 
   it('count the same where a fold would lack a class', () => {
-    const examples = examplesOf(4, { feature: 2 });
-    expect(blockFactors(examples)).toEqual([1, 1]);
+    expect(blockFactors(examplesOf(2, { feature: 2 }))).toEqual([1, 1]);
   });
 });
 
@@ -144,7 +143,10 @@ describe('what masks teach', () => {
 
   it('points at the marked patch of a part it was not taught', () => {
     const taught = maskedExamples(40, 6);
-    const memory = remember([...taught.map((example) => example.patches)], randomFrom(1));
+    const memory = remember(
+      taught.map((example) => example.patches),
+      randomFrom(1),
+    );
     const marks = learnMarks(taught, memory, randomFrom(1));
     if (marks === null) throw new Error('expected a classifier');
     const fresh = maskedExamples(20, 7);
@@ -161,7 +163,10 @@ describe('what masks teach', () => {
     const onePart = maskedExamples(16, 8).map((each) => ({ ...each, group: 'one' }));
     expect(hasMarks(onePart)).toBe(false);
     const unmasked = maskedExamples(16, 8, false);
-    const memory = remember([...unmasked.map((example) => example.patches)], randomFrom(1));
+    const memory = remember(
+      unmasked.map((example) => example.patches),
+      randomFrom(1),
+    );
     expect(learnMarks(unmasked, memory, randomFrom(1))).toBeNull();
   });
 });
