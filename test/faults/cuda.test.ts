@@ -89,7 +89,7 @@ async function degradedReason(staged: Staged): Promise<string> {
   expect(total(samples, 'inspection_model_info', 'provider="cpu"')).toBe(1);
   const { degraded } = JSON.parse(ready.text) as { degraded: { part: string; detail: string }[] };
   return degraded
-    .filter(({ part }) => part === 'engine')
+    .filter(({ part }) => part === 'provider')
     .map(({ detail }) => detail)
     .join('\n');
 }
