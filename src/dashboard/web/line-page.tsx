@@ -14,7 +14,7 @@ export function LinePage() {
   const { cameras, connection } = useLine();
   const { acknowledged, acknowledgedCount } = useSettings();
   const words = useWords();
-  const size = cameras.size > 9 ? 'crowd' : cameras.size > 4 ? 'many' : 'few';
+  const size = cameras.size > 6 ? 'crowd' : cameras.size > 4 ? 'many' : 'few';
   return (
     <main className="line" data-count={size}>
       <h1 className="hidden">{words.line}</h1>
