@@ -10,7 +10,7 @@ import { cudaProviderMissing } from '../engine/cuda.ts';
 import { LoupeError } from '../errors.ts';
 import type { CutsControl } from '../frame/cuts.ts';
 import type { ModelControl } from '../frame/models.ts';
-import { ModelLife } from '../model-life.ts';
+import { ModelLife } from '../wiring/model-life.ts';
 import { ModelPackageError } from '../model-repository/package.ts';
 import { lockStore, StoreRefusedError } from '../record/database.ts';
 import { CommandError, EXIT } from './exit.ts';

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/schema.ts';
 import { loadModelPackage } from '../model-repository/package.ts';
-import type { ModelsAtWork } from '../models-at-work.ts';
+import type { ModelsAtWork } from '../wiring/models-at-work.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { ProvingDesk, type ProvingEvent } from './desk.ts';
 

@@ -11,7 +11,7 @@ import type { RecordedResult } from '../frame/verdict.ts';
 import { CutJournal } from '../model-repository/cut-journal.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
 import type { ModelRepository } from '../model-repository/repository.ts';
-import { packagedRecipe } from '../packaged-recipes.ts';
+import { packagedRecipe } from '../wiring/packaged-recipes.ts';
 import { DisagreementStore } from './disagreement-store.ts';
 import { ShadowJournal } from './shadow-journal.ts';
 import { ShadowRun } from './shadow-run.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { drawPart, PART_SIZE } from '../../src/demo/part.ts';
-import { DriftDesk, type DriftEvent } from '../../src/drift-desk.ts';
+import { DriftDesk, type DriftEvent } from '../../src/wiring/drift-desk.ts';
 import { recordedOf } from '../support/frames.ts';
 import { emptyFolder, loupe, ROOT, type ServiceProcess, servicesOf, testSettings } from '../support/service-process.ts';
 

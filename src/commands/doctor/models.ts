@@ -5,8 +5,8 @@ import type { Config } from '../../config/schema.ts';
 import { cudaProviderMissing } from '../../engine/cuda.ts';
 import type { PoolEvent } from '../../engine/pool.ts';
 import { ModelPackageError } from '../../model-repository/package.ts';
-import { ModelsAtWork } from '../../models-at-work.ts';
-import { packageRecipes } from '../../packaged-recipes.ts';
+import { ModelsAtWork } from '../../wiring/models-at-work.ts';
+import { packageRecipes } from '../../wiring/packaged-recipes.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
 /** Whether a GPU and onnxruntime's CUDA provider are there. That they work is proven by the model's own check. */

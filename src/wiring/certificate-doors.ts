@@ -1,9 +1,9 @@
 /** Which files belong to which door, and how each takes new ones. */
 
 import type { Door, DoorName } from './certificates.ts';
-import type { Config } from './config/schema.ts';
-import { brokerPaths, type Secrets, type ServerTls, serverPaths, serverTls } from './config/secrets.ts';
-import type { TlsFiles } from './config/tls-files.ts';
+import type { Config } from '../config/schema.ts';
+import { brokerPaths, type Secrets, type ServerTls, serverPaths, serverTls } from '../config/secrets.ts';
+import type { TlsFiles } from '../config/tls-files.ts';
 
 export interface Doors {
   readonly grpc: { useTls(tls: ServerTls): void };

@@ -1,8 +1,8 @@
 /** Who may do what, by bearer token. The same tokens open gRPC, HTTP and (as user name and password) the embedded broker. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Credential } from './config/secrets.ts';
-import { type Actor, NOBODY, type Right, RIGHTS } from './frame/people.ts';
+import type { Credential } from '../config/secrets.ts';
+import { type Actor, NOBODY, type Right, RIGHTS } from '../frame/people.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 

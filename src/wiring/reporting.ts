@@ -3,17 +3,17 @@
 import type { CertificateEvent } from './certificates.ts';
 import type { CutsEvent } from './cuts-control.ts';
 import type { DriftEvent } from './drift-desk.ts';
-import type { PoolEvent } from './engine/pool.ts';
+import type { PoolEvent } from '../engine/pool.ts';
 import type { ModelEvent } from './model-control.ts';
-import type { Log } from './observe/log.ts';
-import { createThrottledLog } from './observe/log.ts';
-import type { Metrics } from './observe/metrics.ts';
+import type { Log } from '../observe/log.ts';
+import { createThrottledLog } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { MqttEvent } from './mqtt-road.ts';
-import type { ProvingEvent } from './proving/desk.ts';
+import type { ProvingEvent } from '../proving/desk.ts';
 import type { PeopleAtWorkParts } from './people-at-work.ts';
-import type { LedgerEvent } from './record/contract.ts';
-import type { ShadowEvent } from './shadow/shadow-desk.ts';
-import type { GrpcEvent } from './ingest/grpc/grpc-source.ts';
+import type { LedgerEvent } from '../record/contract.ts';
+import type { ShadowEvent } from '../shadow/shadow-desk.ts';
+import type { GrpcEvent } from '../ingest/grpc/grpc-source.ts';
 
 export class Reporting {
   private readonly log: Log;

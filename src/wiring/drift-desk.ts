@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Config } from './config/schema.ts';
-import { LoupeError } from './errors.ts';
-import type { ImageLook } from './frame/image-look.ts';
-import type { RecordedResult } from './frame/verdict.ts';
-import type { Baseline, DriftCondition, DriftState } from './observe/drift/camera-drift.ts';
-import { DriftWatch, sentenceOf } from './observe/drift/drift-watch.ts';
+import type { Config } from '../config/schema.ts';
+import { LoupeError } from '../errors.ts';
+import type { ImageLook } from '../frame/image-look.ts';
+import type { RecordedResult } from '../frame/verdict.ts';
+import type { Baseline, DriftCondition, DriftState } from '../observe/drift/camera-drift.ts';
+import { DriftWatch, sentenceOf } from '../observe/drift/drift-watch.ts';
 
 export type DriftEvent =
   | { readonly kind: 'drift_baselines_changed'; readonly cameras: readonly string[] }

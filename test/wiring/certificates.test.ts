@@ -2,9 +2,9 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type CertificateEvent, Certificates } from '../src/certificates.ts';
-import { expiryOf, readTlsFiles, type TlsFiles } from '../src/config/tls-files.ts';
-import { Authority, type Pair } from './support/authority.ts';
+import { type CertificateEvent, Certificates } from '../../src/wiring/certificates.ts';
+import { expiryOf, readTlsFiles, type TlsFiles } from '../../src/config/tls-files.ts';
+import { Authority, type Pair } from '../support/authority.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const authority = new Authority();

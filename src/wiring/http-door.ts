@@ -1,25 +1,25 @@
 /** HTTP, wired: what each route may ask of the rest of the service. */
 
 import path from 'node:path';
-import { isLoopback, listenOf } from './config/fields.ts';
-import type { Config } from './config/schema.ts';
-import type { Secrets } from './config/secrets.ts';
-import type { LiveFeed } from './dashboard/live-feed.ts';
-import { HttpServer } from './dashboard/server.ts';
+import { isLoopback, listenOf } from '../config/fields.ts';
+import type { Config } from '../config/schema.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { LiveFeed } from '../dashboard/live-feed.ts';
+import { HttpServer } from '../dashboard/server.ts';
 import type { DriftDesk } from './drift-desk.ts';
-import type { RecordedResult } from './frame/verdict.ts';
-import type { ShadowControl } from './frame/shadows.ts';
-import { addFrameUpload } from './ingest/http/frame-upload.ts';
-import { SYSTEM_CLOCK } from './ingest/intake.ts';
-import type { Inspector } from './ingest/ports.ts';
+import type { RecordedResult } from '../frame/verdict.ts';
+import type { ShadowControl } from '../frame/shadows.ts';
+import { addFrameUpload } from '../ingest/http/frame-upload.ts';
+import { SYSTEM_CLOCK } from '../ingest/intake.ts';
+import type { Inspector } from '../ingest/ports.ts';
 import type { ModelLife } from './model-life.ts';
-import type { Health } from './observe/health.ts';
-import type { Metrics } from './observe/metrics.ts';
-import { proofSheet } from './proving/proof-sheet.ts';
-import type { ProvingDesk } from './proving/desk.ts';
+import type { Health } from '../observe/health.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { proofSheet } from '../proving/proof-sheet.ts';
+import type { ProvingDesk } from '../proving/desk.ts';
 import type { PeopleAtWork } from './people-at-work.ts';
-import type { Ledger } from './record/ledger.ts';
-import { VERSION } from './version.ts';
+import type { Ledger } from '../record/ledger.ts';
+import { VERSION } from '../version.ts';
 
 export interface HttpDoorParts {
   readonly config: Config;

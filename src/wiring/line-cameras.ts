@@ -1,8 +1,8 @@
 /** The cameras of the line as the configuration has them. */
 
-import type { Config } from './config/schema.ts';
-import type { CameraId } from './frame/frame.ts';
-import type { CameraSettings } from './ingest/cameras.ts';
+import type { Config } from '../config/schema.ts';
+import type { CameraId } from '../frame/frame.ts';
+import type { CameraSettings } from '../ingest/cameras.ts';
 
 export function listedCameras(config: Config): Map<CameraId, CameraSettings> {
   return new Map(

@@ -4,8 +4,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { Config } from './config/schema.ts';
-import { LoupeError } from './errors.ts';
+import type { Config } from '../config/schema.ts';
+import { LoupeError } from '../errors.ts';
 import {
   type CutChange,
   type CutsControl,
@@ -14,10 +14,10 @@ import {
   type RevertCutsRequest,
   sameCuts,
   type SetCutsRequest,
-} from './frame/cuts.ts';
-import type { Cuts } from './frame/verdict.ts';
-import type { CutEntry, CutJournal } from './model-repository/cut-journal.ts';
-import type { ModelPackage } from './model-repository/package.ts';
+} from '../frame/cuts.ts';
+import type { Cuts } from '../frame/verdict.ts';
+import type { CutEntry, CutJournal } from '../model-repository/cut-journal.ts';
+import type { ModelPackage } from '../model-repository/package.ts';
 import { configuredCuts, packagedRecipe, type PackagedRecipe } from './packaged-recipes.ts';
 
 export interface CutsEvent {

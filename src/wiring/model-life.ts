@@ -1,12 +1,12 @@
 /** The parts of the life of models, put together: repository, journal, proof, and the workplace they act on. */
 
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import { CutsDesk, type CutsEvent } from './cuts-control.ts';
 import { ModelDesk, type ModelEvent, type Workplace } from './model-control.ts';
 import { ModelProver, ProvingWorkplace, ServingWorkplace } from './model-prover.ts';
-import { ActivationJournal } from './model-repository/activations.ts';
-import { CutJournal, overtakenEntries } from './model-repository/cut-journal.ts';
-import { ModelRepository } from './model-repository/repository.ts';
+import { ActivationJournal } from '../model-repository/activations.ts';
+import { CutJournal, overtakenEntries } from '../model-repository/cut-journal.ts';
+import { ModelRepository } from '../model-repository/repository.ts';
 import type { ModelsAtWork } from './models-at-work.ts';
 import { configuredCuts, firstEntries, packageRecipes, type PackagedRecipe } from './packaged-recipes.ts';
 

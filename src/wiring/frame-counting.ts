@@ -1,12 +1,12 @@
 /** Every frame in the metrics and, where something is amiss, in the log. */
 
-import type { CameraId, Frame } from './frame/frame.ts';
-import type { ImageLook } from './frame/image-look.ts';
-import type { RecordedResult } from './frame/verdict.ts';
-import type { CameraSettings } from './ingest/cameras.ts';
-import { SequenceGaps } from './ingest/sequence-gaps.ts';
-import type { Metrics } from './observe/metrics.ts';
-import type { PipelineObserver } from './pipeline.ts';
+import type { CameraId, Frame } from '../frame/frame.ts';
+import type { ImageLook } from '../frame/image-look.ts';
+import type { RecordedResult } from '../frame/verdict.ts';
+import type { CameraSettings } from '../ingest/cameras.ts';
+import { SequenceGaps } from '../ingest/sequence-gaps.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { PipelineObserver } from '../pipeline.ts';
 import type { Reporting } from './reporting.ts';
 
 /**

@@ -1,20 +1,20 @@
 /** Which package decides for each recipe: as the configuration pins it, else as it was activated, else the highest. */
 
-import type { Config } from './config/schema.ts';
-import type { RecipeCuts } from './frame/cuts.ts';
-import type { ModelVersion } from './frame/models.ts';
-import type { Cuts } from './frame/verdict.ts';
-import { ActivationJournal, currentOf, type JournalEntry, type NewEntry } from './model-repository/activations.ts';
-import { type CutEntry, CutJournal, standingChanges } from './model-repository/cut-journal.ts';
-import { contractSha256 } from './model-repository/manifest.ts';
+import type { Config } from '../config/schema.ts';
+import type { RecipeCuts } from '../frame/cuts.ts';
+import type { ModelVersion } from '../frame/models.ts';
+import type { Cuts } from '../frame/verdict.ts';
+import { ActivationJournal, currentOf, type JournalEntry, type NewEntry } from '../model-repository/activations.ts';
+import { type CutEntry, CutJournal, standingChanges } from '../model-repository/cut-journal.ts';
+import { contractSha256 } from '../model-repository/manifest.ts';
 import {
   listModels,
   loadModelPackage,
   type ModelPackage,
   ModelPackageError,
   resolveVersion,
-} from './model-repository/package.ts';
-import type { ActiveRecipe } from './pipeline.ts';
+} from '../model-repository/package.ts';
+import type { ActiveRecipe } from '../pipeline.ts';
 
 export interface PackagedRecipe {
   readonly recipe: ActiveRecipe;

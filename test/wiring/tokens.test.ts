@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Tokens } from '../src/tokens.ts';
+import { Tokens } from '../../src/wiring/tokens.ts';
 
 const tokens = new Tokens([
   { name: 'line', token: 'a-secret-of-the-line', rights: ['ingest'] },

@@ -1,14 +1,14 @@
 /** Models proven in an engine of their own, on the provider that would serve them. */
 
-import type { Config } from './config/schema.ts';
-import { EngineStartError } from './engine/engine-process.ts';
-import { proveOnce } from './engine/one-proof.ts';
-import type { EngineReady } from './engine/protocol.ts';
-import { LoupeError } from './errors.ts';
-import type { GoldenReport } from './frame/models.ts';
-import type { Provider } from './frame/verdict.ts';
+import type { Config } from '../config/schema.ts';
+import { EngineStartError } from '../engine/engine-process.ts';
+import { proveOnce } from '../engine/one-proof.ts';
+import type { EngineReady } from '../engine/protocol.ts';
+import { LoupeError } from '../errors.ts';
+import type { GoldenReport } from '../frame/models.ts';
+import type { Provider } from '../frame/verdict.ts';
 import type { Workplace } from './model-control.ts';
-import type { ModelPackage, PackagedModel } from './model-repository/package.ts';
+import type { ModelPackage, PackagedModel } from '../model-repository/package.ts';
 import { ModelsAtWork } from './models-at-work.ts';
 import type { PackagedRecipe } from './packaged-recipes.ts';
 

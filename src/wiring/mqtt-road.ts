@@ -6,19 +6,19 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listenFrom } from './config/fields.ts';
-import type { Config } from './config/schema.ts';
-import type { Secrets } from './config/secrets.ts';
-import { SYSTEM_CLOCK } from './ingest/intake.ts';
-import { EmbeddedBroker, type EmbeddedBrokerEvent } from './ingest/mqtt/embedded-broker.ts';
-import { FrameHandler } from './ingest/mqtt/frame-handler.ts';
-import { PlantClient, type PlantClientEvent } from './ingest/mqtt/plant-client.ts';
-import { Topics } from './ingest/mqtt/topics.ts';
-import type { CountRefused, Inspector } from './ingest/ports.ts';
-import { MqttSink, type MqttSinkEvent } from './publish/mqtt-sink.ts';
-import { type Outbox, type PublisherEvent, ResultPublisher, statusJson } from './publish/result-publisher.ts';
+import { listenFrom } from '../config/fields.ts';
+import type { Config } from '../config/schema.ts';
+import type { Secrets } from '../config/secrets.ts';
+import { SYSTEM_CLOCK } from '../ingest/intake.ts';
+import { EmbeddedBroker, type EmbeddedBrokerEvent } from '../ingest/mqtt/embedded-broker.ts';
+import { FrameHandler } from '../ingest/mqtt/frame-handler.ts';
+import { PlantClient, type PlantClientEvent } from '../ingest/mqtt/plant-client.ts';
+import { Topics } from '../ingest/mqtt/topics.ts';
+import type { CountRefused, Inspector } from '../ingest/ports.ts';
+import { MqttSink, type MqttSinkEvent } from '../publish/mqtt-sink.ts';
+import { type Outbox, type PublisherEvent, ResultPublisher, statusJson } from '../publish/result-publisher.ts';
 import type { Tokens } from './tokens.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../version.ts';
 
 export type MqttEvent = EmbeddedBrokerEvent | PlantClientEvent | MqttSinkEvent | PublisherEvent;
 

@@ -3,8 +3,8 @@
  * the change from one to another. One change at a time; each stands in the journal before it takes effect.
  */
 
-import type { Config } from './config/schema.ts';
-import { LoupeError } from './errors.ts';
+import type { Config } from '../config/schema.ts';
+import { LoupeError } from '../errors.ts';
 import type {
   ActivateRequest,
   Activated,
@@ -15,11 +15,11 @@ import type {
   ModelReport,
   ModelReports,
   ModelListing,
-} from './frame/models.ts';
-import { type ActivationJournal, currentOf, formerOf, type NewEntry } from './model-repository/activations.ts';
-import type { CutJournal } from './model-repository/cut-journal.ts';
-import type { ModelPackage } from './model-repository/package.ts';
-import type { ModelRepository } from './model-repository/repository.ts';
+} from '../frame/models.ts';
+import { type ActivationJournal, currentOf, formerOf, type NewEntry } from '../model-repository/activations.ts';
+import type { CutJournal } from '../model-repository/cut-journal.ts';
+import type { ModelPackage } from '../model-repository/package.ts';
+import type { ModelRepository } from '../model-repository/repository.ts';
 import { packagedRecipe, type PackagedRecipe } from './packaged-recipes.ts';
 
 /** What the models are put to work by: the engines of a running service, or a proof in one that ends right after. */

@@ -1,12 +1,12 @@
 /** People, wired: accounts and sessions in the ledger's store, and what those may do who show neither token nor session. */
 
-import { isLoopback, listenOf } from './config/fields.ts';
-import type { Config } from './config/schema.ts';
-import type { Credential } from './config/secrets.ts';
-import { type Actor, type AuditEntry, NOBODY, type Right, RIGHTS } from './frame/people.ts';
-import { AuditLog } from './people/audit-log.ts';
-import { type CurrentSession, People, type PeopleEvent } from './people/people.ts';
-import type { Ledger } from './record/ledger.ts';
+import { isLoopback, listenOf } from '../config/fields.ts';
+import type { Config } from '../config/schema.ts';
+import type { Credential } from '../config/secrets.ts';
+import { type Actor, type AuditEntry, NOBODY, type Right, RIGHTS } from '../frame/people.ts';
+import { AuditLog } from '../people/audit-log.ts';
+import { type CurrentSession, People, type PeopleEvent } from '../people/people.ts';
+import type { Ledger } from '../record/ledger.ts';
 import { Tokens } from './tokens.ts';
 
 export interface PeopleAtWorkParts {

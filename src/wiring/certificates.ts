@@ -8,7 +8,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expiryOf, readTlsFiles, type TlsFiles, type TlsPaths } from './config/tls-files.ts';
+import { expiryOf, readTlsFiles, type TlsFiles, type TlsPaths } from '../config/tls-files.ts';
 
 export type DoorName = 'grpc' | 'http' | 'mqtt' | 'broker';
 

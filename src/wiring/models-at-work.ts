@@ -1,8 +1,8 @@
 /** Recipes to models to engines: which packages decide, the pool of engines that serves each, and the change from one to another. */
 
 import { availableParallelism } from 'node:os';
-import type { Config } from './config/schema.ts';
-import { EngineStartError } from './engine/engine-process.ts';
+import type { Config } from '../config/schema.ts';
+import { EngineStartError } from '../engine/engine-process.ts';
 import {
   EnginePool,
   type PoolEvent,
@@ -10,15 +10,15 @@ import {
   ProviderUnavailableError,
   type Task,
   type TaskSource,
-} from './engine/pool.ts';
-import { LoupeError } from './errors.ts';
+} from '../engine/pool.ts';
+import { LoupeError } from '../errors.ts';
 import { Lane } from './lane.ts';
-import type { Cuts } from './frame/verdict.ts';
-import type { ModelPackage } from './model-repository/package.ts';
-import type { EnginesHealth } from './observe/health.ts';
-import type { ModelState } from './observe/scraped-gauges.ts';
+import type { Cuts } from '../frame/verdict.ts';
+import type { ModelPackage } from '../model-repository/package.ts';
+import type { EnginesHealth } from '../observe/health.ts';
+import type { ModelState } from '../observe/scraped-gauges.ts';
 import type { PackagedRecipe } from './packaged-recipes.ts';
-import type { ActiveRecipe, Engines } from './pipeline.ts';
+import type { ActiveRecipe, Engines } from '../pipeline.ts';
 
 const GPU_BATCHES = [1, 2, 4, 8, 16, 32];
 const MAX_CPU_PROCESSES = 8;

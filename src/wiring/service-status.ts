@@ -1,15 +1,15 @@
 /** What `/api/v1/status` says of the service: everything that a person asks first. */
 
 import type { Certificates } from './certificates.ts';
-import type { Config } from './config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import type { DriftDesk } from './drift-desk.ts';
 import type { ModelsAtWork } from './models-at-work.ts';
 import type { MqttRoad } from './mqtt-road.ts';
-import type { DiskTrend } from './observe/disk-trend.ts';
-import type { Health } from './observe/health.ts';
-import type { RecentEvents } from './observe/recent-events.ts';
-import type { Ledger } from './record/ledger.ts';
-import { VERSION } from './version.ts';
+import type { DiskTrend } from '../observe/disk-trend.ts';
+import type { Health } from '../observe/health.ts';
+import type { RecentEvents } from '../observe/recent-events.ts';
+import type { Ledger } from '../record/ledger.ts';
+import { VERSION } from '../version.ts';
 
 export interface StatusParts {
   readonly config: Config;

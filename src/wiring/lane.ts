@@ -3,8 +3,8 @@
  * frame and not before: what started on a model finishes on it.
  */
 
-import type { EnginePool } from './engine/pool.ts';
-import type { Engines } from './pipeline.ts';
+import type { EnginePool } from '../engine/pool.ts';
+import type { Engines } from '../pipeline.ts';
 
 export class Lane implements Engines {
   /** `name/version`. */
