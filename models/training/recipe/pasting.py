@@ -85,9 +85,10 @@ def moved(cells, donor, rng):
 def drawn(images, cells):
     """images: float32 [N,C,H,W] -> the same with a drawn spot or scratch each, and its cells float32 [N,cells,cells]."""
     small = F.interpolate(images.mean(dim=1, keepdim=True), size=(procedural.SIZE,) * 2, mode="bilinear")[:, 0] / 64
-    changed, where = procedural.defective(small)
+    changed, contrast = procedural.defective(small, procedural.texture(len(small), procedural.SIZE), 1)
+    where = (contrast.amax(dim=1, keepdim=True) > procedural.UNSURE[1]).float()
     change = F.interpolate((changed - small)[:, None] * 64, size=images.shape[2:], mode="bilinear")
-    return images + change, (F.adaptive_max_pool2d(where[:, None], cells)[:, 0] > 0.25).float()
+    return images + change, F.adaptive_max_pool2d(where, cells)[:, 0]
 
 
 def made_defective(images, spots, labels, kinds, is_marked, share, donors, rng):
