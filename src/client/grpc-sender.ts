@@ -64,6 +64,8 @@ async function isReachable(client: Client, connectMs: number): Promise<boolean> 
   }
 }
 
+const inspect = methodOf('Inspect');
+
 class GrpcSender implements FrameSender {
   private readonly client: Client;
   private readonly metadata: Metadata;
@@ -78,7 +80,7 @@ class GrpcSender implements FrameSender {
   }
 
   send(frame: OutgoingFrame): Promise<SendOutcome> {
-    const { path, requestSerialize, responseDeserialize } = methodOf('Inspect');
+    const { path, requestSerialize, responseDeserialize } = inspect;
     const request = requestOf(frame, this.recipeId);
     const options = { deadline: Date.now() + this.answerMs };
     return new Promise((resolve) => {
