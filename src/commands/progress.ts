@@ -3,7 +3,8 @@
 import cliProgress from 'cli-progress';
 
 export interface Progress {
-  start(total: number): void;
+  /** Also after a `stop`. @param unit what is counted now, where it is something else than before */
+  start(total: number, unit?: string): void;
   update(done: number): void;
   /** Idempotent. */
   stop(): void;
@@ -12,15 +13,15 @@ export interface Progress {
 /** @param unit what is counted, in the plural */
 export function showProgress(unit: string, isWanted: boolean): Progress {
   const bar = new cliProgress.SingleBar({
-    format: `${unit} {bar} {value}/{total}, {eta_formatted} left`,
+    format: `{unit} {bar} {value}/{total}, {eta_formatted} left`,
     noTTYOutput: false,
     stream: process.stderr,
   });
   const isShown = isWanted && process.stderr.isTTY;
   let isStarted = false;
   return {
-    start(total) {
-      if (isShown) bar.start(total, 0);
+    start(total, counted = unit) {
+      if (isShown) bar.start(total, 0, { unit: counted });
       isStarted = isShown;
     },
     update(done) {

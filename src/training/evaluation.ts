@@ -78,15 +78,7 @@ function warningsOf({ images, hasGroups, fingerprints, trained }: EvaluationInpu
   }
   const missing = images.filter((image) => image.probability === null).length;
   if (missing > 0) warnings.push(`${missing} images were not inspected and are in no figure but their own count`);
-  if (!hasGroups)
-    warnings.push('no groups given: every image counts as a part of its own, and intervals may be too narrow');
-  const torn = alikeAcrossGroups(fingerprints);
-  const same = torn.filter((pair) => pair.isIdentical);
-  const near = torn.filter((pair) => !pair.isIdentical);
-  if (same.length > 0) warnings.push(`${same.length} images are identical to one of another group${examples(same)}`);
-  if (near.length > 0) warnings.push(`${near.length} images look nearly like one of another group${examples(near)}`);
-  const torn2 = torn.filter(({ a, b, isIdentical }) => isIdentical && a.isDefective !== b.isDefective);
-  if (torn2.length > 0) warnings.push(`${torn2.length} images are labelled OK and NG at once${examples(torn2)}`);
+  warnings.push(...likenessWarnings({ hasGroups }, fingerprints));
   if (trained === null) {
     warnings.push('the images that the model was trained on are not known: nothing was checked against them');
     return warnings;
@@ -104,6 +96,24 @@ function warningsOf({ images, hasGroups, fingerprints, trained }: EvaluationInpu
   if (shared.length > 0 && hasGroups) {
     warnings.push(`LEAK: ${shared.length} groups were also trained on: ${shared.slice(0, SHOWN).join(', ')}`);
   }
+  return warnings;
+}
+
+/** What makes images that were held back look less unknown than they are. */
+export function likenessWarnings(
+  { hasGroups }: { readonly hasGroups: boolean },
+  fingerprints: readonly Fingerprint[],
+): string[] {
+  const warnings: string[] = [];
+  if (!hasGroups)
+    warnings.push('no groups given: every image counts as a part of its own, and intervals may be too narrow');
+  const torn = alikeAcrossGroups(fingerprints);
+  const same = torn.filter((pair) => pair.isIdentical);
+  const near = torn.filter((pair) => !pair.isIdentical);
+  if (same.length > 0) warnings.push(`${same.length} images are identical to one of another group${examples(same)}`);
+  if (near.length > 0) warnings.push(`${near.length} images look nearly like one of another group${examples(near)}`);
+  const torn2 = torn.filter(({ a, b, isIdentical }) => isIdentical && a.isDefective !== b.isDefective);
+  if (torn2.length > 0) warnings.push(`${torn2.length} images are labelled OK and NG at once${examples(torn2)}`);
   return warnings;
 }
 

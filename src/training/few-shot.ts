@@ -1,10 +1,10 @@
 /** How well `teach` does on parts that it was not taught: with few images, and with all there are. Pure. */
 
 import type { CutLimits } from './cuts.ts';
-import { groupFolds } from './folds.ts';
+import { type Grouped, groupFolds } from './folds.ts';
 import { auroc } from './measures.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { type Example, logitOf, teach, TooLittleError } from './teaching.ts';
+import { type Example, countOf, foldsFor, isEnough, logitOf, teach, TooLittleError } from './teaching.ts';
 
 const MAX_ATTEMPTS = 50;
 const FIFTHS = 5;
@@ -15,75 +15,88 @@ export interface Measured {
   readonly mean: number;
   /** Standard deviation over the draws. */
   readonly spread: number;
+  /** Images taught, of the draw that had the fewest. */
+  readonly taught: { readonly good: number; readonly defective: number };
+}
+
+/** Images that are taught, and those of other parts that this is measured on. */
+interface Draw<T> {
+  readonly taught: readonly T[];
+  readonly tested: readonly T[];
 }
 
 /**
  * Each fifth of the parts once, all images of the other four taught.
  * @throws TooLittleError when four fifths have too few of a class, or a fifth has none of one to measure
  */
-export function acrossFifths(examples: readonly Example[], limits: CutLimits): Measured {
-  const foldOf = groupFolds(examples, FIFTHS, 1);
-  const aurocs = Array.from({ length: FIFTHS }, (_, fold) => {
-    const tested = examples.filter((_, i) => foldOf[i] === fold);
+export function fifthsOf<T extends Grouped>(images: readonly T[]): Draw<T>[] {
+  const foldOf = groupFolds(images, FIFTHS, 1);
+  return Array.from({ length: FIFTHS }, (_, fold) => {
+    const tested = images.filter((_, i) => foldOf[i] === fold);
     for (const isDefective of [false, true]) {
-      if (tested.some((example) => example.isDefective === isDefective)) continue;
+      if (tested.some((image) => image.isDefective === isDefective)) continue;
       throw new TooLittleError(
         `expected ${isDefective ? 'defective' : 'good'} images of at least ${FIFTHS} parts: a fifth of the parts shows none`,
       );
     }
-    const taught = examples.filter((_, i) => foldOf[i] !== fold);
-    return aurocOf(taught, tested, limits);
+    const taught = images.filter((_, i) => foldOf[i] !== fold);
+    foldsFor(taught);
+    return { taught, tested };
   });
-  return summary(aurocs);
 }
 
 /**
  * Drawn again and again: taught on one half of the parts, measured on the other.
- * @param perClass images of each class that are taught
- * @throws TooLittleError when a draw has too few of a class
+ * @param perClass images of each class that are taught, as far as the half has them
+ * @throws TooLittleError when the parts cannot be halved so that both halves have enough of both classes
  */
-export function fewShot(examples: readonly Example[], perClass: number, draws: number, limits: CutLimits): Measured {
-  const groups = [...new Set(examples.map((example) => example.group))];
-  const aurocs: number[] = [];
-  for (let seed = 1; seed <= draws; seed++) {
-    const random = randomFrom(seed);
-    const taughtGroups = drawHalf(examples, groups, random);
+export function halvesOf<T extends Grouped>(images: readonly T[], perClass: number, draws: number): Draw<T>[] {
+  const groups = [...new Set(images.map((image) => image.group))];
+  return Array.from({ length: draws }, (_, i) => {
+    const random = randomFrom(i + 1);
+    const taughtGroups = drawHalf(images, groups, random);
     const inside = shuffled(
-      examples.filter((example) => taughtGroups.has(example.group)),
+      images.filter((image) => taughtGroups.has(image.group)),
       random,
     );
     const taught = [true, false].flatMap((isDefective) =>
-      inside.filter((example) => example.isDefective === isDefective).slice(0, perClass),
+      inside.filter((image) => image.isDefective === isDefective).slice(0, perClass),
     );
-    const tested = examples.filter((example) => !taughtGroups.has(example.group));
-    aurocs.push(aurocOf(taught, tested, limits));
-  }
-  return summary(aurocs);
-}
-
-function aurocOf(taught: readonly Example[], tested: readonly Example[], limits: CutLimits): number {
-  const { head } = teach(taught, limits);
-  return auroc(tested.map((example) => ({ ...example, probability: logitOf(head, example) })));
-}
-
-function summary(aurocs: readonly number[]): Measured {
-  const mean = aurocs.reduce((sum, each) => sum + each, 0) / aurocs.length;
-  const spread = Math.sqrt(aurocs.reduce((sum, each) => sum + (each - mean) ** 2, 0) / aurocs.length);
-  return { aurocs, mean, spread };
+    foldsFor(taught);
+    return { taught, tested: images.filter((image) => !taughtGroups.has(image.group)) };
+  });
 }
 
 /** Half of the parts, drawn again while a half has too little of a class to teach or to measure. */
-function drawHalf(examples: readonly Example[], groups: readonly string[], random: Random): ReadonlySet<string> {
-  let half = new Set<string>();
+function drawHalf(images: readonly Grouped[], groups: readonly string[], random: Random): ReadonlySet<string> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    half = new Set(shuffled(groups, random).slice(0, Math.ceil(groups.length / 2)));
-    const isEnough = [true, false].every((isTaught) =>
-      [true, false].every((isDefective) => {
-        const of = examples.filter((each) => half.has(each.group) === isTaught && each.isDefective === isDefective);
-        return of.length >= 5 && new Set(of.map((each) => each.group)).size >= 2;
-      }),
-    );
-    if (isEnough) return half;
+    const half = new Set(shuffled(groups, random).slice(0, Math.ceil(groups.length / 2)));
+    const others = images.filter((image) => !half.has(image.group));
+    if (isEnough(others) && isEnough(images.filter((image) => half.has(image.group)))) return half;
   }
-  return half;
+  const found = [false, true].map((isDefective) => countOf(images, isDefective));
+  const [good, defective] = found.map(({ images: count, groups: parts }) => `${count} of ${parts}`);
+  throw new TooLittleError(
+    'expected enough to teach on one half of the parts and to measure on the other, at least 5 good and 5 defective images of 2 ' +
+      `parts in each; ${MAX_ATTEMPTS} ways to halve the parts gave none, with ${good} parts good, ${defective} defective`,
+  );
+}
+
+/** @param onDraw after each */
+export function measureDraws(
+  draws: readonly Draw<Example>[],
+  limits: CutLimits,
+  onDraw: (done: number) => void = () => undefined,
+): Measured {
+  const aurocs = draws.map(({ taught, tested }, i) => {
+    const { head } = teach(taught, limits);
+    const area = auroc(tested.map((example) => ({ ...example, probability: logitOf(head, example) })));
+    onDraw(i + 1);
+    return area;
+  });
+  const mean = aurocs.reduce((sum, each) => sum + each, 0) / aurocs.length;
+  const spread = Math.sqrt(aurocs.reduce((sum, each) => sum + (each - mean) ** 2, 0) / aurocs.length);
+  const fewest = (isDefective: boolean) =>
+    Math.min(...draws.map(({ taught }) => taught.filter((each) => each.isDefective === isDefective).length));
+  return { aurocs, mean, spread, taught: { good: fewest(false), defective: fewest(true) } };
 }

@@ -3,7 +3,7 @@
  */
 
 import { chooseCuts, type CutChoice, type CutLimits } from './cuts.ts';
-import { groupFolds } from './folds.ts';
+import { type Grouped, groupFolds } from './folds.ts';
 import { bootstrap, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
 import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
@@ -36,6 +36,8 @@ export interface Lesson {
   readonly cuts: CutChoice;
   readonly measures: Measures | null;
   readonly intervals: MeasureIntervals | null;
+  /** False where the held-out scores are hardly better than a coin's: a warning says so. */
+  readonly isFit: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -48,17 +50,29 @@ const TOLERANCE = 3e-5;
 const FEW = 30;
 /** Below this the interval of a coin would do as well. */
 const UNFIT = 0.6;
+/** Of each class. */
+const LEAST = { images: 5, groups: 2 } as const;
+const CLASSES = [
+  ['good', false],
+  ['defective', true],
+] as const;
 
 /** Too few groups of a class to hold some of them back. */
 export class TooLittleError extends Error {
   override readonly name = 'TooLittleError';
 }
 
-/** @throws TooLittleError with fewer than two groups or five images of a class */
-export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
-  const folds = foldsFor(examples);
-  const foldOf = groupFolds(examples, folds, SEED);
-  const held = heldOut(examples, foldOf, folds);
+/**
+ * @param onFit after each of the folds, and after the final fit
+ * @throws TooLittleError as `foldsFor` does
+ */
+export function teach(
+  examples: readonly Example[],
+  limits: CutLimits,
+  onFit: (done: number) => void = () => undefined,
+): Lesson {
+  const { folds, foldOf } = foldsFor(examples);
+  const held = heldOut(examples, foldOf, folds, onFit);
   const labels = examples.map((example) => example.isDefective);
   const isMarked = hasMarks(examples);
   const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.markedness));
@@ -75,12 +89,14 @@ export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
   const warnings = warningsOf(examples, choice, area, fit.isConverged, limits);
+  const marks = isMarked ? learnMarks(examples, memory, randomFrom(SEED)) : null;
+  onFit(folds + 1);
   return {
     head: {
       linear: { ...head, weights: head.weights.map((weight) => weight * scale), bias: head.bias * scale + shift },
       memory,
       patchWeight: patchWeight * scale,
-      marks: isMarked ? learnMarks(examples, memory, randomFrom(SEED)) : null,
+      marks,
       markWeight: markWeight * scale,
       mapRange: mapRangeOf(held.filter((_, i) => labels[i] === false)),
     },
@@ -91,6 +107,7 @@ export function teach(examples: readonly Example[], limits: CutLimits): Lesson {
     cuts: choice,
     measures: hasCuts ? measure(images, new Float64Array(images.length).fill(1), choice.cuts) : null,
     intervals: hasCuts ? bootstrap(validation, choice.cuts) : null,
+    isFit: area >= UNFIT,
     warnings,
   };
 }
@@ -114,21 +131,49 @@ function linearLogit({ means, deviations, clip, weights, bias }: LinearHead, { b
   return z;
 }
 
-function foldsFor(examples: readonly Example[]): number {
-  let least = FOLDS;
-  for (const isDefective of [false, true]) {
-    const of = examples.filter((example) => example.isDefective === isDefective);
-    const groups = new Set(of.map((example) => example.group)).size;
-    const name = isDefective ? 'defective' : 'good';
-    if (of.length < 5 || groups < 2) {
+/**
+ * Which fold holds each image back; asked before anything is computed, it says whether there is enough to teach.
+ * @throws TooLittleError with fewer than five images or two groups of a class, and where a fold would leave none of one to teach
+ */
+export function foldsFor(images: readonly Grouped[]): { readonly folds: number; readonly foldOf: readonly number[] } {
+  let folds = FOLDS;
+  for (const [name, isDefective] of CLASSES) {
+    const { images: count, groups } = countOf(images, isDefective);
+    if (count < LEAST.images || groups < LEAST.groups) {
       throw new TooLittleError(
-        `expected at least 5 ${name} images of at least 2 parts, got ${of.length} images of ${groups}: ` +
+        `expected at least ${LEAST.images} ${name} images of at least ${LEAST.groups} parts, got ${count} images of ${groups}: ` +
           'without some held back nothing could be said of the model, and no cut could be chosen',
       );
     }
-    least = Math.min(least, groups);
+    folds = Math.min(folds, groups);
   }
-  return least;
+  const foldOf = groupFolds(images, folds, SEED);
+  for (let fold = 0; fold < folds; fold++) {
+    for (const [name, isDefective] of CLASSES) {
+      if (images.some((image, i) => foldOf[i] !== fold && image.isDefective === isDefective)) continue;
+      throw new TooLittleError(
+        `expected the ${name} images spread over more parts: most are of one part, and nothing is left to teach while it is held back`,
+      );
+    }
+  }
+  return { folds, foldOf };
+}
+
+/** Whether these images could be taught, and measured with: enough of both classes. */
+export function isEnough(images: readonly Grouped[]): boolean {
+  return CLASSES.every(([, isDefective]) => {
+    const found = countOf(images, isDefective);
+    return found.images >= LEAST.images && found.groups >= LEAST.groups;
+  });
+}
+
+/** How many images show a class, and how many parts. */
+export function countOf(
+  images: readonly Grouped[],
+  isDefective: boolean,
+): { readonly images: number; readonly groups: number } {
+  const of = images.filter((image) => image.isDefective === isDefective);
+  return { images: of.length, groups: new Set(of.map((image) => image.group)).size };
 }
 
 interface HeldOut {
@@ -142,7 +187,12 @@ interface HeldOut {
 }
 
 /** What each image scores with a head and a memory that know nothing of its part. */
-function heldOut(examples: readonly Example[], foldOf: readonly number[], folds: number): HeldOut[] {
+function heldOut(
+  examples: readonly Example[],
+  foldOf: readonly number[],
+  folds: number,
+  onFold: (done: number) => void,
+): HeldOut[] {
   const found: HeldOut[] = [];
   const isMarked = hasMarks(examples);
   for (let fold = 0; fold < folds; fold++) {
@@ -161,6 +211,7 @@ function heldOut(examples: readonly Example[], foldOf: readonly number[], folds:
         mostDistance: ascending.at(-1) ?? 0,
       };
     }
+    onFold(fold + 1);
   }
   return found;
 }
@@ -208,9 +259,8 @@ function warningsOf(
   limits: CutLimits,
 ): string[] {
   const warnings: string[] = [];
-  for (const isDefective of [false, true]) {
-    const groups = new Set(examples.filter((e) => e.isDefective === isDefective).map((e) => e.group)).size;
-    const name = isDefective ? 'defective' : 'good';
+  for (const [name, isDefective] of CLASSES) {
+    const { groups } = countOf(examples, isDefective);
     if (groups < FEW)
       warnings.push(`only ${groups} different ${name} parts: expect surprises, collect at least ${FEW}`);
   }

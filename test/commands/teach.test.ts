@@ -4,7 +4,9 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
+import type { Progress } from '../../src/commands/progress.ts';
 import { registerTeach } from '../../src/commands/teach.ts';
+import { runMeasuring, runTeaching } from '../../src/commands/teach/run-teaching.ts';
 import { encodePng } from '../../src/demo/jpeg.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { randomFrom } from '../../src/training/random.ts';
@@ -138,14 +140,73 @@ describe('loupe teach', () => {
     expect(printed).toMatch(/^AUROC 0\.\d+ \+- 0\.\d+ over 2 draws|^AUROC 1\.000/);
   });
 
-  it('refuses one-sided data, an image that is none, and a package name that is none', async () => {
+  it('says how few it was measured on, and what makes the figure look better than it is', {
+    timeout: 60_000,
+  }, async () => {
+    const twice = path.join(folder, 'twice');
+    await cp(data, twice, { recursive: true });
+    for (const i of [0, 1, 2]) await cp(path.join(data, 'ok', `${i}.png`), path.join(twice, 'ng', `${i}-again.png`));
+    await run('teach', '--data', twice, '--measure', '--draws', '2');
+    expect(printed).toMatch(
+      /over 2 draws of at least \d good \+ \d defective images\n.*fewer than the 30 images asked for/,
+    );
+    expect(printed).toContain('WARNING 3 images are labelled OK and NG at once: ok/0.png = ng/0-again.png');
+    expect(printed).toContain('WARNING no groups given');
+  });
+
+  it('refuses to put a model to work that is no better than a coin, and leaves its package for a look', {
+    timeout: 60_000,
+  }, async () => {
+    const alike = path.join(folder, 'alike');
+    for (const label of ['ok', 'ng']) await cp(path.join(data, 'ok'), path.join(alike, label), { recursive: true });
+    const models = path.join(folder, 'alike-models');
+    await cp(path.join(TEST_MODELS, 'mean-brightness'), path.join(models, 'mean-brightness'), { recursive: true });
+    const where = ['--models', models, '--store', path.join(folder, 'alike-store'), '--activate'];
+    where.push('--set', 'recipes.default.model=mean-brightness', '--set', 'engine.provider=cpu');
+    const out = path.join(models, 'alike', '1');
+    await expect(run('teach', '--data', alike, '--out', out, ...where, '--recipe', 'default')).rejects.toThrow(
+      /is written and not active: .*Do not use the model.*12 images are labelled OK and NG at once/s,
+    );
+    expect(await readdir(out)).toContain('report');
+  });
+
+  it('shows where it is over all of its steps, each to its end', { timeout: 60_000 }, async () => {
+    const shown: [string, number, number][] = [];
+    const bar: Progress = {
+      start: (total, unit = '') => void shown.push([unit, 0, total]),
+      update: (done) => void shown.push([shown.at(-1)?.[0] ?? '', done, shown.at(-1)?.[2] ?? 0]),
+      stop: () => undefined,
+    };
+    const options = { data, set: [], maxEscapes: 0.02, maxFalseRejects: 0.02, images: 5, draws: 2 };
+    const ends = () => shown.filter(([, done, total]) => done === total).map(([unit, , total]) => `${unit} ${total}`);
+    await runTeaching({ ...options, out: path.join(folder, 'shown', 'noise', '1') }, bar);
+    expect([...new Set(ends())]).toEqual([
+      'step 1 of 4: images read 24',
+      'step 2 of 4: images embedded 24',
+      'step 3 of 4: fits 6',
+      'step 4 of 4: package 1',
+    ]);
+    // Not only at the end: the fits take as long as the images.
+    expect(shown.filter(([unit]) => unit.endsWith('fits')).map(([, done]) => done)).toEqual([0, 1, 2, 3, 4, 5, 6, 6]);
+    shown.length = 0;
+    await runMeasuring({ ...options, measure: true }, bar);
+    expect([...new Set(ends())].at(-1)).toBe('step 3 of 3: draws 2');
+  });
+
+  it('refuses one-sided data before anything is computed, images that are none, and a package name that is none', async () => {
     const bad = path.join(folder, 'bad');
-    for (const label of ['ok', 'ng']) await mkdir(path.join(bad, label), { recursive: true });
-    await writeFile(path.join(bad, 'ok', 'a.png'), await part(false, Math.random));
+    await cp(data, bad, { recursive: true });
     const out = path.join(folder, 'models', 'bad', '1');
-    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(/at least 5 good images/);
-    await writeFile(path.join(bad, 'ng', 'b.png'), 'no image');
-    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(/ng\/b.png: unsupported_format/);
+    await writeFile(path.join(bad, 'ng', '0.png'), 'no image');
+    await writeFile(path.join(bad, 'ok', '3.png'), (await readFile(path.join(data, 'ok', '3.png'))).subarray(0, 200));
+    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(
+      /2 of 24 images cannot be read:\n {2}- ok\/3\.png: bad_image.*\n {2}- ng\/0\.png: unsupported_format/,
+    );
+    for (let i = 4; i < 12; i++) await rm(path.join(bad, 'ng', `${i}.png`));
+    await expect(run('teach', '--data', bad, '--out', out)).rejects.toThrow(
+      /at least 5 defective images.*got 4 images/,
+    );
+    await expect(run('teach', '--data', bad, '--measure')).rejects.toThrow(/12 of 12 parts good, 4 of 4 defective/);
     await expect(run('teach', '--data', data, '--out', path.join(folder, 'x y', 'one'))).rejects.toThrow(
       /NAME\/VERSION/,
     );

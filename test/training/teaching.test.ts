@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BLOCKS, gridFor, readBackbone } from '../../src/commands/teach/embedding.ts';
 import { Session } from '../../src/engine/session.ts';
 import { blockFactors } from '../../src/training/blocks.ts';
-import { acrossFifths, fewShot } from '../../src/training/few-shot.ts';
+import { fifthsOf, halvesOf, measureDraws } from '../../src/training/few-shot.ts';
 import { sigmoid } from '../../src/training/logistic.ts';
 import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
@@ -11,7 +11,7 @@ import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
 import { EMBEDDING_NAME, MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
-import { type Example, logitOf, platt, teach } from '../../src/training/teaching.ts';
+import { type Example, foldsFor, logitOf, platt, teach } from '../../src/training/teaching.ts';
 
 const LIMITS = { escapes: 0.02, falseRejects: 0.02 };
 const WIDTH = 12;
@@ -55,7 +55,9 @@ describe('teach', () => {
   });
 
   it('says that a backbone which sees nothing is unfit, and that few parts show little', () => {
-    const text = teach(examplesOf(56, {}), LIMITS).warnings.join('\n');
+    const lesson = teach(examplesOf(56, {}), LIMITS);
+    expect(lesson.isFit).toBe(false);
+    const text = lesson.warnings.join('\n');
     expect(text).toContain('Do not use the model');
     expect(text).toContain('only 28 different defective parts');
     expect(text).toContain('met on these images but not shown');
@@ -65,6 +67,30 @@ describe('teach', () => {
     expect(() => teach(examplesOf(3, { feature: 2 }), LIMITS)).toThrow(/at least 5 good images/);
     const good = examplesOf(40, { feature: 2 }).filter((example) => !example.isDefective);
     expect(() => teach(good, LIMITS)).toThrow(/at least 5 defective images of at least 2 parts, got 0/);
+  });
+
+  it('refuses parts that leave nothing of a class to teach while they are held back', () => {
+    // Whole parts, spread by both classes: the two that show defects come to lie in one fold.
+    const counts = { a: [5, 100], b: [40, 1], c: [80, 0] } as const;
+    const images = Object.entries(counts).flatMap(([group, [good, bad]]) => [
+      ...Array.from({ length: good }, () => ({ group, isDefective: false })),
+      ...Array.from({ length: bad }, () => ({ group, isDefective: true })),
+    ]);
+    expect(() => foldsFor(images)).toThrow(/expected the defective images spread over more parts/);
+    expect(foldsFor(images.map((image, i) => ({ ...image, group: `${i % 7}` }))).folds).toBe(5);
+  });
+
+  it('refuses to be measured where no half of the parts has both classes, with what there is', () => {
+    const good = examplesOf(40, {}).filter(({ isDefective }) => !isDefective);
+    expect(() => halvesOf(good, 5, 1)).toThrow(/40 of 20 parts good, 0 of 0 defective/);
+    const found = measureDraws(halvesOf(examplesOf(12, { feature: 2 }), 30, 2), LIMITS);
+    expect(found.taught.good + found.taught.defective).toBeLessThanOrEqual(12);
+  });
+
+  it('tells of every fit, the final one last', () => {
+    const told: number[] = [];
+    teach(examplesOf(20, { feature: 2 }), LIMITS, (done) => told.push(done));
+    expect(told).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   it('learns a patch unlike any of a good part where the features of the whole image show nothing', () => {
@@ -90,19 +116,17 @@ describe('teach', () => {
 
   it('is measured on parts that were not taught, the same again', () => {
     const examples = examplesOf(60, { feature: 1 });
-    const found = fewShot(examples, 15, 3, LIMITS);
-    expect(found.aurocs).toHaveLength(3);
+    const found = measureDraws(halvesOf(examples, 15, 3), LIMITS);
+    expect(found).toMatchObject({ aurocs: { length: 3 }, taught: { good: 15, defective: 15 } });
     expect(found.mean).toBeGreaterThan(0.85);
-    expect(fewShot(examples, 15, 3, LIMITS)).toEqual(found);
+    expect(measureDraws(halvesOf(examples, 15, 3), LIMITS)).toEqual(found);
   });
 
   it('is measured on each fifth of the parts with all of the others taught, and refuses too few parts for that', () => {
-    const found = acrossFifths(examplesOf(60, { feature: 1 }), LIMITS);
+    const found = measureDraws(fifthsOf(examplesOf(60, { feature: 1 })), LIMITS);
     expect(found.aurocs).toHaveLength(5);
     expect(found.mean).toBeGreaterThan(0.9);
-    expect(() => acrossFifths(examplesOf(8, { feature: 1 }), LIMITS)).toThrow(
-      /expected \w+ images of at least 5 parts/,
-    );
+    expect(() => fifthsOf(examplesOf(8, { feature: 1 }))).toThrow(/expected \w+ images of at least 5 parts/);
   });
 });
 

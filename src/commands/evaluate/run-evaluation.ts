@@ -57,8 +57,8 @@ export async function runEvaluation(
     images,
     cuts,
     hasGroups: folder.hasGroups,
-    fingerprints: await fingerprintsOf(folder),
-    trained: trained === null ? null : await fingerprintsOf(trained),
+    fingerprints: (await fingerprintsOf(folder)).fingerprints,
+    trained: trained === null ? null : (await fingerprintsOf(trained)).fingerprints,
   });
   const { name, version } = found.manifest;
   const model = `${name}/${version}${options.variant === undefined ? '' : ` (${options.variant})`}`;

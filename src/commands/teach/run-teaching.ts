@@ -1,12 +1,16 @@
 /** Everything `loupe teach` does, from folder to package or to figures. */
 
-import { type LabelledFolder, readLabelledFolder } from '../../training/labelled-folder.ts';
-import { acrossFifths, fewShot } from '../../training/few-shot.ts';
-import { type Example, teach } from '../../training/teaching.ts';
+import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '../../training/labelled-folder.ts';
+import { likenessWarnings } from '../../training/evaluation.ts';
+import { fifthsOf, halvesOf, measureDraws } from '../../training/few-shot.ts';
+import type { Grouped } from '../../training/folds.ts';
+import type { Fingerprint } from '../../training/near-duplicates.ts';
+import { type Example, foldsFor, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { show } from '../models/show.ts';
 import type { WhereOptions } from '../options.ts';
 import type { Progress } from '../progress.ts';
+import { fingerprintsOf } from '../training/fingerprints.ts';
 import { activateTaught, expectWhere } from './activation.ts';
 import { edgeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
@@ -34,13 +38,23 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     throw new CommandError(EXIT.usage, '--http and --recipe say where to activate: expected --activate with them');
   }
   const began = performance.now();
-  const { folder, backbone, input, examples } = await embedded(options, bar);
-  const learned = teach(examples, { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects });
-  const lesson = { ...learned, warnings: [...learned.warnings, ...blackMasks(folder, examples)] };
+  const folder = await readLabelledFolder(options.data);
+  const { folds } = foldsFor(folder.images);
+  const step = inSteps(bar, 4);
+  const fingerprints = await fingerprintsOfAll(folder, step);
+  const { backbone, input, examples } = await embedded(folder, options, step);
+  const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), onFit));
+  const warnings = [...learned.warnings, ...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)];
+  const lesson = { ...learned, warnings };
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
   const { cuts } = lesson.cuts;
-  const manifest = await writePackage(out, { folder, backbone, input, lesson, cuts });
+  const manifest = await step('package', 1, () =>
+    writePackage(out, { folder, fingerprints, backbone, input, lesson, cuts }),
+  );
   const seconds = (performance.now() - began) / 1000;
+  if (options.activate === true && !lesson.isFit) {
+    throw new CommandError(EXIT.failed, `${out} is written and not active: ${lesson.warnings.join('; ')}`);
+  }
   const activated =
     options.activate === true ? await activateTaught(out, manifest, options.recipe ?? null, options) : [];
   return {
@@ -60,39 +74,88 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
 }
 
 export async function runMeasuring(options: TeachOptions, bar: Progress) {
-  const { folder, input, examples } = await embedded(options, bar);
   const { images, draws } = options;
-  const limits = { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects };
-  const found = images === 'all' ? acrossFifths(examples, limits) : fewShot(examples, images, draws, limits);
+  const whole = await readLabelledFolder(options.data);
+  const folder = images === 'all' ? whole : thinned(whole);
+  const drawn = <T extends Grouped>(of: readonly T[]) =>
+    images === 'all' ? fifthsOf(of) : halvesOf(of, images, draws);
+  // Once before anything is computed: it refuses what is too little.
+  const count = drawn(folder.images).length;
+  const step = inSteps(bar, 3);
+  const fingerprints = await fingerprintsOfAll(folder, step);
+  const { input, examples } = await embedded(folder, options, step);
+  const found = await step('draws', count, (onDraw) => measureDraws(drawn(examples), limitsOf(options), onDraw));
   return {
     data: options.data,
     images: folder.images.length,
     taught_per_class: images,
-    draws: found.aurocs.length,
+    taught: found.taught,
+    draws: count,
     input_edge: input.width,
     auroc_mean: found.mean,
     auroc_spread: found.spread,
     aurocs: found.aurocs,
+    warnings: [...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)],
   };
 }
 
 export function measuredText(found: Awaited<ReturnType<typeof runMeasuring>>): string {
-  const taught =
-    found.taught_per_class === 'all'
-      ? `${found.draws} fifths of the parts, all images of the others taught`
-      : `${found.draws} draws of ${found.taught_per_class} + ${found.taught_per_class} images`;
-  return `AUROC ${found.auroc_mean.toFixed(3)} +- ${found.auroc_spread.toFixed(3)} over ${taught}`;
+  const { draws, taught_per_class: wanted, taught, warnings } = found;
+  const isWhole = wanted === 'all' || (taught.good === wanted && taught.defective === wanted);
+  const fewest = `${isWhole ? '' : 'at least '}${taught.good} good + ${taught.defective} defective images`;
+  const over =
+    wanted === 'all' ? `${draws} fifths of the parts, all images of the others taught` : `${draws} draws of ${fewest}`;
+  const notes = isWhole
+    ? warnings
+    : [`the parts of a half have fewer than the ${wanted} images asked for`, ...warnings];
+  return [
+    `AUROC ${found.auroc_mean.toFixed(3)} +- ${found.auroc_spread.toFixed(3)} over ${over}`,
+    ...notes.map((note) => `  WARNING ${note}`),
+  ].join('\n');
 }
 
-async function embedded(options: TeachOptions, bar: Progress) {
-  const whole = await readLabelledFolder(options.data);
-  const folder = options.measure === true && options.images !== 'all' ? thinned(whole) : whole;
+function limitsOf(options: TeachOptions) {
+  return { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects };
+}
+
+type Step = ReturnType<typeof inSteps>;
+
+/** The bar once for each step: what is left is told of that step, since an image, a fit and a draw take different times. */
+function inSteps(bar: Progress, steps: number) {
+  let at = 0;
+  return async <T>(
+    unit: string,
+    count: number,
+    work: (onDone: (done: number) => void) => T | Promise<T>,
+  ): Promise<T> => {
+    bar.start(count, `step ${++at} of ${steps}: ${unit}`);
+    const made = await work((done) => bar.update(done));
+    bar.update(count);
+    bar.stop();
+    return made;
+  };
+}
+
+/** @throws LabelledFolderError with the images that cannot be read, before any is taught */
+async function fingerprintsOfAll(folder: LabelledFolder, step: Step): Promise<readonly Fingerprint[]> {
+  const { fingerprints, unreadable } = await step('images read', folder.images.length, (onImage) =>
+    fingerprintsOf(folder, onImage),
+  );
+  if (unreadable.length === 0) return fingerprints;
+  const shown = unreadable.slice(0, SHOWN).map((fault) => `\n  - ${fault}`);
+  const more = unreadable.length > SHOWN ? `\n  - … and ${unreadable.length - SHOWN} more` : '';
+  throw new LabelledFolderError(
+    `${folder.root}: ${unreadable.length} of ${folder.images.length} images cannot be read:${shown.join('')}${more}`,
+  );
+}
+
+async function embedded(folder: LabelledFolder, options: TeachOptions, step: Step) {
   const backbone = await readBackbone();
   const input = inputOf(options.edge ?? (await edgeFor(folder)));
-  bar.start(folder.images.length);
-  const examples = await embedFolder(folder, backbone, input, (done) => bar.update(done));
-  bar.stop();
-  return { folder, backbone, input, examples };
+  const examples = await step('images embedded', folder.images.length, (onImage) =>
+    embedFolder(folder, backbone, input, onImage),
+  );
+  return { backbone, input, examples };
 }
 
 function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): string[] {
@@ -103,6 +166,9 @@ function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): s
     `${black.length} masks are black and were not used, the first is ${first.mask}: expected them bright where the defect is`,
   ];
 }
+
+/** Faults that are named. */
+const SHOWN = 10;
 
 /** Of each class, for a measurement: more would only take longer. */
 const MEASURED_PER_CLASS = 300;

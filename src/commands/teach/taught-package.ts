@@ -11,11 +11,11 @@ import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
 import type { Interval } from '../../statistics/interval.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
+import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
 import { OUTPUT_NAME, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import { fingerprintsOf } from '../training/fingerprints.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { BLOCKS, gridFor } from './embedding.ts';
@@ -26,6 +26,7 @@ const COST_RATIO = 100;
 
 export interface TaughtModel {
   readonly folder: LabelledFolder;
+  readonly fingerprints: readonly Fingerprint[];
   readonly backbone: Uint8Array;
   readonly input: InputContract;
   readonly lesson: Lesson;
@@ -145,7 +146,7 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
   return metrics;
 }
 
-async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): Promise<string> {
+async function reportOf(model: string, { folder, fingerprints, lesson, cuts }: TaughtModel): Promise<string> {
   const kindOf = new Map(folder.images.map((image) => [image.file, image.kind]));
   const images = lesson.validation.map((image): EvaluatedImage => {
     const judgement = judge(image.probability, cuts);
@@ -158,7 +159,7 @@ async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): P
     images,
     cuts,
     hasGroups: folder.hasGroups,
-    fingerprints: await fingerprintsOf(folder),
+    fingerprints,
     trained: [],
   });
   const cautions = [
@@ -166,7 +167,7 @@ async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): P
     ...lesson.warnings,
   ];
   return reportHtml({
-    evaluation: { ...evaluation, warnings: [...cautions, ...evaluation.warnings] },
+    evaluation: { ...evaluation, warnings: [...new Set([...cautions, ...evaluation.warnings])] },
     model,
     data: folder.root,
     madeAt: new Date().toISOString(),
