@@ -1,9 +1,10 @@
 /** The HTTP server: health and metrics for ops, results for people and tools. Reads; never touches the way of a frame. */
 
-import { createServer as createHttp } from 'node:http';
+import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { keepDoor } from '../door.ts';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
 import type { Actor } from '../frame/people.ts';
 import { Api, type problemSchema } from './api.ts';
@@ -55,6 +56,8 @@ export interface HttpServerOptions {
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
   onError(error: unknown): void;
+  /** More connections than there may be: one on which nothing was under way was closed. */
+  onFull(): void;
 }
 
 /** Milliseconds a connection may take to say what it wants, and how often that is looked at. */
@@ -109,7 +112,11 @@ export class HttpServer {
               ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
             },
           });
-    this.server.server.maxConnections = MAX_CONNECTIONS;
+    const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFull());
+    this.server.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      door.hears(socket);
+      response.once('close', () => door.rests(socket));
+    });
     const api = new Api(this.server, options.audit);
     this.addGuards(api);
     addOpsRoutes(this.server, api, options.ports);

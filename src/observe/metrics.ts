@@ -9,12 +9,19 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type RefusalCode, UNINSPECTED_REASONS, type UninspectedReason } from '../errors.ts';
 import type { CameraId, Frame, Transport } from '../frame/frame.ts';
 import type { Outcome, RecordedResult } from '../frame/verdict.ts';
+import { modelLabel, type OutcomeLabel, outcomeLabel } from './outcome-label.ts';
 import { addScrapedGauges, type MetricsOptions, type MetricsSources } from './scraped-gauges.ts';
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10];
 const PROBABILITY = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
 const BATCH = [1, 2, 4, 8, 16, 32, 64];
-const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+/** Of prom-client's own: gauges whose names end like counters, which Prometheus' linter refuses, and a series for each space of the heap. */
+const UNWANTED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+  'nodejs_heap_space_size_available_bytes',
+];
 const MAX_CAMERA_LABELS = 48;
 /** What can become of a frame that leaves nothing in the ledger. */
 const REFUSED_FRAMES: readonly RefusalCode[] = [
@@ -27,11 +34,18 @@ const REFUSED_FRAMES: readonly RefusalCode[] = [
   'internal',
 ];
 
+const FLOODS = [
+  ['grpc', 'connections'],
+  ['grpc', 'resets'],
+  ['grpc', 'uploads'],
+  ['http', 'connections'],
+  ['mqtt', 'connections'],
+] as const;
+type FloodLabels = (typeof FLOODS)[number];
+
 /** `skipped`: nobody asked for it, and the budget or the line was full. */
 export type HeatMapOutcome = 'made' | 'skipped' | 'failed';
 export type ReplayOutcome = 'same' | 'different' | 'damaged' | 'not_replayable' | 'failed';
-
-export type OutcomeLabel = 'pass' | 'fail' | 'review' | 'uninspected' | 'duplicate' | 'refused';
 
 export class Metrics {
   readonly contentType: string;
@@ -61,6 +75,7 @@ export class Metrics {
   private readonly replays: Counter<'outcome'>;
   private readonly shadows: Counter<'recipe' | 'model' | 'outcome'>;
   private readonly certificatesRefused: Counter<'door'>;
+  private readonly floodsCut: Counter<'door' | 'flood'>;
   private readonly signIns: Counter<'result'>;
   private readonly auditLinesLost: Counter;
   private readonly models: () => readonly { readonly model: string }[];
@@ -70,8 +85,7 @@ export class Metrics {
     this.contentType = this.registry.contentType;
     this.labelled = new Set(options.cameras.slice(0, MAX_CAMERA_LABELS));
     collectDefaultMetrics({ register: this.registry });
-    // Gauges whose names end like counters: Prometheus' own linter refuses them.
-    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
+    for (const name of UNWANTED) this.registry.removeSingleMetric(name);
     this.received = new Counter({
       name: 'inspection_frames_received_total',
       help: 'Frames that came in, by camera and road.',
@@ -207,6 +221,13 @@ export class Metrics {
       labelNames: ['door'],
       registers,
     });
+    this.floodsCut = new Counter({
+      name: 'inspection_floods_cut_total',
+      help: 'Connections and calls that were ended because there were too many of their kind.',
+      labelNames: ['door', 'flood'],
+      registers,
+    });
+    for (const [door, flood] of FLOODS) this.floodsCut.inc({ door, flood }, 0);
     this.heatMaps = new Counter({
       name: 'inspection_heat_maps_total',
       help: 'Heat maps made, skipped beyond the budget, and failed.',
@@ -309,6 +330,10 @@ export class Metrics {
     this.certificatesRefused.inc({ door });
   }
 
+  floodCut(door: FloodLabels[0], flood: FloodLabels[1]): void {
+    this.floodsCut.inc({ door, flood });
+  }
+
   heatMap(outcome: HeatMapOutcome): void {
     this.heatMaps.inc({ outcome });
   }
@@ -365,24 +390,5 @@ export class Metrics {
 
   private observeStage(stage: 'queue' | 'decode' | 'infer' | 'record', ms: number | null): void {
     if (ms !== null) this.stages.observe({ stage }, ms / 1000);
-  }
-}
-
-function modelLabel(outcome: Outcome): string {
-  return outcome.kind === 'answered' && !outcome.duplicate ? (outcome.result.model?.name ?? '') : '';
-}
-
-function outcomeLabel(outcome: Outcome): OutcomeLabel {
-  if (outcome.kind === 'refused') return 'refused';
-  if (outcome.duplicate) return 'duplicate';
-  switch (outcome.result.verdict) {
-    case 'PASS':
-      return 'pass';
-    case 'FAIL':
-      return 'fail';
-    case 'REVIEW':
-      return 'review';
-    case 'UNINSPECTED':
-      return 'uninspected';
   }
 }

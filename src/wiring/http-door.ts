@@ -37,6 +37,7 @@ export interface HttpDoorParts {
   readonly health: () => Health;
   readonly status: () => object;
   readonly onError: (error: unknown) => void;
+  readonly onFull: () => void;
 }
 
 export function httpDoor(parts: HttpDoorParts): HttpServer {
@@ -94,6 +95,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
     ],
     feed: parts.feed,
     onError: parts.onError,
+    onFull: parts.onFull,
   });
 }
 

@@ -165,8 +165,10 @@ export class Reporting {
 
   grpc(event: GrpcEvent): void {
     const { kind, ...fields } = event;
-    if (event.kind === 'grpc_flood_cut') this.throttled.log('warn', kind, fields);
-    else this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
+    if (event.kind === 'grpc_flood_cut') {
+      this.metrics.floodCut('grpc', event.flood);
+      this.throttled.log('warn', kind, fields);
+    } else this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
   }
 
   mqtt(event: MqttEvent): void {
@@ -182,8 +184,11 @@ export class Reporting {
       case 'results_given_up':
         this.log.log('warn', kind, fields);
         return;
-      case 'broker_login_refused':
       case 'broker_full':
+        this.metrics.floodCut('mqtt', 'connections');
+        this.throttled.log('warn', kind, fields);
+        return;
+      case 'broker_login_refused':
       case 'broker_client_failed':
       case 'plant_disconnected':
       case 'sink_disconnected':
@@ -227,6 +232,11 @@ export class Reporting {
 
   sequenceGap(cameraId: string, missing: number, sequence: bigint): void {
     this.throttled.log('warn', 'sequence_gap', { cameraId, missing, before: String(sequence) });
+  }
+
+  httpFull(): void {
+    this.metrics.floodCut('http', 'connections');
+    this.throttled.log('warn', 'http_full', {});
   }
 
   httpFailed(error: unknown): void {

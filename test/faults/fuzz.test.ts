@@ -3,7 +3,6 @@
  * engine and no service ends; the books balance.
  */
 
-import { execFileSync } from 'node:child_process';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import mqtt from 'mqtt';
 import sharp from 'sharp';
@@ -11,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { encodeInspectRequest } from '../../src/ingest/wire/request.ts';
 import { draftOf } from '../support/wire-client.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, total } from '../support/service-process.ts';
 import { roundsOr } from './support/length.ts';
 import { mutated, randomOf } from './support/mutations.ts';
 import { type Plant, stage } from './support/staged.ts';
@@ -43,15 +42,6 @@ async function pictures(): Promise<readonly Buffer[]> {
   ]);
 }
 
-/** Of the service and its children. */
-function residentBytes(service: ServiceProcess): number {
-  const root = String(service.child.pid);
-  const lines = execFileSync('ps', ['-o', 'rss=', '--ppid', root, '--pid', root], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  return 1024 * lines.reduce((sum, line) => sum + Number(line), 0);
-}
-
 /** Sends spoilt inputs until there were enough. @returns what was not as it should be */
 async function complaints(inputs: number, bin?: string): Promise<string[]> {
   const service = await start(
@@ -62,7 +52,7 @@ async function complaints(inputs: number, bin?: string): Promise<string[]> {
   const found: string[] = [];
   const random = randomOf(SEED);
   const any = () => good[Math.floor(random() * good.length)] ?? Buffer.alloc(0);
-  const before = residentBytes(service);
+  const before = service.residentBytes;
   const say = (road: string, index: number, what: string) => found.push(`seed ${SEED}, ${road} ${index}: ${what}`);
 
   const client = new Client(service.addresses.grpc, credentials.createInsecure());
@@ -136,7 +126,7 @@ async function complaints(inputs: number, bin?: string): Promise<string[]> {
   const outcomes = total(samples, 'inspection_frames_total');
   if (received !== outcomes) say('books', -1, `received ${received}, outcomes ${outcomes}`);
   if (received < inputs) say('books', -1, `of ${3 * inputs} inputs only ${received} were taken for frames`);
-  const growth = residentBytes(service) - before;
+  const growth = service.residentBytes - before;
   if (growth > MAX_GROWTH_BYTES) say('memory', -1, `grew by ${growth} bytes`);
   console.log(
     `fuzz: seed ${SEED}, ${3 * inputs} inputs, ${received} frames, growth ${Math.round(growth / 2 ** 20)} MiB`,

@@ -1,10 +1,9 @@
 /** Memory after many frames is what it was after a few. */
 
-import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings } from '../support/service-process.ts';
 import { roundsOr } from './support/length.ts';
 import { type Plant, stage } from './support/staged.ts';
 
@@ -16,15 +15,6 @@ const FRAME_BYTES = 1_000_000;
 const LANES = 6;
 /** What Triton's own test allows (qa/L0_memory_growth). */
 const MAX_GROWTH_BYTES = 100 * 1024 * 1024;
-
-/** Resident bytes of the service and its children. */
-function treeBytes(service: ServiceProcess): number {
-  const root = String(service.child.pid);
-  const lines = execFileSync('ps', ['-o', 'rss=', '--ppid', root, '--pid', root], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  return 1024 * lines.reduce((sum, line) => sum + Number(line), 0);
-}
 
 /** Bytes by which memory grew over `frames`, after the service had warmed up. */
 async function growthOver(frames: number, bin?: string): Promise<number> {
@@ -46,9 +36,9 @@ async function growthOver(frames: number, bin?: string): Promise<number> {
     await Promise.all(Array.from({ length: LANES }, lane));
   };
   await send(WARM_UP);
-  const before = treeBytes(service);
+  const before = service.residentBytes;
   await send(WARM_UP + frames);
-  const growth = treeBytes(service) - before;
+  const growth = service.residentBytes - before;
   console.log(`leak: ${frames} frames, memory grew by ${Math.round(growth / 2 ** 20)} MiB`);
   await sender.close();
   return growth;

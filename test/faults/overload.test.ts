@@ -1,12 +1,10 @@
 /** At least three times as many frames as the engine can look at: what does not fit is said at once, and memory stays where it was. */
 
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import type { FrameSender, SendOutcome } from '../../src/client/sender.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, total } from '../support/service-process.ts';
 import { isLong, roundsOr } from './support/length.ts';
 import { type Plant, stage } from './support/staged.ts';
 
@@ -41,7 +39,7 @@ async function overload(bin?: string): Promise<Overload> {
   for (let index = 0; index < 2; index++) await send(sender, `capacity-${index}`);
   const frameMs = (performance.now() - from) / 2;
 
-  const before = treeBytes(service);
+  const before = service.residentBytes;
   let deepestQueue = 0;
   let most = before;
   const sending: Promise<{ outcome: SendOutcome; ms: number }>[] = [];
@@ -50,7 +48,7 @@ async function overload(bin?: string): Promise<Overload> {
     sending.push(send(sender, `f${index}`));
     if (index % 8 === 0) {
       deepestQueue = Math.max(deepestQueue, total(await service.samples(), 'inspection_queue_depth'));
-      most = Math.max(most, treeBytes(service));
+      most = Math.max(most, service.residentBytes);
     }
     await new Promise((resolve) => setTimeout(resolve, Math.min(frameMs / 3, MAX_PAUSE_MS)));
   }
@@ -69,22 +67,6 @@ async function send(sender: FrameSender, frameId: string): Promise<{ outcome: Se
   const from = performance.now();
   const outcome = await sender.send({ ...named, bytes, isSimulated: false });
   return { outcome, ms: performance.now() - from };
-}
-
-/** Resident bytes of the service and all its children. */
-function treeBytes(service: ServiceProcess): number {
-  const root = String(service.child.pid);
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', root], { encoding: 'utf8' }).split('\n');
-  return [root, ...children.map((pid) => pid.trim())].reduce((sum, pid) => sum + residentBytes(pid), 0);
-}
-
-function residentBytes(pid: string): number {
-  try {
-    return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-  } catch {
-    // ps itself is among the children, and gone by now.
-    return 0;
-  }
 }
 
 function complaints({ sent, outcomes, deepestQueue, growthBytes }: Overload): string[] {

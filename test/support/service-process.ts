@@ -1,6 +1,6 @@
 /** The real service in its own process, as `npx loupe serve` runs it, on free ports and a folder of its own. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,6 +89,13 @@ export class ServiceProcess {
   async get(pathname: string): Promise<{ status: number; text: string }> {
     const response = await fetch(new URL(pathname, this.addresses.http));
     return { status: response.status, text: await response.text() };
+  }
+
+  /** Resident bytes of the service and its children. */
+  get residentBytes(): number {
+    const root = String(this.child.pid);
+    const lines = execFileSync('ps', ['-o', 'rss=', '--ppid', root, '--pid', root], { encoding: 'utf8' });
+    return 1024 * lines.split('\n').reduce((sum, line) => sum + Number(line), 0);
   }
 
   /** Samples of the metrics text by name and labels. */

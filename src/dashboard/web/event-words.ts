@@ -81,7 +81,7 @@ const en = {
   },
   broker_full: {
     what: 'The broker has no place for another client',
-    todo: 'Raise mqtt.embedded.max_clients, or find who connects too often.',
+    todo: 'Raise mqtt.embedded.max_clients, or find who connects too often. Whoever never logged in had to leave.',
   },
   broker_client_failed: { what: 'An MQTT client broke the protocol', todo: 'Look at that client; the others go on.' },
   plant_disconnected: { what: 'The broker is away', todo: 'Check network and broker. Frames over gRPC go on.' },
@@ -115,8 +115,12 @@ const en = {
     todo: 'Check the rights of the folder of the models.',
   },
   grpc_flood_cut: {
-    what: 'A gRPC client was cut off',
-    todo: 'It took its calls back by the thousand. Look at the program at that address; it may come again after two seconds.',
+    what: 'A flood over gRPC was cut',
+    todo: 'Calls taken back by the thousand, uploads that do not end, or too many connections: look at the program at that address.',
+  },
+  http_full: {
+    what: 'HTTP has no place for another connection',
+    todo: 'Idle ones are closed for new ones. Find who connects too often: ss -tn, by address.',
   },
   clock_jumped: {
     what: 'The clock of this machine jumped ahead',
@@ -188,7 +192,8 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   sequence_gap: { what: '相机有图像未到达', todo: '这些零件没有被看到。请检查网络和相机缓存。' },
   http_request_failed: { what: '请求在服务内部失败', todo: '请保存日志并报告。' },
   activations_not_noted: { what: '首次模型启用未能记录', todo: '请检查模型文件夹的权限。' },
-  grpc_flood_cut: { what: '有 gRPC 客户端被断开', todo: '它成千次地撤回调用。请检查该地址上的程序;两秒后可重新连接。' },
+  grpc_flood_cut: { what: 'gRPC 洪泛已被切断', todo: '大量撤回调用、上传不结束或连接过多。请检查该地址上的程序。' },
+  http_full: { what: 'HTTP 连接已满', todo: '空闲连接会为新连接让位。请用 ss -tn 按地址找出连接过多的程序。' },
   clock_jumped: {
     what: '本机时钟突然超前',
     todo: '请校准时钟(timedatectl)。新时间持续一天之前,不会按时限删除任何内容。',

@@ -11,7 +11,15 @@ import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts'
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
 import { Desk, type GrpcPorts } from './desk.ts';
-import { bind, createServer, credentialsOf, type GrpcTls, type OpenServer, shutDown } from './http2-server.ts';
+import {
+  bind,
+  createServer,
+  credentialsOf,
+  type GrpcFlood,
+  type GrpcTls,
+  type OpenServer,
+  shutDown,
+} from './http2-server.ts';
 import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
@@ -35,7 +43,7 @@ export interface GrpcSourceOptions {
   readonly maxMessageBytes: number;
   /** Frames of one stream that may be under way; default 32. */
   readonly maxFramesPerStream?: number;
-  /** Bytes of frames under way on all streams; default eight messages of the largest size. */
+  /** Bytes of frames under way on all streams; as many of unary requests may be on their way in. Default eight messages of the largest size. */
   readonly maxStreamBytes?: number;
   readonly intakeLimits?: IntakeLimits;
   readonly clock?: Clock;
@@ -45,8 +53,7 @@ export interface GrpcSourceOptions {
 export type GrpcEvent =
   | { readonly kind: 'grpc_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
   | { readonly kind: 'grpc_stopped'; readonly wasForced: boolean }
-  /** A connection took its calls back as fast as it made them; its address is turned away for a moment. */
-  | { readonly kind: 'grpc_flood_cut'; readonly address: string }
+  | ({ readonly kind: 'grpc_flood_cut' } & GrpcFlood)
   /** A bug: the call was answered with `internal`. */
   | { readonly kind: 'grpc_call_failed'; readonly method: string; readonly error: unknown };
 
@@ -109,8 +116,9 @@ export class GrpcSource {
   private async openPort(): Promise<{ readonly port: number }> {
     const { host, port, tls, maxMessageBytes } = this.options;
     const { maxConnections = MAX_CONNECTIONS, patience = SLOW_PEER_LIMITS } = this.options;
-    const onFlood = (address: string) => this.options.onEvent?.({ kind: 'grpc_flood_cut', address });
-    const open = createServer({ maxMessageBytes, maxConnections, patience, onFlood });
+    const { maxStreamBytes: maxUnfinishedBytes = maxMessageBytes * BUDGET_MESSAGES } = this.options;
+    const onFlood = (flood: GrpcFlood) => this.options.onEvent?.({ kind: 'grpc_flood_cut', ...flood });
+    const open = createServer({ maxMessageBytes, maxConnections, maxUnfinishedBytes, patience, onFlood });
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.addModelService(server);

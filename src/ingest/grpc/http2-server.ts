@@ -2,8 +2,10 @@
 
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { keepDoor } from '../../door.ts';
 import { cutFloods, FLOOD_LIMITS } from './floods.ts';
 import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
+import { boundUnfinished } from './unfinished.ts';
 
 export interface GrpcTls {
   /** PEM. */
@@ -29,12 +31,22 @@ export interface OpenServer {
   useTls(tls: GrpcTls): void;
 }
 
+/** What came in a flood, and from where. */
+export type GrpcFlood =
+  /** Calls taken back as fast as they were made: the address is turned away for a moment. */
+  | { readonly flood: 'resets'; readonly address: string }
+  /** Unary requests begun and not ended: the oldest was cut. */
+  | { readonly flood: 'uploads'; readonly address: string }
+  /** More connections than there may be: one that was idle had to leave. */
+  | { readonly flood: 'connections' };
+
 export interface ServerLimits {
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
+  /** Bytes of unary requests that are not whole yet, over all connections. */
+  readonly maxUnfinishedBytes: number;
   readonly patience: SlowPeerLimits;
-  /** A connection was cut and its address is turned away for a while. */
-  onFlood(address: string): void;
+  readonly onFlood: (flood: GrpcFlood) => void;
 }
 
 export function createServer(limits: ServerLimits): OpenServer {
@@ -70,13 +82,15 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   const create = parts.createHttp2Server.bind(server);
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
-    http2Server.maxConnections = limits.maxConnections;
-    cutFloods(http2Server, FLOOD_LIMITS, (address) => limits.onFlood(address));
+    const door = keepDoor(http2Server, limits.maxConnections, () => limits.onFlood({ flood: 'connections' }));
+    cutFloods(http2Server, FLOOD_LIMITS, (address) => limits.onFlood({ flood: 'resets', address }));
+    boundUnfinished(http2Server, limits.maxUnfinishedBytes, (address) => limits.onFlood({ flood: 'uploads', address }));
     cutSlowPeers(http2Server, limits.patience);
     if ('setSecureContext' in http2Server) secure.add(http2Server);
     http2Server.on('session', (session) => {
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       sessions.add(session);
+      session.once('stream', () => door.hears(session.socket));
       session.once('close', () => sessions.delete(session));
     });
     return http2Server;

@@ -12,6 +12,7 @@
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
 import { Aedes, type AedesOptions, type Client, type PublishPacket, type Subscription } from 'aedes';
+import { type Door, keepDoor } from '../../door.ts';
 import type { Right } from '../../frame/people.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused } from '../ports.ts';
@@ -46,7 +47,7 @@ export type EmbeddedBrokerEvent =
   | { readonly kind: 'broker_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
   | { readonly kind: 'broker_stopped' }
   | { readonly kind: 'broker_login_refused'; readonly clientId: string; readonly address: string }
-  /** More than `maxClients` connections: this one was closed at once. */
+  /** More than `maxClients` connections: the one that had waited longest without logging in was closed. */
   | { readonly kind: 'broker_full'; readonly maxClients: number }
   /** A client broke the protocol or a rule, or its connection failed. */
   | { readonly kind: 'broker_client_failed'; readonly clientId: string; readonly message: string };
@@ -63,6 +64,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 5000;
 const CLOSE_MS = 1000;
 const MAX_HEADER_BYTES = 64 * 1024;
+/** What a CONNECT can be long with a last will, and more: nobody has said who he is until then. */
+const MAX_LOGIN_BYTES = 256 * 1024;
 const SESSION_EXPIRY_LIMIT_SECONDS = 3600;
 /** Where a taken frame goes: `$` topics match no wildcard, and nobody may subscribe to them. */
 const TAKEN_TOPIC = '$SYS/loupe/taken';
@@ -80,6 +83,7 @@ export class EmbeddedBroker {
   private readonly ports: EmbeddedBrokerPorts;
   private readonly sessions = new WeakMap<Client, Session>();
   private readonly sockets = new Set<Socket>();
+  private door: Door | undefined;
   private broker: Aedes | undefined;
   private server: Server | TlsServer | undefined;
   private starting: Promise<{ readonly port: number }> | undefined;
@@ -153,7 +157,7 @@ export class EmbeddedBroker {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
       socket.setNoDelay(true);
-      broker.handle(socket);
+      this.boundLogin(socket, broker.handle(socket));
     };
     const server =
       tls === null
@@ -167,8 +171,7 @@ export class EmbeddedBroker {
             },
             accept,
           );
-    server.maxConnections = maxClients;
-    server.on('drop', () => onEvent?.({ kind: 'broker_full', maxClients }));
+    this.door = keepDoor(server, maxClients, () => onEvent?.({ kind: 'broker_full', maxClients }));
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.
       socket.destroy();
@@ -223,11 +226,23 @@ export class EmbeddedBroker {
           return;
         }
         this.sessions.set(client, { rights, peer, connection: new AbortController() });
+        if ('remotePort' in client.conn) this.door?.hears(client.conn);
         done(null, true);
       },
       authorizePublish: (client, packet, done) => this.take(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => done(null, this.grant(client, subscription)),
     };
+  }
+
+  /** aedes allows the first packet of a connection what it allows a frame, and holds it in memory until it is whole. */
+  private boundLogin(socket: Socket, client: Client): void {
+    const look = () => {
+      if (this.sessions.has(client)) socket.off('readable', look);
+      else if (socket.bytesRead > MAX_LOGIN_BYTES) {
+        socket.destroy(new Error(`more than ${MAX_LOGIN_BYTES} bytes before a login`));
+      }
+    };
+    socket.prependListener('readable', look);
   }
 
   private peerOf({ conn }: Client): Peer {

@@ -1,0 +1,57 @@
+/**
+ * How many connections a port has, and who leaves when one more comes: the one that has been idle longest, be it that it never said anything
+ * or that nothing of it is under way. Without that, whoever opens connections and is silent keeps everybody else out for as long as he
+ * opens new ones.
+ *
+ *   TCP ──> idle ──hears──> busy ──rests──> idle ──> …
+ *             └── full, and the first in line ──> closed
+ */
+
+import type { Server, Socket } from 'node:net';
+
+/** Over TLS a connection has a socket of its own on top of the one that came in: both are known by the peer's address. */
+type Connection = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+
+export interface Door {
+  /** It has something under way, or has said who it is: it stays. */
+  hears(connection: Connection): void;
+  rests(connection: Connection): void;
+}
+
+/** @param onFull told each time that a connection had to leave */
+export function keepDoor(server: Server, maxConnections: number, onFull: () => void): Door {
+  const open = new Map<string, Socket>();
+  /** The one that is idle longest comes first. */
+  const idle = new Set<string>();
+  const leave = (peer: string) => {
+    idle.delete(peer);
+    open.delete(peer);
+  };
+  server.on('connection', (socket: Socket) => {
+    const peer = nameOf(socket);
+    open.set(peer, socket);
+    idle.add(peer);
+    socket.once('close', () => {
+      if (open.get(peer) === socket) leave(peer);
+    });
+    if (open.size <= maxConnections) return;
+    // The newcomer itself where all others have something to do.
+    for (const first of idle) {
+      open.get(first)?.destroy();
+      leave(first);
+      break;
+    }
+    onFull();
+  });
+  return {
+    hears: (connection) => void idle.delete(nameOf(connection)),
+    rests: (connection) => {
+      const peer = nameOf(connection);
+      if (open.has(peer)) idle.add(peer);
+    },
+  };
+}
+
+function nameOf({ remoteAddress, remotePort }: Connection): string {
+  return `${remoteAddress} ${remotePort}`;
+}
