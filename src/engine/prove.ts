@@ -40,24 +40,31 @@ export async function warmUp(session: Session, settings: EngineSettings): Promis
 }
 
 const TIMED_RUNS = 7;
+/** One run may wait for a core, above all behind engines at work: only several slow ones tell of the form. */
+const TELLING_RUNS = 3;
 
 /**
  * Milliseconds for one image at the batch size where that is least; of each size the quickest run of several counts.
- * @param hopelessMs a run this slow for an image is not tried again
+ * @param hopelessMs a form whose first runs are all slower for an image is not tried further
  */
-export async function timed(session: Session, settings: EngineSettings, hopelessMs: number): Promise<number> {
+export async function timed(
+  session: Pick<Session, 'run'>,
+  settings: EngineSettings,
+  hopelessMs: number,
+): Promise<number> {
   const { input } = settings.model.contract;
   const noise = probeImage('noise', input.width * input.height * channelsOf(input));
   let least = Number.POSITIVE_INFINITY;
   for (const size of settings.batchSizes) {
     const pixels = Array.from({ length: size }, () => noise);
-    for (let i = 0; i < TIMED_RUNS; i++) {
+    let quickest = Number.POSITIVE_INFINITY;
+    for (let run = 1; run <= TIMED_RUNS; run++) {
       const before = performance.now();
       await session.run(pixels, size);
-      const ms = (performance.now() - before) / size;
-      least = Math.min(least, ms);
-      if (ms > hopelessMs) break;
+      quickest = Math.min(quickest, (performance.now() - before) / size);
+      if (run >= TELLING_RUNS && quickest > hopelessMs) break;
     }
+    least = Math.min(least, quickest);
   }
   return least;
 }

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PoolOptions } from '../../src/engine/pool.ts';
+import type { EngineSettings } from '../../src/engine/protocol.ts';
+import { timed } from '../../src/engine/prove.ts';
 import { loadModelPackage, ModelPackageError } from '../../src/model-repository/package.ts';
 import { type Bench, benchOf, greyImage, TINY_MODELS } from '../support/pool.ts';
 
@@ -122,5 +124,29 @@ describe('the forms of a model', () => {
     const twice = { name: 'int8', model: 'nan', providers: ['cpu'] };
     await packageWith('slow', [twice, twice]);
     expect(await faults()).toBe('variants: expected "int8" once');
+  });
+});
+
+describe('the time of a form', () => {
+  const settings = { batchSizes: [1], model: { contract: { input: { width: 4, height: 4, colour: 'GREY' } } } };
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Runs that take these milliseconds, one after the other. */
+  async function timeOf(runs: readonly number[], hopelessMs: number) {
+    let [clock, done] = [0, 0];
+    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    const run = () => {
+      clock += runs[done++] ?? 0;
+      return Promise.resolve(new Float64Array(1));
+    };
+    return { ms: await timed({ run }, settings as unknown as EngineSettings, hopelessMs), done };
+  }
+
+  it('is that of its quickest run, also where the first waited for a core', async () => {
+    expect(await timeOf([199, 90, 1.5, 1.2, 1.3, 60, 1.4], 9.6)).toEqual({ ms: expect.closeTo(1.2), done: 7 });
+  });
+
+  it('is not looked for further where the first runs all are hopeless', async () => {
+    expect(await timeOf([50, 40, 45, 1, 1, 1, 1], 9.6)).toEqual({ ms: 40, done: 3 });
   });
 });
