@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpApi } from '../../src/client/http-api.ts';
 import { HttpModels } from '../../src/client/http-models.ts';
 import type { LoupeError } from '../../src/errors.ts';
+import type { Manifest } from '../../src/model-repository/manifest.ts';
 import { nextOf, packageAt } from '../support/packages.ts';
 import {
   emptyFolder,
@@ -32,18 +33,29 @@ beforeEach(() => {
   settings = [...testSettings(store), `models.path=${root}`];
 });
 
-const png = readFileSync(path.join(TEST_MODELS, 'mean-brightness', '1', 'golden', 'grey-51.png'));
+/** The golden image of a model that is least like a defect: it passes. */
+function goodOf(model: string): Buffer {
+  const folder = path.resolve(TEST_MODELS, model, '1');
+  const { golden } = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as Pick<Manifest, 'golden'>;
+  const [least] = golden.sort((a, b) => a.probability - b.probability);
+  return readFileSync(path.join(folder, least?.file ?? ''));
+}
+const grey = goodOf('mean-brightness');
 
-async function frame(service: ServiceProcess, id: string): Promise<{ ms: number; verdict: string; model: string }> {
+async function frame(
+  service: ServiceProcess,
+  id: string,
+  body = grey,
+): Promise<{ ms: number; verdict: string; model: string }> {
   const before = performance.now();
   const response = await fetch(`${service.addresses.http}/api/v1/frames?camera_id=cam-1&frame_id=${id}`, {
     method: 'POST',
-    headers: { 'content-type': 'image/png' },
-    body: png,
+    headers: { 'content-type': 'application/octet-stream' },
+    body,
   });
-  const body = (await response.json()) as { verdict: string; model: { version: string } | null };
-  if (response.status !== 200) throw new Error(`frame ${id}: ${response.status} ${JSON.stringify(body)}`);
-  return { ms: performance.now() - before, verdict: body.verdict, model: body.model?.version ?? '' };
+  const answer = (await response.json()) as { verdict: string; model: { version: string } | null };
+  if (response.status !== 200) throw new Error(`frame ${id}: ${response.status} ${JSON.stringify(answer)}`);
+  return { ms: performance.now() - before, verdict: answer.verdict, model: answer.model?.version ?? '' };
 }
 
 const at = (service: ServiceProcess) => new HttpModels(new HttpApi({ url: service.addresses.http, token: null }));
@@ -224,10 +236,18 @@ function residentBytes(pid: number): number {
 
 const percentile = (sorted: readonly number[], share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
 
-describe('activation under load', () => {
+/** A model of nothing but its mean, and one that ships with a variant, which each activation times against model.onnx. */
+const SWAPPED = [
+  { name: 'mean-brightness', from: 'mean-brightness', trials: 0 },
+  { name: 'solar-module-ir', from: path.resolve('models', 'solar-module-ir'), trials: 2 },
+] as const;
+
+describe.each(SWAPPED)('activation under load of $name', ({ name, from, trials }) => {
   it(`loses no frame and doubles none over ${SWAPS} swaps (SWAPS=50 for the long form)`, async () => {
-    const service = await start(settings);
-    packageAt(path.join(root, 'mean-brightness', '2'), 'mean-brightness', nextOf('2'));
+    packageAt(path.join(root, name, '1'), from);
+    const service = await start([...settings, `recipes.default.model=${name}`]);
+    packageAt(path.join(root, name, '2'), from, (manifest) => ({ ...manifest, version: '2' }));
+    const image = goodOf(from);
     const seen: { ms: number; verdict: string; model: string }[] = [];
     let sent = 0;
     const over = new AbortController();
@@ -235,7 +255,7 @@ describe('activation under load', () => {
     const line = async () => {
       while (!over.signal.aborted) {
         const next = performance.now() + 40;
-        seen.push(await frame(service, `f${sent++}`));
+        seen.push(await frame(service, `f${sent++}`, image));
         await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
       }
     };
@@ -253,10 +273,10 @@ describe('activation under load', () => {
       const response = await fetch(`${service.addresses.http}/api/v1/models/activate`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ name: 'mean-brightness', version }),
+        body: JSON.stringify({ name, version }),
       });
       expect([swap, response.status]).toEqual([swap, 200]);
-      expect((await frame(service, `after-${swap}`)).model).toBe(version);
+      expect((await frame(service, `after-${swap}`, image)).model).toBe(version);
     }
     const swapMs = (performance.now() - startedAt) / SWAPS;
     const during = seen.map(({ ms }) => ms).sort((a, b) => a - b);
@@ -276,7 +296,12 @@ describe('activation under load', () => {
     const samples = await service.samples();
     expect(samples.get('inspection_ledger_rows')).toBe(sent + SWAPS);
     expect(samples.get('inspection_model_activations_total{result="switched"}')).toBe(SWAPS);
+    const timed = service.log
+      .filter(({ event }) => event === 'engine_ready')
+      .map((line) => line['trials'] as unknown[]);
+    expect(timed.filter(({ length }) => length === trials).length).toBeGreaterThan(SWAPS);
     const figures = {
+      model: name,
       swaps: SWAPS,
       frames: sent + SWAPS,
       swapMs: Math.round(swapMs),

@@ -1,4 +1,4 @@
-/** Model packages made of the tiny models, changed. */
+/** Model packages made of the tiny models, or of one that ships, changed. */
 
 import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,13 +7,14 @@ import { TEST_MODELS } from './service-process.ts';
 
 export type ManifestJson = Record<string, unknown>;
 
+/** @param from a tiny model's name, or the folder of another model */
 export function packageAt(
   folder: string,
   from: string,
   change: (manifest: ManifestJson) => ManifestJson = (manifest) => manifest,
   model?: (bytes: Buffer) => Uint8Array,
 ): string {
-  cpSync(path.join(TEST_MODELS, from, '1'), folder, { recursive: true });
+  cpSync(path.resolve(TEST_MODELS, from, '1'), folder, { recursive: true });
   const file = path.join(folder, 'model.onnx');
   if (model !== undefined) writeFileSync(file, model(readFileSync(file)));
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
