@@ -1,6 +1,9 @@
 """python3 -m unittest test_backbone -- what the drawn images and the networks of `loupe teach` promise. A few seconds."""
 
+import pathlib
+import tempfile
 import unittest
+from unittest import mock
 
 import torch
 
@@ -8,6 +11,10 @@ import procedural
 import train_backbone
 from backbone_network import DrawnNetwork, InfraredNetwork, by_its_own_light
 from export_backbone import Embedding, standing_out
+from recipe.networks import build
+from recipe.weights import start_from
+
+SOURCE = procedural.Source(stored=50)
 
 
 class DrawnImages(unittest.TestCase):
@@ -34,14 +41,15 @@ class DrawnImages(unittest.TestCase):
         self.assertEqual(train_backbone.anything(cells[:, 2:]).item(), 0)
 
 
+def task_of(kind, *args):
+    """A task with few drawn parts: drawing as many as training does takes a minute."""
+    with mock.patch.object(procedural, "Source", lambda: SOURCE):
+        return kind(*args, 8, True)
+
+
 class Training(unittest.TestCase):
-    def test_learns_from_a_few_batches(self):
-        torch.manual_seed(2)
-        task = train_backbone.Drawn.__new__(train_backbone.Drawn)
-        task.net, task.precise = DrawnNetwork().train(), True
-        source = procedural.Source(stored=50)
-        task.cache = train_backbone.Cache(source, 8)
-        optimizer = torch.optim.AdamW(task.net.parameters(), lr=2e-3)
+    def learns(self, task):
+        optimizer = torch.optim.AdamW(task.net.train().parameters(), lr=2e-3)
         losses = []
         for _ in range(16):
             loss = task.loss()
@@ -50,6 +58,33 @@ class Training(unittest.TestCase):
             optimizer.step()
             losses.append(loss.item())
         self.assertLess(sum(losses[-4:]), sum(losses[:4]))
+
+    def test_learns_from_a_few_batches(self):
+        torch.manual_seed(2)
+        self.learns(task_of(train_backbone.Drawn))
+
+    def test_the_recipe_starts_from_what_drawn_images_taught(self):
+        torch.manual_seed(2)
+        task = task_of(train_backbone.Start, 0.125)
+        self.learns(task)
+        self.assertRegex(task.figures(task.net.eval()), "by the place 0[.]")
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "drawn.weights.pt"
+            torch.save(task.net.state_dict(), file)
+            net = build("resnet18", 3, 0.125, kinds=2)
+            self.assertIn("not taken: kinds.1.bias, kinds.1.weight, ", start_from(net, file))
+            torch.testing.assert_close(net.spots.weight, task.net.spots.weight)
+        image = torch.randint(0, 255, (2, 64, 64, 1), dtype=torch.uint8)
+        net.own_light, colour = True, image.expand(-1, -1, -1, 3)
+        with torch.no_grad():
+            torch.testing.assert_close(net.eval()(colour), task.net.eval()(image), rtol=1e-3, atol=1e-3)
+
+    def test_a_coarser_cell_is_defective_where_any_of_it_is_and_else_unsure_where_any_is(self):
+        cells = torch.tensor([[1.0, 0, -1, 0], [-1, 0, 0, 0]]).view(1, 1, 2, 4)
+        self.assertEqual(train_backbone.coarser(cells, (1, 2)).flatten().tolist(), [1, -1])
+        logits = torch.tensor([0.0, 5.0])
+        passed_over = train_backbone.known_loss(logits, torch.tensor([1.0, -1.0]))
+        self.assertAlmostEqual(passed_over.item(), 0.6931 / 2, places=3)
 
     def test_a_fifth_of_the_infrared_images_is_held_out_by_name(self):
         held = sum(train_backbone.is_held_out(f"ok/{k}.jpg") for k in range(5000))

@@ -1,5 +1,6 @@
 """python3 -m unittest test_recipe -- what the recipe promises, on images drawn here. A few seconds."""
 
+import copy
 import io
 import json
 import pathlib
@@ -15,13 +16,14 @@ from torch.nn import functional as F
 
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
-from recipe.measure import auroc, by_part, choose_cuts, fit_platt, part_weights
+from recipe.known import Known, fit_logistic
+from recipe.measure import auroc, by_part, choose_cuts, fit_opinions, fit_platt, part_weights
 from recipe.networks import Together, build
 from recipe.package import export
-from recipe.packed import Packed, load, split
+from recipe.packed import MANY_PARTS, Packed, load, split
 from recipe.pasting import Donors, made_defective
 from recipe.progress import Progress
-from recipe.settings import settle
+from recipe.settings import DRAWN, DRAWN_NETWORK, RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, settle
 from recipe.weights import start_from
 
 CPU = torch.device("cpu")
@@ -70,6 +72,14 @@ class Sides(unittest.TestCase):
         for seed in range(5):
             for fold, share in zip(split(packed, seed).values(), (6, 2, 2)):
                 self.assertEqual(list(np.bincount(packed.kinds[fold], minlength=5)[1:]), [share] * 4)
+
+    def test_of_many_parts_a_tenth_is_enough_for_validation(self):
+        packed = drawn(parts=2 * MANY_PARTS, each=1, edge=12)
+        every = [split(packed, 3, member=member) for member in range(2)]
+        for folds in every:
+            self.assertEqual([len(fold) for fold in folds.values()], [14 * MANY_PARTS // 10, 2 * MANY_PARTS // 10, 4 * MANY_PARTS // 10])
+        self.assertEqual(list(every[0]["test"]), list(every[1]["test"]))
+        self.assertFalse(set(every[0]["validation"]) & set(every[1]["validation"]))
 
     def test_members_share_the_test_side_and_validate_on_other_parts(self):
         packed = drawn(parts=40)
@@ -134,6 +144,19 @@ class Figures(unittest.TestCase):
     def test_platt_stays_finite_where_the_classes_do_not_overlap(self):
         scale, _ = fit_platt(np.array([-2.0, -1, 1, 2]), np.array([0, 0, 1, 1]))
         self.assertLess(scale, 10)
+
+    def test_an_opinion_that_is_worse_than_chance_is_not_heard_and_the_better_of_two_more(self):
+        rng = np.random.default_rng(4)
+        labels = rng.integers(0, 2, 4000)
+        good, fair = (labels * 2 - 1) * 2 + rng.normal(0, 2, 4000), (labels * 2 - 1) + rng.normal(0, 2, 4000)
+        (scales, _), alone = fit_opinions(np.stack([good, -fair], axis=1), labels), fit_platt(good, labels)
+        self.assertEqual(scales[1], 0)
+        self.assertAlmostEqual(scales[0], alone[0], places=6)
+        scales, _ = fit_opinions(np.stack([good, fair], axis=1), labels)
+        self.assertGreater(scales[0], scales[1])
+        self.assertGreater(scales[1], 0)
+        both = np.stack([good, fair], axis=1) @ scales
+        self.assertGreater(auroc(both, labels), auroc(good, labels))
 
     def test_a_part_counts_once_and_one_with_both_kinds_of_image_twice(self):
         groups, labels = np.array(["a", "a", "b", "b"]), np.array([0, 0, 0, 1])
@@ -217,8 +240,8 @@ class Pasting(unittest.TestCase):
 
 class Settings(unittest.TestCase):
     def settled(self, packed, **given):
-        names = ("small_stem", "per_part", "members", "made", "light", "average_mirrors", "precision")
-        args = SimpleNamespace(**{**dict.fromkeys(names), "mirrors": True, **given})
+        names = ("small_stem", "per_part", "members", "made", "light", "average_mirrors", "precision", "init", "rate", "epochs", "known")
+        args = SimpleNamespace(**{**dict.fromkeys(names), "mirrors": True, "architecture": "resnet18", "width": 0.25, "batch": 32, **given})
         text = settle(args, packed, CPU)
         return args, text
 
@@ -234,6 +257,23 @@ class Settings(unittest.TestCase):
         self.assertEqual((args.per_part, args.small_stem, args.average_mirrors, args.members), (12, False, False, 1))
         self.assertNotIn("members", text)
         self.assertFalse(self.settled(drawn(), mirrors=False)[0].average_mirrors)
+
+    def test_it_starts_from_drawn_images_where_their_weights_fit_and_then_learns_slower(self):
+        large = drawn(parts=8, each=2, edge=64)
+        args, text = self.settled(large)
+        self.assertEqual((args.init, args.rate, args.epochs, args.known), (DRAWN, RATE_FROM_WEIGHTS, 60, True))
+        many, _ = self.settled(drawn(parts=480, each=8, edge=64))
+        self.assertEqual((many.init, many.epochs, many.known), (DRAWN, 9, False))
+        self.assertIn("init drawn.weights.pt", text)
+        self.assertNotIn("/", text)
+        for packed, given in ((drawn(), {}), (large, {"width": 0.5}), (large, {"architecture": "vgg11"}), (large, {"init": SCRATCH})):
+            args, _ = self.settled(packed, **given)
+            self.assertEqual((args.init, args.rate, args.epochs, args.known), (SCRATCH, RATE_FROM_SCRATCH, 40, False))
+
+    def test_what_drawn_images_taught_is_there_and_fits(self):
+        architecture, width = DRAWN_NETWORK
+        net = build(architecture, 3, width)
+        self.assertIn("starts from", start_from(net, DRAWN))
 
     def test_a_level_that_tells_good_from_defective_is_left_as_it_is(self):
         packed = drawn(parts=240, each=1)
@@ -303,6 +343,28 @@ class Runs(unittest.TestCase):
             file = pathlib.Path(folder) / "model.onnx"
             export(net, packed.pixels.shape[1:], file)
             self.assertNotIn(b"kinds", file.read_bytes())
+
+    def test_what_is_known_already_is_one_more_opinion_and_stays_as_it_was(self):
+        packed = drawn(parts=24, each=4, edge=64)
+        body = build("resnet18", 1, 0.0625, own_light=True)
+        before = copy.deepcopy(body.state_dict())
+        known = Known(body)
+        seen = known.all_seen(packed.pixels)
+        known.scaled_to(seen)
+        learned, held = (np.flatnonzero((np.arange(len(packed.labels)) // 4 % 3 == 0) == side) for side in (False, True))
+        weight, bias = fit_logistic(known.scaled(seen[learned]), packed.labels[learned], np.ones(len(learned)))
+        logits = known.scaled(seen[held]) @ weight + bias
+        self.assertGreater(auroc(logits, packed.labels[held]), 0.9)
+        torch.testing.assert_close(known.body.state_dict(), before)
+        known.weight[:], known.bias[:] = torch.from_numpy(weight), bias
+        nets = [build("resnet18", 1, 0.0625) for _ in range(2)]
+        both, alone = Together(nets, known=known).eval(), Together(nets).eval()
+        both.weigh[:] = torch.tensor([0.25, 0.75])
+        images = torch.from_numpy(packed.pixels[held])
+        with torch.no_grad():
+            torch.testing.assert_close(known(images)[:, 0].double().numpy(), logits, rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(both(images), alone(images) / 4 + 3 * known(images) / 4)
+            torch.testing.assert_close(both.all(images)[1], alone.all(images)[1])
 
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Trains the two networks of `loupe teach`.
+"""Trains the two networks of `loupe teach`, and the one that `train_folder.py` starts from.
 
     train_backbone.py drawn.pt [--init PT] [--hold N] [--fall N]              # on drawn images: procedural.py
     train_backbone.py infrared.pt --infrared FOLDER [--hold N] [--fall N]     # on infrared_solar_modules (MIT)
+    train_backbone.py drawn.weights.pt --recipe WIDTH [...]                   # on drawn images, a ResNet-18 of the recipe
 
 Two questions: where in this drawn image is something that does not belong there, and of what kind; and what is wrong with this
 photovoltaic module? A fifth of FOLDER, `is_held_out`, is never trained on. The learning rate is held for --hold steps and falls to
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 
 import procedural
 from backbone_network import DrawnNetwork, InfraredNetwork, by_its_own_light
+from recipe.networks import build
 
 RATE = 2e-3
 
@@ -90,6 +92,63 @@ def anything(cells):
 def is_held_out(name):
     """A fifth of the infrared images, by name: what `loupe teach` is measured on."""
     return zlib.crc32(name.encode()) % 5 == 0
+
+
+class Start:
+    """As `Drawn`, for the network that `train_folder.py` begins with where there are few parts."""
+
+    def __init__(self, width, count, precise):
+        kinds = len(procedural.KINDS)
+        net = build("resnet18", channels=1, width=width, kinds=kinds, own_light=True)
+        # For training only: what kind of defect each place shows.
+        net.place_kinds = nn.Conv2d(net.spots.in_channels, kinds, 1)
+        self.net, self.precise = net.to(memory_format=torch.channels_last), precise
+        source = procedural.Source()
+        self.cache = Cache(source, count)
+        self.held_out = [source.batch(32) for _ in range(8)]
+
+    def judged(self, images, net):
+        """Logits of whole and place [N,1], map [N,h,w], of the kinds by place [N,kinds,h,w] and in all [N,kinds]."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.precise):
+            places, pooled = net.seen(images[..., :1].contiguous())
+            each = (*net.judged(places, pooled), net.place_kinds(places), net.kinds(pooled))
+        return [logits.float() for logits in each]
+
+    def loss(self):
+        images, cells = self.cache.batch()
+        whole, place, spots, place_kinds, kinds = self.judged(images, self.net)
+        wanted = coarser(cells, spots.shape[1:])
+        any_place = anything(wanted)[:, 0]
+        # An image whose only change is neither good nor defective teaches nothing as a whole.
+        by_image = wanted.amax(dim=(2, 3))
+        any_image = any_place.flatten(1).amax(dim=1)
+        any_image = torch.where((any_image == 0) & (any_place < 0).flatten(1).any(dim=1), torch.tensor(-1.0), any_image)
+        opinions = known_loss(whole[:, 0], any_image) + known_loss(place[:, 0], any_image)
+        maps = known_loss(spots, any_place, 6.0) + known_loss(place_kinds, wanted, 12.0) * 3
+        return opinions + 2 * maps + known_loss(kinds, by_image, 4.0)
+
+    def figures(self, net):
+        whole, place, labels = [], [], []
+        for images, cells in self.held_out:
+            seen = self.judged(images, net)
+            whole.append(seen[0][:, 0])
+            place.append(seen[1][:, 0])
+            labels.append((cells == 1).flatten(1).any(dim=1).float())
+        whole, place, labels = torch.cat(whole), torch.cat(place), torch.cat(labels)
+        areas = [area_under_roc(each, labels) for each in (whole, place, whole + place)]
+        return "AUROC of images by the whole {:.4f}, by the place {:.4f}, by both {:.4f}".format(*areas)
+
+
+def coarser(cells, size):
+    """[N,kinds,h,w] of 1, 0, -1 (neither) -> the same at a lower resolution: 1 where any is, else -1 where any is."""
+    most, least = F.adaptive_max_pool2d(cells, size), -F.adaptive_max_pool2d(-cells, size)
+    return torch.where(most == 1, most, least)
+
+
+def known_loss(logits, wanted, weight=1.0):
+    """Cross-entropy over what is 1, weighing `weight`, or 0; -1 is passed over."""
+    each = F.binary_cross_entropy_with_logits(logits, wanted.clamp(min=0), pos_weight=torch.tensor(weight), reduction="none")
+    return (each * (wanted >= 0)).mean()
 
 
 class Infrared:
@@ -174,6 +233,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--infrared", type=pathlib.Path, help="folder of infrared_solar_modules")
+    parser.add_argument("--recipe", type=float, metavar="WIDTH", help="the network of train_folder.py, by its factor on channel counts")
     parser.add_argument("--init", type=pathlib.Path, help="weights to go on from")
     parser.add_argument("--hold", type=int, default=8000)
     parser.add_argument("--fall", type=int, default=2000)
@@ -189,7 +249,10 @@ def main():
         torch.save(net.state_dict(), args.out.with_suffix(".new"))
         args.out.with_suffix(".new").rename(args.out)
 
-    task = Infrared(args.infrared, args.batch, args.precise) if args.infrared else Drawn(args.batch, args.precise)
+    if args.infrared:
+        task = Infrared(args.infrared, args.batch, args.precise)
+    else:
+        task = Start(args.recipe, args.batch, args.precise) if args.recipe else Drawn(args.batch, args.precise)
     if args.init:
         task.net.load_state_dict(torch.load(args.init))
     train(task, args.hold, args.fall, save)

@@ -11,6 +11,7 @@ only measures.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import pathlib
@@ -20,12 +21,13 @@ import numpy as np
 import torch
 
 from recipe.fit import Plan, fit, logits_of
-from recipe.measure import accuracy, auroc, by_part, calibration_error, choose_cuts, fit_platt, measure, part_weights
+from recipe.known import Known, fit_logistic
+from recipe.measure import accuracy, auroc, by_part, calibration_error, choose_cuts, fit_opinions, measure, part_weights
 from recipe.networks import Together, build
 from recipe.package import write_package
 from recipe.packed import FOLDS, load, part_of, split
 from recipe.progress import Progress
-from recipe.settings import settle
+from recipe.settings import SCRATCH, settle
 from recipe.weights import start_from
 
 # Shares of the training parts for the learning curve; the whole is there already.
@@ -41,10 +43,13 @@ def arguments():
     add("--width", type=float, default=0.25, help="factor on every channel count")
     add("--small-stem", action=argparse.BooleanOptionalAction, help="full resolution in the first stage (auto: for images below 64 pixels)")
     add("--dropout", type=float, default=0.2)
-    add("--init", type=pathlib.Path, help="weights to start from: torchvision or timm ResNet (.pth, .bin, .safetensors), or a run of this")
-    add("--epochs", type=int, default=40)
+    add("--init", type=pathlib.Path, metavar="FILE",
+        help="weights to start from: torchvision or timm ResNet (.pth, .bin, .safetensors), a run of this, or nothing (auto: what drawn images taught, where it fits)")
+    add("--known", action=argparse.BooleanOptionalAction,
+        help="one more opinion: a regression on what the weights to start from see as they are (auto: below 100 parts of a class)")
+    add("--epochs", type=int, help="(auto: 40; with weights to start from, what makes 600 steps)")
     add("--batch", type=int, default=32)
-    add("--rate", type=float, default=3e-3, help="peak learning rate")
+    add("--rate", type=float, help="peak learning rate (auto: 3e-3, a third of it with weights to start from)")
     add("--patience", type=int, default=25, help="epochs without a better validation loss before a run stops")
     add("--per-part", type=int, help="at most so many images of one part in an epoch; 0: all (auto: 12 where parts have more)")
     add("--members", type=int, help="networks whose mean decides (auto: 3 below 100 parts of a class, else 1)")
@@ -83,6 +88,11 @@ def plan_of(args, device):
     return Plan(*settings, args.light == "changing", args.made)
 
 
+def digest_of(weights):
+    """What the weights to start from are, whatever their name."""
+    return "nothing" if weights == SCRATCH or not weights.is_file() else hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
 def fit_member(args, packed, seed, member, folds, device):
     """One network on one split, on the CPU in single precision, whatever it was trained with: as the exported graph gives it."""
     torch.manual_seed(1000 * member + seed)
@@ -90,11 +100,11 @@ def fit_member(args, packed, seed, member, folds, device):
     channels = packed.pixels.shape[3]
     kinds = len(set(packed.kinds)) if len(set(packed.kinds)) > 2 else 0
     net = build(args.architecture, channels, args.width, args.small_stem, args.dropout, kinds, args.light == "changing")
-    if args.init is not None:
-        print(start_from(net, args.init))
+    if args.init != SCRATCH:
+        print(start_from(net, args.init), flush=True)
     plan = plan_of(args, device)
     wanted = {**asdict(plan), "architecture": args.architecture, "width": args.width, "small_stem": args.small_stem}
-    wanted |= {"dropout": args.dropout, "init": str(args.init), "images": packed.meta["sha256"], "seed": seed}
+    wanted |= {"dropout": args.dropout, "init": digest_of(args.init), "images": packed.meta["sha256"], "seed": seed}
     wanted |= {"member": member, "train_images": len(folds["train"])}
     key = json.dumps(wanted, sort_keys=True)
     runs = args.packed / "runs"
@@ -104,24 +114,51 @@ def fit_member(args, packed, seed, member, folds, device):
     return net.to("cpu").eval(), cost
 
 
-def run(args, packed, seed, device, share=1.0):
+def known_of(args, packed):
+    """What the weights to start from see of every image, and the opinion that is to be fitted on it; None where none is wanted."""
+    if not args.known:
+        return None
+    body = build(args.architecture, packed.pixels.shape[3], args.width, args.small_stem, own_light=args.light == "changing")
+    start_from(body, args.init)
+    known = Known(body)
+    return known, known.all_seen(packed.pixels)
+
+
+def fit_known(known, seen, packed, train):
+    return fit_logistic(known.scaled(seen[train]), packed.labels[train], part_weights(packed.labels[train], packed.groups[train]))
+
+
+def run(args, packed, seed, device, known=None, share=1.0):
     """One seed, taught on a share of its training parts: the calibrated network, and what it is worth on parts it never saw."""
-    cpu, nets, costs, logits = torch.device("cpu"), [], [], []
+    cpu, nets, costs, logits, heads = torch.device("cpu"), [], [], [], []
     every = [split(packed, seed, member=member) for member in range(args.members)]
-    for member, folds in enumerate(every):
-        if share < 1:
+    if share < 1:
+        for folds in every:
             folds["train"] = part_of(folds["train"], packed.labels, packed.groups, share, seed)
+    opinion, seen = (copy.deepcopy(known[0]), known[1]) if known is not None else (None, None)
+    if opinion is not None:
+        opinion.scaled_to(seen[np.unique(np.concatenate([folds[side] for folds in every for side in ("train", "validation")]))])
+    for member, folds in enumerate(every):
         net, cost = fit_member(args, packed, seed, member, folds, device)
         nets.append(net)
         costs.append(cost)
         # What this network says of parts that it did not learn from.
-        logits.append(logits_of(Together([net], args.average_mirrors), packed.pixels, folds["validation"], cpu))
+        said = [logits_of(Together([net], args.average_mirrors), packed.pixels, folds["validation"], cpu)]
+        if known is not None:
+            weight, bias = fit_known(opinion, seen, packed, folds["train"])
+            heads.append((weight, bias))
+            said.append(opinion.scaled(seen[folds["validation"]]) @ weight + bias)
+        logits.append(np.stack(said, axis=1))
     validation, test = np.concatenate([folds["validation"] for folds in every]), every[0]["test"]
-    net = Together(nets, args.average_mirrors)
+    net = Together(nets, args.average_mirrors, opinion)
     logits = np.concatenate(logits)
     weights = part_weights(packed.labels[validation], packed.groups[validation])
-    scale, shift = fit_platt(logits, packed.labels[validation], weights)
-    net.scale[:], net.shift[:] = round(scale, 4), round(shift, 4)
+    scales, shift = fit_opinions(logits, packed.labels[validation], weights)
+    net.scale[:], net.shift[:] = round(float(scales.sum()), 4), round(shift, 4)
+    if opinion is not None:
+        opinion.weight[:], opinion.bias[:] = (torch.tensor(np.mean(each, axis=0)) for each in zip(*heads))
+        net.weigh[:] = torch.from_numpy(scales / max(scales.sum(), 1e-9))
+    logits = logits @ net.weigh.double().numpy()[: logits.shape[1]]
     held_out = 1 / (1 + np.exp(-(float(net.scale) * logits + float(net.shift))))
     cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
     probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
@@ -151,9 +188,10 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     packed = load(args.packed)
     print(f"chosen from the images: {settle(args, packed, device) or 'nothing'}", flush=True)
+    known = known_of(args, packed)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
-        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device)
+        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device, known)
         table.append(figures)
         print("seed {seed}: test AUROC {auroc:.4f}  by part {auroc_by_part:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
         if first is None:
@@ -169,7 +207,7 @@ def main():
     curve = []
     if args.curve:
         for share in CURVE:
-            figures = run(args, packed, 1, device, share)[4]
+            figures = run(args, packed, 1, device, known, share)[4]
             print(f"{figures['train_parts']} parts: test AUROC {figures['auroc']:.4f}", flush=True)
             curve.append(figures)
         names = ("train_parts", "train_images", "auroc", "accuracy")

@@ -1,4 +1,4 @@
-/** `loupe dataset`: labelled images, drawn or photographed, to packed pixels; and `loupe golden`. */
+/** `loupe dataset`: labelled images to draw, and to pack for training. */
 
 import { type Command, Option } from 'commander';
 import { FIRST_DEMO_SEED } from '../demo/part-stream.ts';
@@ -15,31 +15,36 @@ interface PackOptions extends Omit<Wanted, 'width' | 'height'> {
   readonly json?: true;
 }
 
+interface DrawOptions {
+  readonly out: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly json?: true;
+}
+
 const edge = numberIn(8, 4096, true);
 
 export function registerDataset(program: Command): void {
-  const dataset = program
-    .command('dataset')
-    .description('labelled images to packed pixels for training: pixels.bin, masks.bin, labels.csv, dataset.json');
+  const dataset = program.command('dataset').description('labelled images for training, drawn or packed');
   dataset
     .command('draw')
-    .description('draw the labelled parts that the shipped model is trained on')
+    .description(
+      'draw the labelled folder that the model of `loupe demo` is trained on: ok/, ng/, masks/, manifest.csv',
+    )
     .requiredOption('--out <folder>', 'where to write; made if it is not there')
     .option('--count <n>', 'parts to draw, half of them defective', numberIn(2, FIRST_DEMO_SEED / 2, true), 8000)
     .option('--seed <n>', 'seed of the first part; part k has seed + k', numberIn(0, FIRST_DEMO_SEED / 2 - 1, true), 0)
     .option('--json', 'print what was written as JSON')
-    .action(async (options: { out: string; count: number; seed: number; json?: true }) => {
-      const { writeDrawnDataset } = await import('../demo/drawn-dataset.ts');
-      const meta = await writeDrawnDataset(options.out, options.count, options.seed);
-      print(meta, options.json === true, `${meta.count} parts in ${options.out}, fingerprint ${meta.sha256}`);
-    });
+    .action(draw);
   dataset
     .command('pack')
-    .description('pack a labelled folder (ok/, ng/, optional manifest.csv) through the decode and resize of serving')
+    .description(
+      'pack a labelled folder (ok/, ng/, optional manifest.csv) through the decode and resize of serving: pixels.bin, masks.bin, labels.csv, dataset.json',
+    )
     .requiredOption('--data <folder>', 'labelled folder; manifest.csv has image,label,class,group[,mask]')
     .requiredOption('--out <folder>', 'where to write; made if it is not there')
-    .option('--width <pixels>', 'width of the packed images (default: by the images, 224 at most)', edge)
-    .option('--height <pixels>', 'height of the packed images (default: by the images, 224 at most)', edge)
+    .option('--width <pixels>', 'width of the packed images (default: by the images, 320 at most)', edge)
+    .option('--height <pixels>', 'height of the packed images (default: by the images, 320 at most)', edge)
     .addOption(new Option('--colour <order>', 'channels').choices(['RGB', 'BGR', 'GREY']).default('RGB'))
     .addOption(new Option('--fit <fit>', 'how to fit').choices(['fill', 'contain', 'cover']).default('fill'))
     .addOption(
@@ -49,18 +54,19 @@ export function registerDataset(program: Command): void {
     )
     .option('--json', 'print what was written as JSON')
     .action(pack);
-  program
-    .command('golden <package>')
-    .description('draw the golden images of a drawn-parts model and record the scores that the serving path gives them')
-    .option('--json', 'print the recorded scores as JSON')
-    .action(async (folder: string, options: { json?: true }) => {
-      const { NoPackageError, recordGolden } = await import('../demo/golden-images.ts');
-      const golden = await recordGolden(folder).catch((error: unknown) => {
-        throw error instanceof NoPackageError ? new CommandError(EXIT.failed, error.message, { cause: error }) : error;
-      });
-      const lines = golden.map(({ file, probability }) => `${file}  ${probability.toFixed(6)}`);
-      print({ golden }, options.json === true, lines.join('\n'));
-    });
+}
+
+async function draw(options: DrawOptions): Promise<void> {
+  const { writeDrawnFolder } = await import('../demo/drawn-folder.ts');
+  const bar = showProgress('parts', options.json !== true);
+  try {
+    bar.start(options.count);
+    const drawn = await writeDrawnFolder(options.out, options.count, options.seed, (done) => bar.update(done));
+    bar.stop();
+    print(drawn, options.json === true, `${drawn.images} parts (${drawn.defective} NG) in ${options.out}`);
+  } finally {
+    bar.stop();
+  }
 }
 
 async function pack(options: PackOptions): Promise<void> {

@@ -14,3 +14,10 @@ export function encodeJpeg(pixels: Uint8Array, width: number, quality = 90, heig
 export function encodePng(pixels: Uint8Array, size: number): Promise<Uint8Array> {
   return input(pixels, size, size).png().toBuffer();
 }
+
+/** @param mask uint8 [size, size]; a lossless PNG */
+export function encodeMask(mask: Uint8Array, size: number): Promise<Uint8Array> {
+  return sharp(mask, { raw: { width: size, height: size, channels: 1 } })
+    .png()
+    .toBuffer();
+}

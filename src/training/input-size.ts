@@ -2,13 +2,13 @@
 
 import type { Dimensions } from '../frame/image-header/header-reader.ts';
 
-/** Pixels of the longer edge at most: what training on a CPU bears, and a defect a hundredth of the part still has two of. */
-const LONGEST = 224;
+/** Pixels of the longer edge at most: what training on a CPU bears, and a defect a hundredth of the part still has three of. */
+const LONGEST = 320;
 /** Networks halve an image up to five times; a multiple of 8 leaves no ragged edge in the first three. */
 const STEP = 8;
 
 /**
- * The middle one of all widths and heights, its longer edge at most 224, both in steps of 8. Never larger than the images.
+ * The middle one of all widths and heights, its longer edge at most 320, both in steps of 8. Never larger than the images.
  * Without any image it is the least that can be packed.
  */
 export function inputSizeOf(sizes: readonly Dimensions[]): Dimensions {

@@ -3,10 +3,8 @@
 import { type LabelledFolder, LabelledFolderError } from './labelled-folder.ts';
 import { type PackedDataset, PackWriter } from './pack-writer.ts';
 
-/** Cells of masks.bin along each edge, of drawn parts. */
-export const MASK_CELLS = 16;
-/** The same of a labelled folder, at most: a crack is a pixel wide, and a training script cuts defects out along them. */
-const FOLDER_MASK_CELLS = 64;
+/** Cells of masks.bin along each edge, at most: a crack is a pixel wide, and a training script cuts defects out along them. */
+const MASK_CELLS = 64;
 
 export interface PixelSource {
   /** uint8 HWC of one file of the folder. @throws when it cannot be decoded */
@@ -34,7 +32,7 @@ export async function packFolder<M extends PixelShape>(
 ): Promise<PackedDataset & M & { readonly maskCells: number; readonly ng: number; readonly groups: number }> {
   const writer = new PackWriter(out);
   await writer.start();
-  const maskCells = Math.min(FOLDER_MASK_CELLS, meta.width, meta.height);
+  const maskCells = Math.min(MASK_CELLS, meta.width, meta.height);
   const grid = { rows: maskCells, columns: maskCells };
   for (const [i, image] of folder.images.entries()) {
     try {
@@ -61,7 +59,7 @@ export async function packFolder<M extends PixelShape>(
 export function cellsOf(
   mask: Uint8Array,
   { width, height }: PixelShape,
-  { rows, columns }: { readonly rows: number; readonly columns: number } = { rows: MASK_CELLS, columns: MASK_CELLS },
+  { rows, columns }: { readonly rows: number; readonly columns: number },
 ): Uint8Array {
   const cells = new Uint8Array(rows * columns);
   for (let i = 0; i < mask.length; i++) {

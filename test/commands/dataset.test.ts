@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -6,8 +6,8 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
 import type { Dimensions } from '../../src/frame/image-header/header-reader.ts';
-import { loadModelPackage } from '../../src/model-repository/package.ts';
-import { greyImage, TINY_MODELS } from '../support/pool.ts';
+import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
+import { greyImage } from '../support/pool.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -25,20 +25,25 @@ async function run(...args: string[]): Promise<void> {
   await program.parseAsync(args, { from: 'user' });
 }
 
-describe('loupe dataset', () => {
-  it('writes pixels, masks and labels of the same parts, again the same', async () => {
+describe('loupe dataset draw', () => {
+  it('writes a labelled folder of drawn parts, again the same, that packs with a mask for each defect and no other', async () => {
     for (const out of ['a', 'b'])
       await run('dataset', 'draw', '--out', path.join(folder, out), '--count', '6', '--seed', '3');
-    const read = (out: string, name: string) => readFile(path.join(folder, out, name));
-    expect(await read('a', 'pixels.bin')).toHaveLength(6 * 128 * 128 * 3);
-    expect((await read('a', 'pixels.bin')).equals(await read('b', 'pixels.bin'))).toBe(true);
-    const masks = await read('a', 'masks.bin');
-    const labels = (await read('a', 'labels.csv')).toString().trim().split('\n').slice(1);
-    expect(masks).toHaveLength(6 * 16 * 16);
-    for (const [i, line] of labels.entries()) {
-      const [index, seed, defect] = line.split(',');
-      expect([index, seed]).toEqual([String(i), String(3 + i)]);
-      expect(masks.subarray(i * 256, (i + 1) * 256).some((change) => change > 0)).toBe(defect !== 'none');
+    const { images } = await readLabelledFolder(path.join(folder, 'a'));
+    expect(images).toHaveLength(6);
+    expect(new Set(images.map(({ group }) => group)).size).toBe(6);
+    for (const { file, isDefective, mask } of images) {
+      const read = (out: string, name: string) => readFile(path.join(folder, out, name));
+      expect((await read('a', file)).equals(await read('b', file))).toBe(true);
+      expect(mask !== null).toBe(isDefective);
+      if (mask !== null) expect((await read('a', mask)).equals(await read('b', mask))).toBe(true);
+    }
+    const out = path.join(folder, 'packed');
+    await run('dataset', 'pack', '--data', path.join(folder, 'a'), '--out', out, '--width', '128', '--height', '128');
+    const masks = await readFile(path.join(out, 'masks.bin'));
+    const cells = masks.length / images.length;
+    for (const [i, { isDefective }] of images.entries()) {
+      expect(masks.subarray(i * cells, (i + 1) * cells).some((level) => level >= 128)).toBe(isDefective);
     }
   });
 
@@ -78,7 +83,7 @@ describe('loupe dataset pack', () => {
     });
   });
 
-  it('takes the size of the images where nobody says one, in steps of 8 and 224 at most', async () => {
+  it('takes the size of the images where nobody says one, in steps of 8 and 320 at most', async () => {
     const sized = async (name: string, ...sizes: [number, number][]) => {
       const data = path.join(folder, name);
       for (const label of ['ok', 'ng']) await mkdir(path.join(data, label), { recursive: true });
@@ -92,8 +97,8 @@ describe('loupe dataset pack', () => {
       return [width, height];
     };
     expect(await sized('small', [24, 40], [25, 41])).toEqual([24, 40]);
-    expect(await sized('large', [600, 300], [640, 310], [1200, 300])).toEqual([224, 104]);
-    expect(await sized('thin', [2000, 10], [2000, 11])).toEqual([224, 8]);
+    expect(await sized('large', [600, 300], [640, 310], [1200, 300])).toEqual([320, 152]);
+    expect(await sized('thin', [2000, 10], [2000, 11])).toEqual([320, 8]);
   });
 
   it('names the image that cannot be decoded', async () => {
@@ -108,21 +113,5 @@ describe('loupe dataset pack', () => {
     await expect(run('dataset', 'pack', '--data', folder, '--out', path.join(folder, 'out'))).rejects.toThrow(
       /expected manifest.csv, or folders ok\/ and ng\//,
     );
-  });
-});
-
-describe('loupe golden', () => {
-  it('records the scores that the serving path gives, so that the package proves itself', async () => {
-    const copy = path.join(folder, 'mean-brightness', '1');
-    await cp(path.join(TINY_MODELS, 'mean-brightness', '1'), copy, { recursive: true });
-    await run('golden', copy);
-    const { engineModel } = await loadModelPackage(folder, 'mean-brightness', '1');
-    expect(engineModel.golden.length).toBeGreaterThanOrEqual(6);
-    // A drawn flange is mid grey on a dark belt.
-    for (const { probability } of engineModel.golden) expect(Math.abs(probability - 0.4)).toBeLessThan(0.15);
-  });
-
-  it('refuses a folder that is no package', async () => {
-    await expect(run('golden', folder)).rejects.toThrow(/manifest.json/);
   });
 });

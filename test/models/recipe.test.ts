@@ -1,7 +1,7 @@
 /** The training recipe, run by Python, and what the service makes of the package that it writes. */
 
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,12 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
     const size = ['--width', '32', '--height', '24', '--colour', 'RGB'];
     await program.parseAsync(['dataset', 'pack', '--json', '--data', data, '--out', packed, ...size], { from: 'user' });
 
+    const network = ['--width', '0.125', '--small-stem', '--batch', '16', '--rate', '0.01'];
+    const short = ['--epochs', '1', '--seeds', '1', '--members', '1'];
+    expect((await run(['train_folder.py', packed, ...network, ...short])).stdout).toMatch(/init nothing.*known False/);
+    const runs = await readdir(path.join(packed, 'runs'));
+    const init = path.join(packed, 'runs', runs.find((name) => name.endsWith('.weights.pt')) ?? 'none');
+
     const scores = path.join(folder, 'scores.csv');
     const models = path.join(folder, 'models');
     const { stdout } = await run([
@@ -85,25 +91,11 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
         '--scores',
         scores,
       ],
-      ...[
-        '--width',
-        '0.125',
-        '--small-stem',
-        '--epochs',
-        '6',
-        '--batch',
-        '16',
-        '--seeds',
-        '2',
-        '--members',
-        '2',
-        '--rate',
-        '0.01',
-        '--curve',
-      ],
+      ...[...network, '--init', init, '--epochs', '6', '--seeds', '2', '--members', '2', '--curve'],
       ...['--source', 'drawn by a test', '--licence', 'Apache-2.0', '--description', 'A test.'],
     ]);
-    expect(stdout).toMatch(/chosen from the images: .*made 0\.5, light changing/);
+    expect(stdout).toMatch(/chosen from the images: .*known True, made 0\.5, light changing/);
+    expect(stdout).toMatch(/Beside it one logistic regression .* of \d\.\d\d/);
     expect(stdout).toMatch(/the mean of 2 networks/);
     expect(stdout).toMatch(/Over 2 seeds.*AUROC \d\.\d+ ± \d\.\d+ \(by part/);
 

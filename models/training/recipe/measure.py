@@ -59,14 +59,6 @@ def bootstrap(measure, probabilities, labels, rng, groups=None, rounds=1000):
     return {"value": round(float(value), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": len(labels)}
 
 
-def fit_temperature(logits, labels):
-    """One number, by trying them all: the negative log likelihood is smooth and one-dimensional."""
-    candidates = np.exp(np.linspace(np.log(0.2), np.log(5), 400))
-    signed = np.where(labels == 1, logits, -logits)
-    losses = [np.logaddexp(0, -signed / t).mean() for t in candidates]
-    return float(candidates[int(np.argmin(losses))])
-
-
 def part_weights(labels, groups):
     """Every part of a class weighs the same, however often it was photographed; each class weighs as many images as it has."""
     weights = np.zeros(len(labels))
@@ -77,32 +69,46 @@ def part_weights(labels, groups):
     return weights
 
 
-def fit_platt(logits, labels, weights=None, rounds=100):
+def fit_platt(logits, labels, weights=None):
     """scale, shift of sigmoid(scale * logit + shift), by Newton's method on Platt's smoothed targets (Platt 1999, Lin 2007).
 
     The smoothing keeps the scale finite where the classes do not overlap. `weights`: of each image, 1 where there are none. Scores
     that are worse than chance are not turned round: they get the scale 0.
     """
+    scales, shift = fit_opinions(logits[:, None], labels, weights)
+    return float(scales[0]), shift
+
+
+def fit_opinions(logits, labels, weights=None):
+    """As `fit_platt`, of several opinions at once: logits [N,k] -> scales [k], shift. None weighs less than nothing."""
     weights = np.ones(len(labels)) if weights is None else weights
     bad, good = labels.sum(), (labels == 0).sum()
     target = np.where(labels == 1, (bad + 1) / (bad + 2), 1 / (good + 2))
-    x = np.stack([logits, np.ones(len(logits))], axis=1)
-    w = np.array([1.0, 0.0])
+    scales, heard = np.zeros(logits.shape[1]), list(range(logits.shape[1]))
+    while True:
+        found, shift = newton(logits[:, heard], target, weights)
+        if (found >= 0).all():
+            scales[heard] = found
+            return scales, shift
+        heard.pop(int(np.argmin(found)))
+
+
+def newton(logits, target, weights, rounds=100):
+    x = np.concatenate([logits, np.ones((len(logits), 1))], axis=1)
+    w = np.zeros(x.shape[1])
+    w[:-1] = 1 / max(1, x.shape[1] - 1)
     loss = lambda w: (weights * (np.logaddexp(0, x @ w) - target * (x @ w))).sum()
     for _ in range(rounds):
         p = 1 / (1 + np.exp(-np.clip(x @ w, -500, 500)))
         gradient = x.T @ (weights * (p - target))
-        step = np.linalg.solve((x * (weights * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2), gradient)
+        step = np.linalg.solve((x * (weights * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(x.shape[1]), gradient)
         size = 1.0
         while loss(w - size * step) > loss(w) and size > 1e-6:
             size /= 2
         w = w - size * step
         if np.abs(size * step).max() < 1e-9:
             break
-    if w[0] < 0:
-        share = (weights * target).sum() / weights.sum()
-        return 0.0, float(np.log(share / (1 - share)))
-    return float(w[0]), float(w[1])
+    return w[:-1], float(w[-1])
 
 
 def balanced_loss(logits, labels, groups):

@@ -113,14 +113,22 @@ class Classifier(nn.Module):
         x = x - x.mean(dim=(1, 2, 3), keepdim=True)
         return x / (torch.sqrt((x * x).mean(dim=(1, 2, 3), keepdim=True)) + 4.0)
 
-    def opinions(self, image):
-        """logits of the whole and of the place [N,1], map of logits [N,h,w], last features [N,2*features]."""
+    def seen(self, image):
+        """Features of places [N,c,h,w] at the resolution of the second stage, and of the whole [N,2*features]."""
         fine, coarse, far = self.features(self.normalised(image))
         wide = F.interpolate(self.from_coarse(coarse), size=fine.shape[2:], mode="nearest")
-        spots = self.spots(self.join(F.relu(self.from_fine(fine) + wide)))[:, 0]
-        pooled = torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3))], dim=1)
+        return self.join(F.relu(self.from_fine(fine) + wide)), torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3))], dim=1)
+
+    def judged(self, places, pooled):
+        """What `seen` gives -> logits of the whole and of the place [N,1], map of logits [N,h,w]."""
+        spots = self.spots(places)[:, 0]
         hottest = spots.flatten(1).topk(max(1, spots.shape[1] * spots.shape[2] // 50), dim=1).values.mean(dim=1, keepdim=True)
-        return self.head(pooled), self.place(hottest), spots, pooled
+        return self.head(pooled), self.place(hottest), spots
+
+    def opinions(self, image):
+        """logits of the whole and of the place [N,1], map of logits [N,h,w], last features [N,2*features]."""
+        places, pooled = self.seen(image)
+        return (*self.judged(places, pooled), pooled)
 
     def all(self, image):
         """logit [N,1], map of logits [N,h,w], embedding [N,2*features+1]: what the last layers see."""
@@ -147,12 +155,16 @@ def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kind
 
 
 class Together(nn.Module):
-    """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost."""
+    """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost.
 
-    def __init__(self, nets, mirrors=False):
+    `known`: one more opinion beside them, uint8 [N,H,W,C] -> logit [N,1]; `weigh` says how much it and they count.
+    """
+
+    def __init__(self, nets, mirrors=False, known=None):
         super().__init__()
-        self.nets = nn.ModuleList(nets)
+        self.nets, self.known = nn.ModuleList(nets), known
         self.views = ((), (1,), (2,), (1, 2)) if mirrors else ((),)  # rows and columns, of images [N,H,W,C] and maps [N,h,w] alike
+        self.register_buffer("weigh", torch.tensor([1.0, 0.0]))
         self.register_buffer("scale", torch.ones(1))
         self.register_buffer("shift", torch.zeros(1))
 
@@ -165,6 +177,8 @@ class Together(nn.Module):
             spots = sum(maps) / len(maps)
             seen.append((sum(logits) / len(logits), torch.flip(spots, dims) if dims else spots, torch.cat(pooled, dim=1)))
         logit, spots, pooled = (sum(values) / len(values) for values in zip(*seen))
+        if self.known is not None:
+            logit = self.weigh[0] * logit + self.weigh[1] * self.known(image)
         return logit * self.scale + self.shift, spots, pooled
 
     def forward(self, image):

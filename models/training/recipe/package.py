@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .networks import Scored
+from .settings import described
 
 GOLDEN = 6
 # Another provider, another precision: what a probability may move by.
@@ -98,7 +99,7 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
     (package / "report" / "test.csv").write_text("\n".join(["image,label,class,group", *rows]) + "\n")
     if curve:
         (package / "report" / "learning-curve.json").write_text(json.dumps({"points": curve}, indent=2) + "\n")
-    text = describe(args, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
+    text = describe(args, net, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
     (package / "report" / "report.md").write_text(text)
     return text
 
@@ -111,13 +112,24 @@ def views(args):
     return f"{text}, " if text else ""
 
 
+def known_sentence(args, net):
+    if net.known is None:
+        return []
+    weigh, count = float(net.weigh[1]), len(net.known.weight)
+    return [
+        f"Beside it one logistic regression on {count} statistics of what {args.init.name} sees, untouched; validation gave it a weight of "
+        f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}.",
+        "",
+    ]
+
+
 # What is no choice of the recipe: where things lie, and what is written about them.
 ELSEWHERE = ("packed", "package", "golden", "figures", "scores", "source", "licence", "description", "threads", "architecture", "width")
 
 
 def settings(args):
     """Every choice that the network depends on, chosen or said: "dropout 0.2, epochs 40, ..."."""
-    return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in sorted(vars(args).items()) if name not in ELSEWHERE)
+    return ", ".join(described(name, value) for name, value in sorted(vars(args).items()) if name not in ELSEWHERE)
 
 
 def spread(table, name):
@@ -126,7 +138,7 @@ def spread(table, name):
     return f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" if len(values) > 1 else f"{values[0]:.4f}"
 
 
-def describe(args, manifest, folds, table, parameters, size):
+def describe(args, net, manifest, folds, table, parameters, size):
     calibration, cuts = manifest["calibration"], manifest["cuts"]
     lines = [
         f"# {manifest['name']} {manifest['version']}",
@@ -141,6 +153,7 @@ def describe(args, manifest, folds, table, parameters, size):
         f"AUROC {spread(table, 'auroc')} (by part {spread(table, 'auroc_by_part')}), accuracy at 0.5 {spread(table, 'accuracy')}, "
         f"expected calibration error {spread(table, 'ece')}.",
         "",
+        *known_sentence(args, net),
         f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}"
         + (" (what calibrates one network is learned from by the others). " if args.members > 1 else ". ") +
         f"Calibrated on validation (Platt: scale {calibration['scale']}, shift {calibration['shift']}), inside the graph. "

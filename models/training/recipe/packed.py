@@ -55,13 +55,16 @@ def part_of(train, labels, groups, share, seed):
 
 
 FOLDS = 5
+# Good and defective parts from which on a tenth of them is enough for validation.
+MANY_PARTS = 1000
 
 
 def split(packed, seed, member=0):
-    """Fifths of the parts, not of the images: one for test, one for validation, three for training; no part lies on two sides.
+    """Of the parts, not of the images, a fifth for test, a fifth (of many a tenth) for validation, the rest for training; no part
+    lies on two sides.
 
     Each kind of defect is dealt out by itself, so that every side has its share of it. The test side is the seed's; each `member`
-    of a seed takes another fifth for validation. A part with any defective image counts as defective.
+    of a seed takes other parts for validation. A part with any defective image counts as defective.
     @raises SystemExit where a side would lack a class
     """
     rng = np.random.default_rng(seed)
@@ -70,14 +73,15 @@ def split(packed, seed, member=0):
     for i in rng.permutation(np.flatnonzero(packed.labels == 1)):
         kind[inverse[i]] = packed.kinds[i]
     side = np.zeros(len(names), dtype=int)
+    halves = 2 if min((kind < 0).sum(), (kind >= 0).sum()) >= MANY_PARTS else 1
     for is_defective in (False, True):
         parts = rng.permutation(np.flatnonzero((kind >= 0) == is_defective))
         if len(parts) < 3:
             word = "defective" if is_defective else "good"
             raise SystemExit(f"expected at least 3 {word} parts (groups), one for each side of the split, got {len(parts)}")
-        folds = min(FOLDS, len(parts))
+        folds = halves * min(FOLDS, len(parts))
         parts = parts[np.argsort(kind[parts], kind="stable")]
         fold = (np.arange(len(parts)) + rng.integers(folds)) % folds
-        side[parts[fold == 0]] = 2
-        side[parts[fold == 1 + member % (folds - 1)]] = 1
+        side[parts[fold < halves]] = 2
+        side[parts[fold == halves + member % (folds - halves)]] = 1
     return {name: np.flatnonzero(side[inverse] == k) for k, name in enumerate(("train", "validation", "test"))}
