@@ -166,36 +166,37 @@ function addModels(gauge: AddGauge, sources: MetricsSources): void {
         g.set({ model, version, sha256, provider: provider ?? '', variant: variant ?? '' }, 1),
       ),
   );
-  gauge('inspection_engines_ready', 'Engine processes at work.', ['model'], (g) =>
-    each(({ model, enginesReady }) => g.set({ model }, enginesReady)),
+  // With its version: a canary has two of one model at work, and the one that is well must not speak for the other.
+  gauge('inspection_engines_ready', 'Engine processes at work.', ['model', 'version'], (g) =>
+    each(({ model, version, enginesReady }) => g.set({ model, version }, enginesReady)),
   );
   gauge(
     'inspection_execution_provider_degraded',
     '1 while a model runs on another provider than wanted (a GPU that fell back to the CPU).',
-    ['model'],
-    (g) => each(({ model, isDegraded }) => g.set({ model }, isDegraded ? 1 : 0)),
+    ['model', 'version'],
+    (g) => each(({ model, version, isDegraded }) => g.set({ model, version }, isDegraded ? 1 : 0)),
   );
   gauge(
     'inspection_golden_check_max_abs_error',
     'Largest difference from a recorded golden probability at the last check.',
-    ['model'],
+    ['model', 'version'],
     (g) =>
-      each(({ model, golden }) => {
-        if (golden !== null && golden.maxError !== null) g.set({ model }, golden.maxError);
+      each(({ model, version, golden }) => {
+        if (golden !== null && golden.maxError !== null) g.set({ model, version }, golden.maxError);
       }),
   );
   gauge(
     'inspection_golden_check_success',
     '1 where every golden image scored what it must at the last check, at the start of an engine or on the timer.',
-    ['model'],
+    ['model', 'version'],
     (g) =>
-      each(({ model, golden }) => {
-        if (golden !== null) g.set({ model }, golden.isOk ? 1 : 0);
+      each(({ model, version, golden }) => {
+        if (golden !== null) g.set({ model, version }, golden.isOk ? 1 : 0);
       }),
   );
-  gauge('inspection_golden_check_timestamp_seconds', 'When it was, seconds since 1970.', ['model'], (g) =>
-    each(({ model, golden }) => {
-      if (golden !== null) g.set({ model }, golden.checkedAt / 1000);
+  gauge('inspection_golden_check_timestamp_seconds', 'When it was, seconds since 1970.', ['model', 'version'], (g) =>
+    each(({ model, version, golden }) => {
+      if (golden !== null) g.set({ model, version }, golden.checkedAt / 1000);
     }),
   );
 }

@@ -74,7 +74,9 @@ describe('serve', () => {
       expect(status).toBe(200);
       expect(JSON.parse(text)).toMatchObject({ status: 'degraded' });
       expect(text).toContain('runs on cpu: ');
-      expect((await auto.samples()).get('inspection_execution_provider_degraded{model="mean-brightness"}')).toBe(1);
+      expect(
+        (await auto.samples()).get('inspection_execution_provider_degraded{model="mean-brightness",version="1"}'),
+      ).toBe(1);
     } finally {
       await auto.end('SIGKILL');
     }

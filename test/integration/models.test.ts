@@ -108,7 +108,7 @@ describe('models at a running service', { timeout: 60_000 }, () => {
     ]);
     const samples = await service.samples();
     expect(samples.get('inspection_model_activations_total{result="switched"}')).toBe(2);
-    expect(samples.get('inspection_golden_check_success{model="mean-brightness"}')).toBe(1);
+    expect(samples.get('inspection_golden_check_success{model="mean-brightness",version="1"}')).toBe(1);
   });
 
   it('keep what was activated over a restart, and change nothing when a package is merely there', async () => {

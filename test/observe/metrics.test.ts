@@ -40,7 +40,7 @@ const sources: MetricsSources = {
   sessions: () => 2,
 };
 
-const metricsOf = (cameras: string[] = ['cam-1']) =>
+const metricsOf = (cameras: string[] = ['cam-1'], over: Partial<MetricsSources> = {}) =>
   new Metrics(
     {
       version: '1.2.3',
@@ -49,7 +49,7 @@ const metricsOf = (cameras: string[] = ['cam-1']) =>
       recipes: ['default'],
       queueLimit: { frames: 256, bytes: 1 },
     },
-    sources,
+    { ...sources, ...over },
   );
 
 const answer = (over = {}, duplicate = false): Outcome => ({ kind: 'answered', result: recordedOf(over), duplicate });
@@ -87,13 +87,38 @@ describe('the metrics', () => {
       'inspection_queue_depth{camera="cam-1"} 1',
       'inspection_queue_depth{camera="other"} 1',
       'inspection_model_info{model="m",version="1",sha256="abc",provider="cpu",variant=""} 1',
-      'inspection_execution_provider_degraded{model="m"} 1',
+      'inspection_execution_provider_degraded{model="m",version="1"} 1',
       'inspection_outbox_depth 5',
       'inspection_mqtt_connected 0',
       'inspection_certificate_expiry_timestamp_seconds{door="grpc"} 1800000000',
       'inspection_build_info{version="1.2.3",site="here"} 1',
     ]) {
       expect(seriesOf(text)).toContain(line);
+    }
+  });
+
+  it('tell two versions of a model apart: a canary that is well does not hide that the other is down', async () => {
+    const golden = { checkedAt: 1000, isOk: true, maxError: 0, scores: [], detail: null };
+    const well = {
+      model: 'm',
+      sha256: 'a',
+      variant: null,
+      provider: 'cpu',
+      isDegraded: false,
+      enginesReady: 1,
+    } as const;
+    const models = () => [
+      { ...well, version: '1', enginesReady: 0, golden: { ...golden, isOk: false, maxError: null } },
+      { ...well, version: '2', golden },
+    ];
+    const series = seriesOf(await metricsOf([], { models }).render());
+    for (const line of [
+      'inspection_engines_ready{model="m",version="1"} 0',
+      'inspection_engines_ready{model="m",version="2"} 1',
+      'inspection_golden_check_success{model="m",version="1"} 0',
+      'inspection_golden_check_success{model="m",version="2"} 1',
+    ]) {
+      expect(series).toContain(line);
     }
   });
 
