@@ -20,15 +20,14 @@ const SHOW: Showers = {
     models.length === 0
       ? 'no model packages\n'
       : table(
-          ['model', 'decides for', 'created', 'sha256', 'fault'],
+          ['model', 'decides for', 'created', 'sha256'],
           models.map((model) => [
             `${model.name}/${model.version}`,
             model.recipes.join(', '),
             model.createdAt ?? '',
-            (model.sha256 ?? '').slice(0, 12),
-            model.fault ?? '',
+            model.fault === null ? (model.sha256 ?? '').slice(0, 12) : 'FAULT, see below',
           ]),
-        ),
+        ) + models.map(faultOf).join(''),
   description: ({ name, version, recipes, manifest }) =>
     `${name}/${version}${recipes.length > 0 ? ` decides for ${recipes.join(', ')}` : ' decides for no recipe'}\n${JSON.stringify(manifest, null, 2)}\n`,
   golden: (report) =>
@@ -69,6 +68,16 @@ const SHOW: Showers = {
     `${name}/${version} is there and proven; put it to work with: loupe models activate ${name}/${version}\n`,
   removed: () => 'removed\n',
 };
+
+/** Below the table: with two hashes in a sentence a cell would be wider than any terminal. */
+function faultOf({ name, version, recipes, fault }: ModelListing): string {
+  if (fault === null) return '';
+  const stake =
+    recipes.length === 0
+      ? ''
+      : ` It decides for ${recipes.join(', ')}, and its engines cannot start again before it is mended.`;
+  return `FAULT ${name}/${version}: ${fault}.${stake}\n`;
+}
 
 /** @param outcome what the command of this kind brought back */
 export function show(kind: keyof Shown, outcome: unknown): string {
