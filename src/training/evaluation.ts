@@ -2,6 +2,7 @@
 
 import { bootstrap, type MeasureIntervals } from './intervals.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
+import type { SeenAmong } from './seen-images.ts';
 import { alikeAcross, alikeAcrossGroups, type Fingerprint } from './near-duplicates.ts';
 
 export type VerdictName = 'PASS' | 'REVIEW' | 'FAIL' | 'UNINSPECTED';
@@ -30,6 +31,8 @@ export interface Evaluation {
   readonly groups: number;
   readonly escapes: readonly EvaluatedImage[];
   readonly falseRejects: readonly EvaluatedImage[];
+  /** How many of these images the model was trained on, by its own list; null where it has none. */
+  readonly trainedOn: number | null;
   /** What a reader must know before believing any figure. */
   readonly warnings: readonly string[];
 }
@@ -39,8 +42,10 @@ export interface EvaluationInput {
   readonly cuts: DecisionCuts;
   readonly hasGroups: boolean;
   readonly fingerprints: readonly Fingerprint[];
-  /** Of the images the model was trained on; null where nobody knows them. */
+  /** Of the images the model was trained on; null where the caller does not know them. */
   readonly trained: readonly Fingerprint[] | null;
+  /** What the package itself says of them; null where it says nothing. */
+  readonly seen: SeenAmong | null;
 }
 
 /** Fewer cases than this of a class and its rates are guesses. */
@@ -61,11 +66,12 @@ export function evaluate(input: EvaluationInput): Evaluation {
     groups: new Set(images.map((image) => image.group)).size,
     escapes: images.filter((image) => image.isDefective && image.verdict === 'PASS'),
     falseRejects: images.filter((image) => !image.isDefective && image.verdict === 'FAIL'),
+    trainedOn: input.seen?.trainedOn ?? null,
     warnings: warningsOf(input),
   };
 }
 
-function warningsOf({ images, hasGroups, fingerprints, trained }: EvaluationInput): string[] {
+function warningsOf({ images, hasGroups, fingerprints, trained, seen }: EvaluationInput): string[] {
   const warnings: string[] = [];
   for (const [name, isDefective] of [
     ['defective', true],
@@ -79,7 +85,9 @@ function warningsOf({ images, hasGroups, fingerprints, trained }: EvaluationInpu
   const missing = images.filter((image) => image.probability === null).length;
   if (missing > 0) warnings.push(`${missing} images were not inspected and are in no figure but their own count`);
   warnings.push(...likenessWarnings({ hasGroups }, fingerprints));
+  warnings.push(...(seen?.warnings ?? []));
   if (trained === null) {
+    if (seen !== null) return warnings;
     warnings.push('the images that the model was trained on are not known: nothing was checked against them');
     return warnings;
   }

@@ -1,9 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
+import { markedImages } from '../../src/commands/training/seen.ts';
+import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
+import { seenCsv } from '../../src/training/seen-images.ts';
 import { greyImage, TINY_MODELS } from '../support/pool.ts';
 
 let folder = '';
@@ -70,6 +74,33 @@ describe('loupe evaluate', () => {
     await run('--model', 'mean-brightness', '--data', data, '--set', `models.path=${TINY_MODELS}`);
     expect(printed).toContain('AUROC');
     expect(printed).toContain('WARNING');
+  });
+
+  it('goes by what the package says it was trained on, and refuses a list that is damaged', async () => {
+    const telling = path.join(folder, 'models', 'mean-brightness', '1');
+    await cp(model, telling, { recursive: true });
+    await run('--model', telling, '--data', data, '--json');
+    expect(JSON.parse(printed)).toMatchObject({
+      trained_on: null,
+      warnings: expect.arrayContaining([expect.stringContaining('not known: nothing was checked')]),
+    });
+    const { manifest } = await loadModelPackage(TINY_MODELS, 'mean-brightness', '1');
+    const [first, second] = await markedImages(await readLabelledFolder(data), manifest.input);
+    if (first === undefined || second === undefined) throw new Error('no images');
+    await mkdir(path.join(telling, 'report'));
+    const seen = path.join(telling, 'report', 'seen.csv');
+    await writeFile(seen, seenCsv([{ ...first, file: 'elsewhere.jpg' }]));
+    printed = '';
+    await run('--model', telling, '--data', data, '--json');
+    const { trained_on: trainedOn, warnings } = JSON.parse(printed) as { trained_on: number; warnings: string[] };
+    expect(trainedOn).toBe(1);
+    expect(warnings).toContain(`LEAK: 1 of these images were trained on, pixel for pixel: ${first.file}`);
+    expect(warnings.join()).not.toContain('not known');
+    printed = '';
+    await run('--model', telling, '--data', data);
+    expect(printed).toContain('trained on          1 of these 5 images');
+    await writeFile(seen, 'image,group,pixels\nok/a.png,a,?\n');
+    await expect(run('--model', telling, '--data', data)).rejects.toThrow(/report\/seen\.csv: line 2: pixels/);
   });
 
   it('counts an image that cannot be decoded as not inspected', async () => {

@@ -75,6 +75,11 @@ describe('loupe teach', () => {
     printed = '';
     await run('evaluate', '--model', out, '--data', data, '--json');
     expect(JSON.parse(printed).auroc).toBeGreaterThan(0.95);
+    // It was taught on all of them, and says so by itself.
+    expect(JSON.parse(printed)).toMatchObject({
+      trained_on: 24,
+      warnings: expect.arrayContaining([expect.stringContaining('LEAK: 24 of these images were trained on')]),
+    });
     await expect(run('teach', '--data', data, '--out', out)).rejects.toThrow(/is there already/);
   });
 

@@ -12,8 +12,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerDataset } from '../../src/commands/dataset.ts';
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
+import { knownImagesOf, markedImages } from '../../src/commands/training/seen.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
 import { randomFrom } from '../../src/training/random.ts';
+import { seenAmong } from '../../src/training/seen-images.ts';
 import { benchOf, TINY_MODELS } from '../support/pool.ts';
 
 const TRAINING = fileURLToPath(new URL('../../models/training', import.meta.url));
@@ -123,6 +126,14 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
     } finally {
       await bench.pool.stop();
     }
+
+    // Training's pixels are those of serving: what it saw is known again, whatever the files are called.
+    const test = parse(await readFile(path.join(models, 'plate/1/report/test.csv'), 'utf8'), { columns: true });
+    const known = await knownImagesOf(path.join(models, 'plate', '1'));
+    const marked = await markedImages(await readLabelledFolder(data), manifest.input);
+    if (known === null) throw new Error('the package does not say what it has seen');
+    const renamed = marked.map((image) => ({ ...image, file: `other-${image.file}` }));
+    expect(seenAmong(renamed, true, known).trainedOn).toBe(80 - test.length);
 
     const report = path.join(folder, 'report.html');
     const beside = ['--beside', path.join(TINY_MODELS, 'mean-brightness', '1')];

@@ -1,10 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { knownImagesOf, markedImages } from '../../src/commands/training/seen.ts';
 import { encodeJpeg } from '../../src/demo/jpeg.ts';
 import { nextPart } from '../../src/demo/part-stream.ts';
 import { inForm } from '../../src/engine/contract.ts';
 import { listModels, loadModelPackage } from '../../src/model-repository/package.ts';
+import { readHeldOut, seenAmong } from '../../src/training/seen-images.ts';
 import { type Bench, benchOf, SHIPPED_MODELS } from '../support/pool.ts';
 
 let bench: Bench;
@@ -35,6 +37,27 @@ describe('the shipped model for solar modules', () => {
       }
     });
   }
+
+  it('says what it has seen, and its golden images are held out', async () => {
+    const folder = path.join(SHIPPED_MODELS, 'solar-module-ir', '1');
+    const { manifest } = await loadModelPackage(SHIPPED_MODELS, 'solar-module-ir', '1');
+    const known = await knownImagesOf(folder);
+    if (known?.kind !== 'seen') throw new Error('no report/seen.csv');
+    const heldOut = readHeldOut(await readFile(path.join(folder, 'report', 'test.csv'), 'utf8'));
+    if (heldOut.kind !== 'held_out') throw new Error('no report/test.csv');
+    expect(known.images.length + heldOut.files.size).toBe(manifest.training_data.parts);
+    expect(known.images.filter(({ file }) => heldOut.files.has(file))).toEqual([]);
+    const golden = manifest.golden.map(({ file }) => ({
+      file,
+      isDefective: false,
+      kind: 'ok',
+      group: file,
+      mask: null,
+    }));
+    const marked = await markedImages({ root: folder, images: golden, hasGroups: false }, manifest.input);
+    expect(marked).toHaveLength(6);
+    expect(seenAmong(marked, false, known)).toEqual({ trainedOn: 0, warnings: [] });
+  });
 
   it('brings the notice of its images, and all models stay small', async () => {
     const notice = await readFile(path.join(SHIPPED_MODELS, 'solar-module-ir', 'LICENSE-IMAGES'), 'utf8');

@@ -29,6 +29,7 @@ const input = (over: Partial<EvaluationInput> = {}): EvaluationInput => ({
   hasGroups: true,
   fingerprints: [],
   trained: [],
+  seen: null,
   ...over,
 });
 const report = (over: Partial<EvaluationInput> = {}) =>

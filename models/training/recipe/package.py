@@ -1,5 +1,6 @@
 """A trained network to a model package: graph, manifest, golden images, report."""
 
+import csv
 import datetime
 import hashlib
 import json
@@ -97,11 +98,21 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
     # What was held out, for `loupe evaluate` and for whoever wants to check.
     rows = [f"{packed.files[i]},{'NG' if packed.labels[i] else 'OK'},{packed.classes[i]},{packed.groups[i]}" for i in test]
     (package / "report" / "test.csv").write_text("\n".join(["image,label,class,group", *rows]) + "\n")
+    write_seen(package, packed, test)
     if curve:
         (package / "report" / "learning-curve.json").write_text(json.dumps({"points": curve}, indent=2) + "\n")
     text = describe(args, net, manifest, folds, table, sum(p.numel() for p in net.parameters()), model.stat().st_size)
     (package / "report" / "report.md").write_text(text)
     return text
+
+
+def write_seen(package, packed, test):
+    """What training and validation saw (docs/models.md): by its pixels, which a copy under another name has too."""
+    with open(package / "report" / "seen.csv", "w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["image", "group", "pixels"])
+        for i in np.setdiff1d(np.arange(len(packed.files)), test):
+            rows.writerow([packed.files[i], packed.groups[i], hashlib.sha256(packed.pixels[i].tobytes()).hexdigest()[:16]])
 
 
 def views(args):

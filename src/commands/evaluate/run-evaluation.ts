@@ -5,14 +5,17 @@ import { stringify } from 'csv-stringify/sync';
 import type { WantedProvider } from '../../engine/pool.ts';
 import type { ModelPackage } from '../../model-repository/package.ts';
 import { evaluate, type Evaluation } from '../../training/evaluation.ts';
-import { readLabelledFolder } from '../../training/labelled-folder.ts';
+import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '../../training/labelled-folder.ts';
+import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
+import { seenAmong } from '../../training/seen-images.ts';
 import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { scoreFolder } from '../training/scoring.ts';
+import { knownImagesOf, markedImages } from '../training/seen.ts';
 import { costsOf, curveOf, planeOfModel } from './beside.ts';
 
 export interface EvaluateOptions {
@@ -44,6 +47,8 @@ export async function runEvaluation(
   const cuts = cutsOf(options, found);
   const folder = await readLabelledFolder(options.data);
   const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
+  const known = await knownImagesOf(found.folder);
+  const trainedPrints = trained === null ? null : await fingerprintsOfTrained(trained);
   bar.start(folder.images.length);
   const { images, provider } = await scoreFolder({
     package: found,
@@ -58,7 +63,8 @@ export async function runEvaluation(
     cuts,
     hasGroups: folder.hasGroups,
     fingerprints: (await fingerprintsOf(folder)).fingerprints,
-    trained: trained === null ? null : (await fingerprintsOf(trained)).fingerprints,
+    trained: trainedPrints,
+    seen: known === null ? null : seenAmong(await markedImages(folder, found.manifest.input), folder.hasGroups, known),
   });
   const { name, version } = found.manifest;
   const model = `${name}/${version}${options.variant === undefined ? '' : ` (${options.variant})`}`;
@@ -86,6 +92,14 @@ export async function runEvaluation(
   return { summary: summaryOf(evaluation, model, options.data, provider, baseline?.auroc ?? null), evaluation };
 }
 
+/** @throws LabelledFolderError where one cannot be read: what is not looked at is not known to be another image */
+async function fingerprintsOfTrained(folder: LabelledFolder): Promise<readonly Fingerprint[]> {
+  const { fingerprints, unreadable } = await fingerprintsOf(folder);
+  const [first] = unreadable;
+  if (first === undefined) return fingerprints;
+  throw new LabelledFolderError(`${folder.root}: ${unreadable.length} images cannot be read, the first is ${first}`);
+}
+
 function scoresCsv({ images }: Evaluation): string {
   return stringify([
     ['file', 'label', 'probability', 'verdict'],
@@ -106,7 +120,7 @@ function summaryOf(
   provider: string,
   baselineAuroc: number | null,
 ) {
-  const { images, measures, intervals, cuts, groups, escapes, falseRejects, warnings } = evaluation;
+  const { images, measures, intervals, cuts, groups, escapes, falseRejects, trainedOn, warnings } = evaluation;
   const finite = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? null : value);
   const defective = images.filter((image) => image.isDefective).length;
   return {
@@ -138,6 +152,7 @@ function summaryOf(
       review_rate: intervals?.reviewRate ?? null,
     },
     baseline_auroc: baselineAuroc,
+    trained_on: trainedOn,
     warnings,
   };
 }
@@ -160,6 +175,9 @@ export function textOf(summary: Summary): string {
     row('false reject rate', summary.false_reject_rate, 'false_reject_rate'),
     row('review rate', summary.review_rate, 'review_rate'),
     ...(summary.baseline_auroc === null ? [] : [`  pixel baseline AUROC ${summary.baseline_auroc.toFixed(4)}`]),
+    ...(summary.trained_on === null
+      ? []
+      : [`  trained on          ${summary.trained_on} of these ${summary.images} images, by the package's own list`]),
     ...summary.warnings.map((warning) => `  WARNING ${warning}`),
   ];
   return `${lines.join('\n')}\n`;

@@ -13,11 +13,13 @@ import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
 import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
+import { seenCsv } from '../../training/seen-images.ts';
 import { OUTPUT_NAME, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 import { worstMistakes } from '../training/pictures.ts';
+import { markedImages } from '../training/seen.ts';
 import { BLOCKS, gridFor } from './embedding.ts';
 
 const GOLDEN_PER_CLASS = 3;
@@ -65,6 +67,8 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
     const manifest = await manifestOf(name, version, model, golden, taught);
     await writeFile(path.join(draft, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     await writeFile(path.join(draft, 'report', 'report.html'), await reportOf(`${name}/${version}`, taught));
+    const seen = seenCsv(await markedImages(taught.folder, taught.input));
+    await writeFile(path.join(draft, 'report', 'seen.csv'), seen);
     await rename(draft, out);
     return manifest;
   } finally {
@@ -161,6 +165,7 @@ async function reportOf(model: string, { folder, fingerprints, lesson, cuts }: T
     hasGroups: folder.hasGroups,
     fingerprints,
     trained: [],
+    seen: null,
   });
   const cautions = [
     'Cross-validated: each image was scored by a fit that saw nothing of its part; the cuts were chosen on these same scores.',
