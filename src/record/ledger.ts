@@ -120,11 +120,10 @@ export class Ledger {
   }
 
   /** Adds messages, marked duplicate, about a row that stands already. False where they could not be committed. */
-  async enqueue(resultId: string, deliveries: readonly Delivery[]): Promise<boolean> {
-    if (deliveries.length === 0) return true;
-    const isAdded = await this.write('enqueue', { resultId, deliveries }, false);
-    if (isAdded) this.outbox.added([]);
-    return isAdded;
+  enqueue(resultId: string, deliveries: readonly Delivery[]): Promise<boolean> {
+    return this.outbox.repeat(resultId, deliveries, (fresh) =>
+      this.write('enqueue', { resultId, deliveries: fresh }, false),
+    );
   }
 
   get(resultId: string): Promise<RecordedResult | null> {

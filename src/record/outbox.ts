@@ -1,5 +1,6 @@
 /** Messages that stand in the ledger and are still to be sent, seen from the main thread. */
 
+import type { Delivery } from '../frame/verdict.ts';
 import type { OutboxItem } from './contract.ts';
 
 /** What the outbox needs of the two threads. */
@@ -40,6 +41,8 @@ export class Outbox {
   private atHand: OutboxItem[] = [];
   /** The table may hold messages that are not at hand. */
   private mustRead = true;
+  /** The commits of repeated answers that were not handed out yet, by what they are: somebody who asks again without a pause gets these. */
+  private readonly repeats = new Map<string, Promise<boolean>>();
   private additions = 0;
   /** Id of the newest message seen here: a read may bring one before the word of its commit does. */
   private newest = 0;
@@ -56,6 +59,7 @@ export class Outbox {
   async next(limit: number): Promise<readonly OutboxItem[]> {
     const waiting = (await this.waiting(limit)).slice(0, limit);
     for (const { id } of waiting) if (id > (this.handedOut.at(-1) ?? this.floor)) this.handedOut.push(id);
+    for (const item of waiting) if (item.duplicate) this.repeats.delete(repeatKey(item.result.resultId, item));
     return waiting;
   }
 
@@ -93,7 +97,10 @@ export class Outbox {
   /** Drops messages that waited longer than `olderThanMs`; returns how many. 0 while the store cannot be written. */
   async drop({ olderThanMs }: { readonly olderThanMs: number }): Promise<number> {
     const dropped = (await this.ports.removeOlderThan(olderThanMs)) ?? 0;
-    if (dropped > 0) this.readAgain();
+    if (dropped > 0) {
+      this.repeats.clear();
+      this.readAgain();
+    }
     return dropped;
   }
 
@@ -108,6 +115,35 @@ export class Outbox {
   onAdded(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  /**
+   * @internal The ledger's: further messages about a result. One that still waits to be handed out is not added again.
+   * @param write commits those that are new
+   * @returns whether all of them are committed
+   */
+  async repeat(
+    resultId: string,
+    deliveries: readonly Delivery[],
+    write: (fresh: readonly Delivery[]) => Promise<boolean>,
+  ): Promise<boolean> {
+    const waiting = deliveries.flatMap((delivery) => this.repeats.get(repeatKey(resultId, delivery)) ?? []);
+    const fresh = deliveries.filter((delivery) => !this.repeats.has(repeatKey(resultId, delivery)));
+    if (fresh.length > 0) {
+      const keys = fresh.map((delivery) => repeatKey(resultId, delivery));
+      const forget = () => {
+        for (const key of keys) this.repeats.delete(key);
+      };
+      const written = write(fresh).catch((error: unknown) => {
+        forget();
+        throw error;
+      });
+      for (const key of keys) this.repeats.set(key, written);
+      waiting.push(written);
+      if (await written) this.added([]);
+      else forget();
+    }
+    return (await Promise.all(waiting)).every((isWritten) => isWritten);
   }
 
   /** @internal The ledger's: messages were committed, `items` where they are known. */
@@ -137,4 +173,12 @@ export class Outbox {
     this.atHand = [];
     this.mustRead = true;
   }
+}
+
+function repeatKey(resultId: string, { topic, correlationData }: Delivery): string {
+  return JSON.stringify([
+    resultId,
+    topic,
+    correlationData === null ? null : Buffer.from(correlationData).toString('base64'),
+  ]);
 }

@@ -48,9 +48,25 @@ describe('the outbox', () => {
     expect(await ledger.enqueue('no-such-result', [own])).toBe(false);
     expect(added).toBe(1);
     stop();
-    await ledger.enqueue(resultId, [own]);
+    const other = { topic: 'a/b', correlationData: null };
+    await ledger.enqueue(resultId, [other]);
     expect(added).toBe(1);
     expect((await ledger.outbox.next(10)).map((item) => item.duplicate)).toEqual([true, true]);
+  });
+
+  it('adds no message that is about to be sent anyway, and one more as soon as it was handed out', async () => {
+    const { ledger } = await openLedger();
+    const { resultId } = await recordFrame(ledger, 'a');
+    const reply = (text: string) => ({ topic: 'a/b', correlationData: Buffer.from(text) });
+    const asked = () =>
+      Promise.all([[own], [own, reply('1')], [reply('1')], [reply('2')]].map((d) => ledger.enqueue(resultId, d)));
+    expect(await asked()).toEqual([true, true, true, true]);
+    expect(await asked()).toEqual([true, true, true, true]);
+    expect(ledger.outbox.depth().items).toBe(3);
+    const first = await ledger.outbox.next(1);
+    await ledger.outbox.done(first.map(({ id }) => id));
+    expect(await asked()).toEqual([true, true, true, true]);
+    expect((await ledger.outbox.next(10)).map(({ topic }) => topic)).toEqual(['a/b', 'a/b', null]);
   });
 
   it('adds nothing for a duplicate frame by itself', async () => {
