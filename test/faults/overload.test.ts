@@ -24,6 +24,8 @@ interface Overload {
   readonly outcomes: readonly { readonly outcome: SendOutcome; readonly ms: number }[];
   readonly deepestQueue: number;
   readonly growthBytes: number;
+  /** Mean time that a row waited for its commit. */
+  readonly commitMs: number;
 }
 
 async function overload(bin?: string): Promise<Overload> {
@@ -53,9 +55,12 @@ async function overload(bin?: string): Promise<Overload> {
     await new Promise((resolve) => setTimeout(resolve, Math.min(frameMs / 3, MAX_PAUSE_MS)));
   }
   const outcomes = await Promise.all(sending);
+  const samples = await service.samples();
+  const commits = (what: string) => total(samples, `inspection_stage_duration_seconds_${what}`, 'stage="record"');
   await sender.close();
   await service.end('SIGKILL');
-  return { sent: sending.length, outcomes, deepestQueue, growthBytes: most - before };
+  const commitMs = (1000 * commits('sum')) / commits('count');
+  return { sent: sending.length, outcomes, deepestQueue, growthBytes: most - before, commitMs };
 }
 
 async function send(sender: FrameSender, frameId: string): Promise<{ outcome: SendOutcome; ms: number }> {
@@ -69,7 +74,7 @@ async function send(sender: FrameSender, frameId: string): Promise<{ outcome: Se
   return { outcome, ms: performance.now() - from };
 }
 
-function complaints({ sent, outcomes, deepestQueue, growthBytes }: Overload): string[] {
+function complaints({ sent, outcomes, deepestQueue, growthBytes, commitMs }: Overload): string[] {
   const found: string[] = [];
   const refused = outcomes.filter(({ outcome }) => outcome.kind === 'answered' && outcome.reason === 'queue_full');
   const lost = outcomes.filter(({ outcome }) => outcome.kind === 'error');
@@ -78,7 +83,7 @@ function complaints({ sent, outcomes, deepestQueue, growthBytes }: Overload): st
   const ms = times[Math.floor(times.length * (isLong ? 0.99 : 0.5))] ?? 0;
   console.log(
     `overload: sent ${sent}, refused ${refused.length}, median ${times[times.length >> 1]?.toFixed(1)} ms, ` +
-      `last ${times.at(-1)?.toFixed(1)} ms, queue ${deepestQueue}, growth ${(growthBytes / 2 ** 20).toFixed(0)} MiB`,
+      `last ${times.at(-1)?.toFixed(1)} ms, queue ${deepestQueue}, growth ${(growthBytes / 2 ** 20).toFixed(0)} MiB, commit ${commitMs.toFixed(1)} ms`,
   );
   if (refused.length < sent / 3) found.push(`of ${sent} frames at three times the capacity ${refused.length} refused`);
   if (lost.length > 0) found.push(`${lost.length} were not answered`);

@@ -227,13 +227,6 @@ describe('a bad model', () => {
   }, 120_000);
 });
 
-/** Resident bytes of a process and of its children, from /proc. */
-function residentBytes(pid: number): number {
-  const own = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  return children.reduce((sum, child) => sum + residentBytes(Number(child)), own);
-}
-
 const percentile = (sorted: readonly number[], share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
 
 /** A model of nothing but its mean, and one that ships with a variant, which each activation times against model.onnx. */
@@ -265,7 +258,7 @@ describe.each(SWAPPED)('activation under load of $name', ({ name, from, trials }
     seen.length = 0;
     await until(IS_LONG ? 1000 : 200);
     const quiet = seen.map(({ ms }) => ms).sort((a, b) => a - b);
-    const bytesBefore = residentBytes(service.addresses.pid);
+    const bytesBefore = service.residentBytes;
     seen.length = 0;
     const startedAt = performance.now();
     for (let swap = 0; swap < SWAPS; swap++) {
@@ -290,7 +283,7 @@ describe.each(SWAPPED)('activation under load of $name', ({ name, from, trials }
             .split(' ').length,
       )
       .toBe(2);
-    const bytesAfter = residentBytes(service.addresses.pid);
+    const bytesAfter = service.residentBytes;
 
     expect(seen.filter(({ verdict }) => verdict !== 'PASS')).toEqual([]);
     const samples = await service.samples();

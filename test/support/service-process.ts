@@ -1,11 +1,12 @@
 /** The real service in its own process, as `npx loupe serve` runs it, on free ports and a folder of its own. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { treeUsage } from '../../src/bench/process-tree.ts';
 
 export const ROOT = new URL('../../', import.meta.url).pathname;
 export const LOUPE = path.join(ROOT, 'bin', 'loupe.js');
@@ -91,11 +92,9 @@ export class ServiceProcess {
     return { status: response.status, text: await response.text() };
   }
 
-  /** Resident bytes of the service and its children. */
+  /** Of the service and all below it. Read without a process of its own: that would hold up the senders in this one. */
   get residentBytes(): number {
-    const root = String(this.child.pid);
-    const lines = execFileSync('ps', ['-o', 'rss=', '--ppid', root, '--pid', root], { encoding: 'utf8' });
-    return 1024 * lines.split('\n').reduce((sum, line) => sum + Number(line), 0);
+    return treeUsage([Number(this.child.pid)]).rssBytes;
   }
 
   /** Samples of the metrics text by name and labels. */
