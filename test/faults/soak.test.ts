@@ -1,0 +1,140 @@
+/** A line that goes on for a while, over gRPC and MQTT: what the service holds at the end is what it held in the beginning, and the books balance. */
+
+import { readdirSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { treeUsage } from '../../src/bench/process-tree.ts';
+import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
+import { connectMqttSender } from '../../src/client/mqtt-sender.ts';
+import type { FrameSender } from '../../src/client/sender.ts';
+import { verifyStore } from '../../src/record/verify.ts';
+import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { Books } from './support/books.ts';
+import { type Plant, stage } from './support/staged.ts';
+
+const start = servicesOf(afterEach);
+
+/** Longer with `npm run faults -- --soak MINUTES`. */
+const SHORT_MINUTES = 0.25;
+const MINUTES = Number(process.env['SOAK_MINUTES'] ?? SHORT_MINUTES);
+if (!(MINUTES >= SHORT_MINUTES)) throw new Error(`SOAK_MINUTES: expected a number from ${SHORT_MINUTES}`);
+/** Of each of the two cameras. */
+const PERIOD_MS = 50;
+const SAMPLES = 60;
+/** V8 and onnxruntime grow into what they may have for some minutes: as in the proof of leaks by frames. */
+const MAX_GROWTH_BYTES = 100 * 1024 * 1024;
+const MAX_WAL_BYTES = 64 * 1024 * 1024;
+/** Connections and pictures come and go. */
+const MAX_MORE_FILES = 12;
+
+interface Held {
+  readonly mainBytes: number;
+  readonly enginesBytes: number;
+  readonly files: number;
+  readonly walBytes: number;
+  readonly outbox: number;
+}
+
+async function heldBy(service: ServiceProcess): Promise<Held> {
+  const main = Number(service.child.pid);
+  const samples = await service.samples();
+  const mainBytes = samples.get('process_resident_memory_bytes') ?? Number.NaN;
+  return {
+    mainBytes,
+    enginesBytes: treeUsage([main]).rssBytes - mainBytes,
+    files: readdirSync(`/proc/${main}/fd`).length,
+    walBytes: total(samples, 'inspection_store_bytes', 'kind="wal"'),
+    outbox: total(samples, 'inspection_outbox_depth'),
+  };
+}
+
+/** One frame each period, never waiting for the answer before, for as long as it is not over. */
+async function runLine(books: Books, sender: FrameSender, isOver: () => boolean): Promise<void> {
+  const sent: Promise<unknown>[] = [];
+  for (let i = 0; !isOver(); i++) {
+    sent.push(books.send(sender, `f${i}`));
+    await new Promise((resolve) => setTimeout(resolve, PERIOD_MS));
+  }
+  await Promise.all(sent);
+  await sender.close();
+}
+
+const meanOf = (held: readonly Held[], what: keyof Held) =>
+  held.reduce((sum, one) => sum + one[what], 0) / Math.max(1, held.length);
+
+async function complaints(minutes: number, bin?: string): Promise<string[]> {
+  const store = emptyFolder();
+  const ms = minutes * 60_000;
+  const service = await start(testSettings(store), bin === undefined ? {} : { bin });
+  const enginesReady = async () => total(await service.samples(), 'inspection_engines_ready');
+  await expect.poll(enginesReady, { timeout: 30_000 }).toBe(2);
+  const { grpc, mqtt } = service.addresses;
+  const lines = [
+    { books: new Books('by-grpc'), sender: await connectGrpcSender({ address: grpc }) },
+    { books: new Books('by-mqtt'), sender: await connectMqttSender({ url: mqtt ?? '', root: 'loupe' }) },
+  ];
+  const endsAt = performance.now() + ms;
+  const isOver = () => performance.now() >= endsAt;
+  const running = lines.map(({ books, sender }) => runLine(books, sender, isOver));
+  const held: Held[] = [];
+  while (!isOver()) {
+    await new Promise((resolve) => setTimeout(resolve, ms / SAMPLES));
+    held.push(await heldBy(service));
+  }
+  await Promise.all(running);
+  const inFlight = async () => total(await service.samples(), 'inspection_frames_in_flight');
+  await expect.poll(inFlight, { timeout: 15_000 }).toBe(0);
+
+  const found: string[] = [];
+  // The first quarter is for warming up.
+  const early = held.slice(held.length / 4, held.length / 2);
+  const late = held.slice((held.length * 3) / 4);
+  const grew = (what: keyof Held) => meanOf(late, what) - meanOf(early, what);
+  for (const what of ['mainBytes', 'enginesBytes'] as const) {
+    if (grew(what) > MAX_GROWTH_BYTES) found.push(`${what} grew by ${grew(what)}`);
+  }
+  if (grew('files') > MAX_MORE_FILES) found.push(`open files grew by ${grew('files')}`);
+  const wal = Math.max(...held.map(({ walBytes }) => walBytes));
+  if (wal > MAX_WAL_BYTES) found.push(`the WAL held ${wal} bytes`);
+  const samples = await service.samples();
+  const received = total(samples, 'inspection_frames_received_total');
+  const outcomes = total(samples, 'inspection_frames_total');
+  if (received !== outcomes) found.push(`received ${received}, outcomes ${outcomes}`);
+  if (total(samples, 'inspection_engine_losses_total') > 0) found.push('an engine was lost');
+  for (const { books } of lines)
+    if (books.unanswered.size > 0) found.push(`${books.unanswered.size} frames of ${books.camera} unanswered`);
+  const told = (['mainBytes', 'enginesBytes', 'walBytes'] as const).map((what) => {
+    const mib = (part: readonly Held[]) => Math.round(meanOf(part, what) / 2 ** 20);
+    return `${what} ${mib(early)} -> ${mib(late)} MiB`;
+  });
+  console.log(
+    `soak: ${minutes} minutes, ${received} frames, ${told.join(', ')}, ` +
+      `files ${meanOf(early, 'files').toFixed(0)} -> ${meanOf(late, 'files').toFixed(0)}, outbox ${Math.max(...held.map(({ outbox }) => outbox))} at most`,
+  );
+  if ((await service.end()).code !== 0) found.push(`ended with ${service.child.exitCode}`);
+  const { findings } = await verifyStore(store);
+  found.push(...findings.map((finding) => `verify: ${JSON.stringify(finding)}`));
+  return found;
+}
+
+const OPENS_A_FILE_FOR_EACH_FRAME: Plant = {
+  file: 'ingest/intake.js',
+  from: "const imageSha256 = createHash('sha256').update(image.bytes).digest('hex');",
+  to: "const imageSha256 = createHash('sha256').update(image.bytes).digest('hex'); process.getBuiltinModule('node:fs').openSync('/dev/null');",
+};
+
+const timeoutOf = (minutes: number) => 90_000 + minutes * 120_000;
+
+describe('a line that goes on', () => {
+  it('leaves memory, files and the WAL as they were, and the books balanced', {
+    timeout: timeoutOf(MINUTES),
+  }, async () => {
+    expect(await complaints(MINUTES)).toEqual([]);
+  });
+
+  it('twin: a service that leaves a file open for each frame is found out', {
+    timeout: timeoutOf(SHORT_MINUTES),
+  }, async () => {
+    const found = await complaints(SHORT_MINUTES, stage([OPENS_A_FILE_FOR_EACH_FRAME]).bin);
+    expect(found.join('\n')).toMatch(/open files grew/);
+  });
+});
