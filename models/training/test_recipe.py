@@ -168,6 +168,15 @@ class Figures(unittest.TestCase):
         with self.assertRaisesRegex(SystemExit, "yields no cut"):
             choose_cuts(np.array([0.1, 0.2]), np.array([0, 0]), 0.02, 0.005)
 
+    def test_what_lies_between_the_cuts_goes_to_a_person_where_classes_overlap_and_where_they_are_far_apart(self):
+        labels = np.repeat([0, 1], 100)
+        overlapping = np.concatenate([np.linspace(0.0, 0.6, 100), np.linspace(0.4, 1.0, 100)])
+        cuts = choose_cuts(overlapping, labels, 0.02, 0.005)
+        self.assertTrue(0.4 < cuts["pass_below"] < 0.45 and 0.59 < cuts["fail_above"] <= 0.601, cuts)
+        apart = np.concatenate([np.linspace(0.0, 0.1, 100), np.linspace(0.9, 1.0, 100)])
+        cuts = choose_cuts(apart, labels, 0.02, 0.005)
+        self.assertTrue(0.09 < cuts["pass_below"] <= 0.101 and 0.9 <= cuts["fail_above"] < 0.91, cuts)
+
 
 class Pictures(unittest.TestCase):
     def test_marks_move_with_the_pixels(self):

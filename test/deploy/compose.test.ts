@@ -10,6 +10,7 @@ import { toolAt } from '../faults/support/need.ts';
 import { freePort, isOpen } from '../support/ports.ts';
 import { emptyFolder, ROOT, ServiceProcess } from '../support/service-process.ts';
 import { stagesOf } from './dockerfile.ts';
+import { goldenPicture } from '../support/images.ts';
 
 const DEPLOY = path.join(ROOT, 'deploy');
 const read = (...names: string[]) => readFileSync(path.join(DEPLOY, ...names), 'utf8');
@@ -139,7 +140,7 @@ describe.skipIf(mosquitto === null || passwd === null || publisher === null || s
       onTestFinished(() => void answer.kill('SIGKILL'));
       let result = '';
       answer.stdout.on('data', (text) => (result += String(text)));
-      const picture = path.join(ROOT, 'models', 'plate-demo', '1', 'golden', 'crack-900005.jpg');
+      const picture = goldenPicture('defective');
       const publish = (topic: string, who: readonly string[]) =>
         execFileSync(publisher ?? '', [...who, '-q', '1', '-t', topic, '-f', picture], {
           stdio: 'pipe',

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ROOT } from '../support/service-process.ts';
 import { copiesOf, isIgnored, stagesOf } from './dockerfile.ts';
+import { goldenPicture } from '../support/images.ts';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 const stages = stagesOf(read('Dockerfile'));
@@ -134,7 +135,7 @@ describe.skipIf(!canIsolate)('the folder in the image', () => {
     const answer = await fetch(`${http}/api/v1/frames?camera_id=c&frame_id=1`, {
       method: 'POST',
       headers: { 'content-type': 'image/jpeg' },
-      body: readFileSync(path.join(ROOT, 'models', 'plate-demo', '1', 'golden', 'crack-900005.jpg')),
+      body: readFileSync(goldenPicture('defective')),
     });
     expect(await answer.json()).toMatchObject({ verdict: 'FAIL' });
     expect(await (await fetch(`${http}/`)).text()).toContain('<html');

@@ -61,7 +61,7 @@ describe.skipIf(!hasBrowser())('a result on the page', () => {
     await page.locator('.picture img').waitFor();
     expect(await page.locator('canvas.heat').count()).toBe(0);
     await heatSwitch(page).click();
-    await page.getByText('found by painting spots over').waitFor({ timeout: 30_000 });
+    await page.getByText('as the model itself says').waitFor({ timeout: 30_000 });
     await page.locator('canvas.heat').waitFor();
     const hot: { share: number; x: number; y: number } = await page.evaluate(HOT);
     expect(hot.share).toBeGreaterThan(0);

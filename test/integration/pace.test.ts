@@ -1,15 +1,15 @@
 /** A camera that sends too fast, on every road of a real service. */
 
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { connectMqttSender } from '../../src/client/mqtt-sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
-import { emptyFolder, ROOT, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { goldenPicture } from '../support/images.ts';
 
 const start = servicesOf(afterEach);
-const picture = readFileSync(path.join(ROOT, 'models', 'plate-demo', '1', 'golden', 'good-900001.jpg'));
+const picture = readFileSync(goldenPicture('good'));
 
 const frame = (cameraId: string, frameId: string) => ({
   cameraId,

@@ -48,7 +48,11 @@ describe('a result of a running service', () => {
     await expect.poll(() => existsSync(heatMapOf(bad)), { timeout: 30_000 }).toBe(true);
     const { status, json } = await ask(`/api/v1/results/${bad.resultId}/heatmap?make=false`);
     expect(status).toBe(200);
-    expect(heatMapAnswerSchema.parse(json)).toMatchObject({ resultId: bad.resultId, method: 'occlusion', columns: 10 });
+    expect(heatMapAnswerSchema.parse(json)).toMatchObject({
+      resultId: bad.resultId,
+      method: 'activation_map',
+      columns: 24,
+    });
     const more = await send('more', await part(900_106, 'dent'));
     const samples = await service.samples();
     expect(samples.get('inspection_heat_maps_total{outcome="made"}')).toBe(1);
@@ -116,9 +120,9 @@ describe('loupe heatmap', () => {
     const models = ['--set', `models.path=${path.join(ROOT, 'models')}`];
     const { stdout, code } = await loupe(['heatmap', file, '--model', 'plate-demo', '--json', ...models]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ method: 'occlusion', columns: 10, rows: 10 });
+    expect(JSON.parse(stdout)).toMatchObject({ method: 'activation_map', columns: 24, rows: 24 });
     const text = await loupe(['heatmap', file, '--model', 'plate-demo', ...models]);
-    expect(text.stdout.split('\n')).toHaveLength(12);
+    expect(text.stdout.split('\n')).toHaveLength(26);
     expect(text.stdout).toContain('@@');
     for (const [args, why] of [
       [[`${file}.gone`, '--model', 'plate-demo'], 'ENOENT'],

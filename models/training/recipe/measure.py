@@ -122,15 +122,15 @@ def balanced_loss(logits, labels, groups):
 
 
 def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
-    """Escapes first: below `pass_below` lie at most `max_escapes` of the defects, at or above `fail_above` at most
-    `max_false_rejects` of the good parts; what lies between goes to a person."""
+    """Below `pass_below` lie at most `max_escapes` of the defects, at or above `fail_above` at most `max_false_rejects` of the good
+    parts; what lies between goes to a person, be it where the classes overlap or the gap where nothing was seen."""
     defects = np.sort(probabilities[labels == 1])
     good = np.sort(probabilities[labels == 0])[::-1]
     if len(defects) == 0 or len(good) == 0:
         raise SystemExit("expected good and defective parts in validation: a set with one kind only yields no cut")
-    pass_below = max(0.001, np.floor(defects[int(len(defects) * max_escapes)] * 1000) / 1000)
-    fail_above = min(0.999, np.ceil(good[int(len(good) * max_false_rejects)] * 1000) / 1000)
-    return {"pass_below": float(pass_below), "fail_above": float(max(fail_above, pass_below))}
+    most = max(0.001, np.floor(defects[int(len(defects) * max_escapes)] * 1000) / 1000)
+    least = min(0.999, np.ceil(good[int(len(good) * max_false_rejects)] * 1000) / 1000)
+    return {"pass_below": float(min(most, least)), "fail_above": float(max(most, least))}
 
 
 def measure(probabilities, labels, kinds, groups, cuts, rng):

@@ -50,6 +50,9 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
     """@returns the text of report/report.md"""
     meta, test, package = packed.meta, folds["test"], args.package
     (package / "report").mkdir(parents=True, exist_ok=True)
+    # What belonged to the model that was there before.
+    for name in ("golden", "variants"):
+        shutil.rmtree(package / name, ignore_errors=True)
     model = package / "model.onnx"
     export(net, packed.pixels.shape[1:], model)
     golden = []
