@@ -146,7 +146,6 @@ describe('the commands', () => {
       'doctor',
       'drift',
       'evaluate',
-      'golden',
       'heatmap',
       'models',
       'proof',
