@@ -28,7 +28,7 @@ export function keepDoor(server: Server, maxConnections: number, onFull: () => v
     open.delete(peer);
   };
   server.on('connection', (socket: Socket) => {
-    const peer = nameOf(socket);
+    const peer = peerName(socket);
     open.set(peer, socket);
     idle.add(peer);
     socket.once('close', () => {
@@ -44,14 +44,15 @@ export function keepDoor(server: Server, maxConnections: number, onFull: () => v
     onFull();
   });
   return {
-    hears: (connection) => void idle.delete(nameOf(connection)),
+    hears: (connection) => void idle.delete(peerName(connection)),
     rests: (connection) => {
-      const peer = nameOf(connection);
+      const peer = peerName(connection);
       if (open.has(peer)) idle.add(peer);
     },
   };
 }
 
-function nameOf({ remoteAddress, remotePort }: Connection): string {
+/** What a connection is known by, on every layer of it. */
+export function peerName({ remoteAddress, remotePort }: Connection): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -83,7 +83,7 @@ export function seenAmong(images: readonly MarkedImage[], hasGroups: boolean, kn
   const seenFiles = new Set(known.images.map(({ file }) => file));
   const seenGroups = new Set(known.images.map(({ group }) => group));
   const trained = images.filter(({ pixels }) => seenMarks.has(pixels));
-  const others = images.filter((image) => !trained.includes(image));
+  const others = images.filter(({ pixels }) => !seenMarks.has(pixels));
   const renewed = others.filter(({ file }) => seenFiles.has(file));
   const related = hasGroups ? others.filter(({ group }) => seenGroups.has(group)) : [];
   const warnings: string[] = [];

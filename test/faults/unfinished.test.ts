@@ -8,6 +8,7 @@ import { emptyFolder, type ServiceProcess, servicesOf, testSettings } from '../s
 import { honestBeside } from './support/honest.ts';
 import { roundsOr } from './support/length.ts';
 import { type Plant, stage } from './support/staged.ts';
+import { beginUnary } from '../support/unary-call.ts';
 
 const start = servicesOf(afterEach);
 
@@ -49,13 +50,7 @@ const UPLOADS: Readonly<
     const head = Buffer.alloc(5);
     head.writeUInt32BE(MESSAGE_BYTES - 1, 1);
     const uploadOne = async () => {
-      const call = session.request({
-        ':method': 'POST',
-        ':path': '/inspection.v1.InspectionService/Inspect',
-        'content-type': 'application/grpc',
-        te: 'trailers',
-      });
-      call.on('error', () => undefined);
+      const call = beginUnary(session);
       call.write(head);
       await uploadTo(call, MESSAGE_BYTES - CHUNK.length, isOver);
     };

@@ -14,6 +14,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { peerName } from '../../door.ts';
 
 export interface SlowPeerLimits {
   /** From the TCP connection, TLS included, to the peer's HTTP/2 settings. */
@@ -51,8 +52,4 @@ export function cutSlowPeers(server: Http2Server | Http2SecureServer, limits: Sl
     stream.once('end', () => clearTimeout(timer));
     stream.once('close', () => clearTimeout(timer));
   });
-}
-
-function peerName({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${remoteAddress} ${remotePort}`;
 }

@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Authority } from '../../support/authority.ts';
 import { image, inspect, responseOf, startSource } from './loopback.ts';
+import { beginUnary } from '../../support/unary-call.ts';
 
 const authority = new Authority();
 const patience = { firstWordMs: 150, wholeRequestMs: 150 };
@@ -39,13 +40,7 @@ describe('a peer of the gRPC port', () => {
     const { port } = await startSource({ patience });
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     onTestFinished(() => session.destroy());
-    const call = session.request({
-      ':method': 'POST',
-      ':path': '/inspection.v1.InspectionService/Inspect',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    call.on('error', () => undefined);
+    const call = beginUnary(session);
     call.write(Buffer.from([0, 0, 0, 0, 9, 1]));
     await once(call, 'close');
     expect(call.rstCode).toBe(8);

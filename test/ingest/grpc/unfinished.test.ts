@@ -1,19 +1,14 @@
 import { type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { expect, it, onTestFinished } from 'vitest';
 import { image, inspect, responseOf, startSource } from './loopback.ts';
+import { beginUnary } from '../../support/unary-call.ts';
 
 async function uploads(maxStreamBytes: number) {
   const { port, client, events } = await startSource({ maxStreamBytes });
   const session = connect(`http://127.0.0.1:${port}`);
   onTestFinished(() => session.destroy());
   const begin = async (bytes: number): Promise<ClientHttp2Stream> => {
-    const call = session.request({
-      ':method': 'POST',
-      ':path': '/inspection.v1.InspectionService/Inspect',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    call.on('error', () => undefined);
+    const call = beginUnary(session);
     const head = Buffer.alloc(5);
     head.writeUInt32BE(100_000, 1);
     await new Promise((resolve) => call.write(Buffer.concat([head, Buffer.alloc(bytes)]), resolve));
