@@ -22,4 +22,6 @@ cp "$package/report/test.csv" "$work/test/manifest.csv"
 grep -vxFf <(tail -n +2 "$package/report/test.csv") <(tr -d '\r' <"$data/manifest.csv") >"$work/train/manifest.csv"
 "${VARIANTS_PYTHON:-python3}" models/training/variants.py "$package" "$packed" --only int8
 node bin/loupe.js models verify-variants "$package" --data "$work/test"
-node bin/loupe.js evaluate --model "$package" --data "$work/test" --train "$work/train" --report "$package/report/report.html"
+# The report names the folder as it is called here: it ships, and where WORK lies is nobody's business.
+root=$PWD; cd "$work"
+node "$root/bin/loupe.js" evaluate --model "$root/$package" --data test --train train --report "$root/$package/report/report.html"

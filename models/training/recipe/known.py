@@ -33,13 +33,14 @@ class Known(nn.Module):
 
     def seen(self, image):
         """Statistics [N,S] of every stage and of the map of places."""
-        x, found = self.body.normalised(image), []
-        for stage in self.body.near:
+        body, x, stages = self.body, self.body.normalised(image), []
+        for stage in body.near:
             x = stage(x)
-            if not isinstance(stage, (nn.MaxPool2d, nn.Identity)):
-                found.append(x)
-        places, _ = self.body.seen(image)
-        found += [self.body.far(x), places, self.body.spots(places)]
+            stages.append(x)
+        # What only pools, or does nothing, says what the stage before it said.
+        found = [maps for stage, maps in zip(body.near, stages) if not isinstance(stage, (nn.MaxPool2d, nn.Identity))]
+        places = body.places(*stages[-2:])
+        found += [body.far(x), places, body.spots(places)]
         return torch.cat([statistics(maps) for maps in found], dim=1)
 
     def forward(self, image):

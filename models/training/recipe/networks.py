@@ -113,11 +113,15 @@ class Classifier(nn.Module):
         x = x - x.mean(dim=(1, 2, 3), keepdim=True)
         return x / (torch.sqrt((x * x).mean(dim=(1, 2, 3), keepdim=True)) + 4.0)
 
+    def places(self, fine, coarse):
+        """Features of places [N,c,h,w], at the resolution of `fine`."""
+        wide = F.interpolate(self.from_coarse(coarse), size=fine.shape[2:], mode="nearest")
+        return self.join(F.relu(self.from_fine(fine) + wide))
+
     def seen(self, image):
         """Features of places [N,c,h,w] at the resolution of the second stage, and of the whole [N,2*features]."""
         fine, coarse, far = self.features(self.normalised(image))
-        wide = F.interpolate(self.from_coarse(coarse), size=fine.shape[2:], mode="nearest")
-        return self.join(F.relu(self.from_fine(fine) + wide)), torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3))], dim=1)
+        return self.places(fine, coarse), torch.cat([far.mean(dim=(2, 3)), far.amax(dim=(2, 3))], dim=1)
 
     def judged(self, places, pooled):
         """What `seen` gives -> logits of the whole and of the place [N,1], map of logits [N,h,w]."""
