@@ -26,9 +26,10 @@ export interface OutboxItem {
 }
 
 export interface Outbox {
-  /** The oldest messages that are not done, in the order of their commit. */
+  /** The oldest messages that are not done, of each camera its share, in the order of their commit. */
   next(limit: number): Promise<readonly OutboxItem[]>;
-  done(ids: readonly number[]): Promise<void>;
+  /** These, and all earlier ones of the same cameras. */
+  done(items: readonly OutboxItem[]): Promise<void>;
   drop(before: { readonly olderThanMs: number }): Promise<number>;
   onAdded(listener: () => void): () => void;
 }
@@ -37,7 +38,7 @@ export interface ResultPublisherOptions {
   readonly root: string;
   /** Messages older than this are given up. */
   readonly maxAgeMs: number;
-  /** Messages on their way at once. Default 32. */
+  /** Messages on their way at once. Default 256. */
   readonly window?: number;
   /** First pause after a failure; doubles up to ten seconds. Default 250 ms. */
   readonly retryMs?: number;
@@ -61,7 +62,7 @@ export type PublisherEvent =
   | { readonly kind: 'reply_refused'; readonly topic: string; readonly message: string }
   | { readonly kind: 'publish_failed'; readonly message: string };
 
-const WINDOW = 32;
+const WINDOW = 256;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 10_000;
 const STATE_PERIOD_MS = 1000;
@@ -163,7 +164,7 @@ export class ResultPublisher {
     const sent = await Promise.allSettled(items.map((item) => this.publishItem(item)));
     const firstFailed = sent.findIndex(({ status }) => status === 'rejected');
     const acknowledged = firstFailed < 0 ? items : items.slice(0, firstFailed);
-    if (acknowledged.length > 0) await outbox.done(acknowledged.map(({ id }) => id));
+    if (acknowledged.length > 0) await outbox.done(acknowledged);
     for (const { result, topic } of acknowledged) if (topic === null) this.states.note(result);
     const failed = sent[firstFailed];
     if (failed?.status === 'rejected') throw failed.reason;

@@ -228,3 +228,10 @@ export interface OutboxItem {
   readonly duplicate: boolean;
   readonly result: RecordedResult;
 }
+
+export interface OutboxPage {
+  /** Ascending by id; of each camera its oldest. */
+  readonly items: readonly OutboxItem[];
+  /** Nothing else waits. */
+  readonly isAll: boolean;
+}

@@ -179,9 +179,9 @@ export class LedgerTables {
       case 'record':
         return { kind: 'record', outcome: this.record(job, now) };
       case 'enqueue': {
-        const ledgerSeq = this.statements.seqOf.get(job.resultId);
-        if (ledgerSeq !== undefined) this.enqueue(ledgerSeq, job.deliveries, true, now);
-        return { kind: 'enqueue', isKnown: ledgerSeq !== undefined };
+        const row = this.statements.ofResult.get(job.resultId);
+        if (row !== undefined) this.enqueue(row.cameraId, row.ledgerSeq, job.deliveries, true, now);
+        return { kind: 'enqueue', isKnown: row !== undefined };
       }
       case 'review': {
         const { resultId, label, defectClass, comment, reviewer, reviewedAt } = job.review;
@@ -225,15 +225,22 @@ export class LedgerTables {
       chainHash: row.chain_hash,
       imageBytes: this.draft.imageBytes + (job.imagePath === null ? 0 : row.image_bytes),
     };
-    const outboxIds = this.enqueue(row.ledger_seq, deliveries, false, now);
+    const outboxIds = this.enqueue(decision.cameraId, row.ledger_seq, deliveries, false, now);
     return { kind: 'recorded', result: resultOf(row), outboxIds };
   }
 
-  private enqueue(ledgerSeq: number, deliveries: readonly Delivery[], isDuplicate: boolean, now: number): number[] {
+  private enqueue(
+    cameraId: string,
+    ledgerSeq: number,
+    deliveries: readonly Delivery[],
+    isDuplicate: boolean,
+    now: number,
+  ): number[] {
     this.draft = { ...this.draft, outboxItems: this.draft.outboxItems + deliveries.length };
     return deliveries.map(({ topic, correlationData }) =>
       Number(
-        this.statements.addDelivery.run(ledgerSeq, topic, correlationData, isDuplicate ? 1 : 0, now).lastInsertRowid,
+        this.statements.addDelivery.run(cameraId, ledgerSeq, topic, correlationData, isDuplicate ? 1 : 0, now)
+          .lastInsertRowid,
       ),
     );
   }
@@ -249,6 +256,9 @@ function prepare(database: Database) {
     last: database.prepare<[], Row>(`${SELECT_RESULT} ORDER BY ledger_seq DESC LIMIT 1`),
     find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
     seqOf: one('SELECT ledger_seq FROM results WHERE result_id = ?'),
+    ofResult: database.prepare<[string], { readonly cameraId: string; readonly ledgerSeq: number }>(
+      'SELECT camera_id AS cameraId, ledger_seq AS ledgerSeq FROM results WHERE result_id = ?',
+    ),
     insert: database.prepare<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
     setMeta: database.prepare<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
     storeImage: database.prepare<[number, number, number, number]>(
@@ -267,8 +277,9 @@ function prepare(database: Database) {
        FROM image_removals m JOIN results r USING (ledger_seq) WHERE m.is_unlinked = 0 LIMIT ?`,
     ),
     confirmRemoval: database.prepare<[number]>('UPDATE image_removals SET is_unlinked = 1 WHERE ledger_seq = ?'),
-    addDelivery: database.prepare<[number, string | null, Uint8Array | null, number, number]>(
-      'INSERT INTO outbox (ledger_seq, topic, correlation_data, is_duplicate, created_at) VALUES (?, ?, ?, ?, ?)',
+    addDelivery: database.prepare<[string, number, string | null, Uint8Array | null, number, number]>(
+      `INSERT INTO outbox (camera_id, ledger_seq, topic, correlation_data, is_duplicate, created_at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     ),
     addReview: database.prepare<[number, string, string | null, string | null, string, number]>(
       `INSERT INTO reviews (ledger_seq, label, defect_class, comment, reviewer, reviewed_at) VALUES (?, ?, ?, ?, ?, ?)`,

@@ -70,7 +70,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.options = options;
     this.outbox = new Outbox({
-      read: (after, limit) => this.read('outboxNext', { after, limit }),
+      read: (sentUpTo, limit) => this.read('outboxNext', { sentUpTo, limit }),
       remove: (ids) => this.write('outboxDone', ids, false),
       removeOlderThan: (olderThanMs) => this.write('outboxDrop', { olderThanMs }, null),
       depth: () => this.state.outbox,

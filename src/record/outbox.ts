@@ -1,12 +1,13 @@
 /** Messages that stand in the ledger and are still to be sent, seen from the main thread. */
 
+import type { CameraId } from '../frame/frame.ts';
 import type { Delivery } from '../frame/verdict.ts';
-import type { OutboxItem } from './contract.ts';
+import type { OutboxItem, OutboxPage } from './contract.ts';
 
 /** What the outbox needs of the two threads. */
 export interface OutboxPorts {
-  /** The oldest `limit` messages of the table with an id above `after`. */
-  read(after: number, limit: number): Promise<readonly OutboxItem[]>;
+  /** The oldest messages of each camera with an id above the one that `sentUpTo` has for it; at most `limit` of all, the cameras in turn. */
+  read(sentUpTo: ReadonlyMap<CameraId, number>, limit: number): Promise<OutboxPage>;
   /** False where it could not be committed now. */
   remove(ids: readonly number[]): Promise<boolean>;
   /** Null where it could not be committed now. */
@@ -28,14 +29,11 @@ export class Outbox {
   private readonly ports: OutboxPorts;
   /** Sent, and not yet taken from the table: never handed out again. */
   private readonly sent = new Set<number>();
-  /** Taken from the table while a read was under way, whose answer may still hold them. */
-  private readonly removedDuringRead = new Set<number>();
+  /** Every message of a camera up to here is done: it is not read again while it waits for its removal. */
+  private readonly sentUpTo = new Map<CameraId, number>();
   private readonly listeners = new Set<() => void>();
   private reads = 0;
-  /** Handed out and not below `floor`, ascending: ids only ever grow with the commits. */
-  private readonly handedOut: number[] = [];
-  /** Everything up to here is done: no need to read it again while it waits for its removal. */
-  private floor = 0;
+  private removals = 0;
   private removal: NodeJS.Timeout | undefined;
   /** Every message that is not done, while `mustRead` is false: as long as the broker keeps up, none is read back. */
   private atHand: OutboxItem[] = [];
@@ -52,13 +50,12 @@ export class Outbox {
   }
 
   /**
-   * The oldest messages that are not done, at most `limit`, in the order of their commit. The same ones again until
-   * they are `done`.
+   * The oldest messages of each camera that are not done, at most `limit` of all, in the order of their commit; where more wait, no
+   * camera has more of them than its share. The same ones again until they are `done`.
    * @throws LoupeError `store_unavailable` where the ledger cannot be read
    */
   async next(limit: number): Promise<readonly OutboxItem[]> {
     const waiting = (await this.waiting(limit)).slice(0, limit);
-    for (const { id } of waiting) if (id > (this.handedOut.at(-1) ?? this.floor)) this.handedOut.push(id);
     for (const item of waiting) if (item.duplicate) this.repeats.delete(repeatKey(item.result.resultId, item));
     return waiting;
   }
@@ -68,29 +65,32 @@ export class Outbox {
     this.reads += 1;
     try {
       const { additions } = this;
-      const most = limit + [...this.sent].filter((id) => id > this.floor).length;
-      const items = await this.ports.read(this.floor, most);
-      const waiting = items.filter(({ id }) => !this.sent.has(id) && !this.removedDuringRead.has(id));
+      const { items, isAll } = await this.ports.read(this.sentUpTo, limit);
+      // Some may have been done meanwhile.
+      const waiting = items.filter((item) => !this.isSent(item));
       this.newest = Math.max(this.newest, items.at(-1)?.id ?? 0);
-      if (items.length < most && additions === this.additions) {
+      if (isAll && additions === this.additions) {
         this.atHand = waiting;
         this.mustRead = false;
       }
       return waiting;
     } finally {
       this.reads -= 1;
-      if (this.reads === 0) this.removedDuringRead.clear();
     }
   }
 
-  /** These were sent: never handed out again, and soon taken from the table, once it can be written. Never rejects. */
-  async done(ids: readonly number[]): Promise<void> {
-    for (const id of ids) this.sent.add(id);
-    this.atHand = this.atHand.filter(({ id }) => !this.sent.has(id));
-    while (this.handedOut[0] !== undefined && this.sent.has(this.handedOut[0])) {
-      this.floor = this.handedOut.shift() ?? this.floor;
+  /**
+   * These were sent, and with them all earlier ones of the same cameras: never handed out again, and soon taken from the table, once
+   * it can be written. Never rejects.
+   */
+  async done(items: readonly OutboxItem[]): Promise<void> {
+    for (const { id, cameraId } of items) {
+      this.sent.add(id);
+      this.sentUpTo.set(cameraId, Math.max(id, this.sentUpTo.get(cameraId) ?? 0));
     }
-    if (this.sent.size >= REMOVE_AT) await this.removeSent();
+    this.atHand = this.atHand.filter((item) => !this.isSent(item));
+    // Not waited for: behind a busy writer, whoever sends would stand still.
+    if (this.sent.size >= REMOVE_AT && this.removals === 0) void this.removeSent();
     else this.removal ??= setTimeout(() => void this.removeSent(), REMOVE_AFTER_MS);
   }
 
@@ -161,12 +161,17 @@ export class Outbox {
     this.removal = undefined;
     const ids = [...this.sent];
     if (ids.length === 0) return;
+    this.removals += 1;
     const isRemoved = await this.ports.remove(ids).catch(() => false);
+    this.removals -= 1;
     if (!isRemoved) return;
-    for (const id of ids) {
-      if (this.reads > 0) this.removedDuringRead.add(id);
-      this.sent.delete(id);
-    }
+    for (const id of ids) this.sent.delete(id);
+    // The answer of a read may still hold some of them.
+    if (this.sent.size === 0 && this.reads === 0) this.sentUpTo.clear();
+  }
+
+  private isSent({ id, cameraId }: OutboxItem): boolean {
+    return id <= (this.sentUpTo.get(cameraId) ?? 0);
   }
 
   private readAgain(): void {

@@ -11,7 +11,7 @@ import type {
   ChainProof,
   LedgerEvent,
   LedgerOptions,
-  OutboxItem,
+  OutboxPage,
   QualityCounts,
   QualityQuery,
   RecordOutcome,
@@ -78,7 +78,10 @@ export type ReaderCalls = {
     args: { readonly since: number; readonly until: number; readonly apartMs: number };
     reply: readonly Agreement[];
   };
-  outboxNext: { args: { readonly after: number; readonly limit: number }; reply: readonly OutboxItem[] };
+  outboxNext: {
+    args: { readonly sentUpTo: ReadonlyMap<CameraId, number>; readonly limit: number };
+    reply: OutboxPage;
+  };
 };
 
 /** Options of the writer thread: the ledger's, without what cannot cross. */

@@ -96,8 +96,8 @@ function read({ database, reader, search, quality, fateOf }: Opened, { name, arg
     case 'balance':
       return quality.balance();
     case 'outboxNext': {
-      const { after, limit } = args as ReaderCalls['outboxNext']['args'];
-      return reader.outboxNext(after, limit);
+      const { sentUpTo, limit } = args as ReaderCalls['outboxNext']['args'];
+      return reader.outboxNext(sentUpTo, limit);
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import type { CameraId, FrameId } from '../frame/frame.ts';
 import type { RecordedResult, Verdict } from '../frame/verdict.ts';
-import type { OutboxItem, ResultsFilter, ResultsQuery, Total } from './contract.ts';
+import type { OutboxItem, OutboxPage, ResultsFilter, ResultsQuery, Total } from './contract.ts';
 import type { Database } from './database.ts';
 import type { Row } from './row.ts';
 import { resultOf } from './rows.ts';
@@ -76,15 +76,16 @@ export class Reader {
   }
 
   /** The oldest undelivered messages above the id `after`, in the order of their commit. */
-  outboxNext(after: number, limit: number): readonly OutboxItem[] {
-    return this.statements.outboxNext.all(after, limit).map((row) => ({
-      id: row.outbox_id,
-      cameraId: row.camera_id as CameraId,
-      topic: row.topic,
-      correlationData: row.correlation_data,
-      duplicate: row.is_duplicate === 1,
-      result: resultOf(row),
-    }));
+  /** The oldest messages of each camera above the id that `sentUpTo` names for it: as many of each, at most `limit` of all. */
+  outboxNext(sentUpTo: ReadonlyMap<CameraId, number>, limit: number): OutboxPage {
+    const cameras = this.statements.outboxCameras.all() as CameraId[];
+    const each = Math.max(1, Math.floor(limit / Math.max(1, cameras.length)));
+    const shares = cameras.map((camera) => this.statements.outboxOf.all(camera, sentUpTo.get(camera) ?? 0, each));
+    const rows = shares.flat().sort((a, b) => a.outbox_id - b.outbox_id);
+    return {
+      items: rows.slice(0, limit).map(outboxItemOf),
+      isAll: rows.length <= limit && shares.every((share) => share.length < each),
+    };
   }
 
   private select(
@@ -111,9 +112,30 @@ function prepare(database: Database) {
   return {
     get: database.prepare<[string], Row>(`${SELECT_RESULT} WHERE result_id = ?`),
     find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
-    outboxNext: database.prepare<[number, number], OutboxRow>(
+    // From one camera to the next along the index, however many messages each has.
+    outboxCameras: database
+      .prepare<[], string>(
+        `WITH RECURSIVE cameras (id) AS (
+           SELECT min(camera_id) FROM outbox
+           UNION ALL SELECT (SELECT min(camera_id) FROM outbox WHERE camera_id > cameras.id) FROM cameras WHERE id IS NOT NULL
+         ) SELECT id FROM cameras WHERE id IS NOT NULL`,
+      )
+      .pluck(),
+    outboxOf: database.prepare<[string, number, number], OutboxRow>(
       `SELECT o.id AS outbox_id, o.topic, o.correlation_data, o.is_duplicate, ${RESULT_COLUMNS}
-       FROM outbox o JOIN results ON results.ledger_seq = o.ledger_seq WHERE o.id > ? ORDER BY o.id LIMIT ?`,
+       FROM outbox o JOIN results ON results.ledger_seq = o.ledger_seq
+       WHERE o.camera_id = ? AND o.id > ? ORDER BY o.id LIMIT ?`,
     ),
+  };
+}
+
+function outboxItemOf(row: OutboxRow): OutboxItem {
+  return {
+    id: row.outbox_id,
+    cameraId: row.camera_id as CameraId,
+    topic: row.topic,
+    correlationData: row.correlation_data,
+    duplicate: row.is_duplicate === 1,
+    result: resultOf(row),
   };
 }

@@ -146,9 +146,9 @@ export class MqttRoad {
 function counted(outbox: Outbox, onPublished: (count: number) => void): Outbox {
   return {
     next: (limit) => outbox.next(limit),
-    done: async (ids) => {
-      onPublished(ids.length);
-      await outbox.done(ids);
+    done: async (items) => {
+      onPublished(items.length);
+      await outbox.done(items);
     },
     drop: (before) => outbox.drop(before),
     onAdded: (listener) => outbox.onAdded(listener),

@@ -41,8 +41,8 @@ class MemoryOutbox implements Outbox {
     return this.items.slice(0, limit);
   }
 
-  async done(ids: readonly number[]): Promise<void> {
-    this.items = this.items.filter(({ id }) => !ids.includes(id));
+  async done(items: readonly OutboxItem[]): Promise<void> {
+    this.items = this.items.filter((item) => !items.includes(item));
   }
 
   async drop(): Promise<number> {

@@ -1,10 +1,17 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { OutboxItem } from '../../src/record/contract.ts';
+import type { OutboxItem, OutboxPage } from '../../src/record/contract.ts';
 import { databasePath, openForReading } from '../../src/record/database.ts';
 import { Outbox } from '../../src/record/outbox.ts';
 import { cam, decisionOf, imageOf, openLedger, recordFrame, storeFolder } from './support.ts';
 
 const own = { topic: null, correlationData: null };
+
+const item = (id: number) => ({ id, cameraId: cam('line-1') }) as OutboxItem;
+
+function pageOf(table: readonly OutboxItem[], sentUpTo: ReadonlyMap<string, number>, limit: number): OutboxPage {
+  const waiting = table.filter(({ id, cameraId }) => id > (sentUpTo.get(cameraId) ?? 0));
+  return { items: waiting.slice(0, limit), isAll: waiting.length <= limit };
+}
 
 describe('the outbox', () => {
   it('hands messages out in the order of their commit, each once done never again, across a restart', async () => {
@@ -24,7 +31,7 @@ describe('the outbox', () => {
     expect(a2?.correlationData).toEqual(correlationData);
     expect(a1?.cameraId).toBe('line-1');
     expect(await first.ledger.outbox.next(2)).toEqual([a1, a2]);
-    await first.ledger.outbox.done([a1?.id ?? 0, a2?.id ?? 0]);
+    await first.ledger.outbox.done([a1, a2].filter((item) => item !== undefined));
     expect(first.ledger.outbox.depth().items).toBe(4);
     await first.ledger.stop();
 
@@ -32,9 +39,35 @@ describe('the outbox', () => {
     expect(second.ledger.outbox.depth()).toMatchObject({ items: 4, oldestAt: expect.any(Number) });
     const rest = await second.ledger.outbox.next(100);
     expect(rest.map((item) => item.result.frameId)).toEqual(['b', 'b', 'c', 'c']);
-    await second.ledger.outbox.done(rest.map((item) => item.id));
+    await second.ledger.outbox.done(rest);
     expect(await second.ledger.outbox.next(100)).toEqual([]);
     expect(second.ledger.outbox.depth()).toEqual({ items: 0, oldestAt: null });
+  });
+
+  it('hands out the messages of a camera with few of them beside those of one with thousands, each in its own order', async () => {
+    const { ledger } = await openLedger();
+    const say = async (camera: string, frame: string) => {
+      const image = imageOf(frame);
+      await ledger.record(decisionOf(frame, image, { cameraId: cam(camera) }), image, [own]);
+    };
+    await Promise.all(Array.from({ length: 600 }, (_, i) => say('loud', `l${i}`)));
+    await say('quiet', 'q0');
+    await say('quiet', 'q1');
+    const handedOut = { loud: [] as number[], quiet: [] as string[] };
+    const round = async () => {
+      const items = await ledger.outbox.next(100);
+      await ledger.outbox.done(items);
+      for (const { id, cameraId, result } of items)
+        if (cameraId === cam('loud')) handedOut.loud.push(id);
+        else handedOut.quiet.push(result.frameId);
+      return items.length;
+    };
+    await round();
+    expect(handedOut).toEqual({ loud: expect.objectContaining({ length: 50 }), quiet: ['q0', 'q1'] });
+    while ((await round()) > 0);
+    expect(new Set(handedOut.loud).size).toBe(600);
+    expect(handedOut.loud).toEqual(handedOut.loud.toSorted((a, b) => a - b));
+    expect(ledger.outbox.depth().items).toBe(0);
   });
 
   it('adds messages about a row that stands already, marked duplicate, and tells of additions', async () => {
@@ -64,7 +97,7 @@ describe('the outbox', () => {
     expect(await asked()).toEqual([true, true, true, true]);
     expect(ledger.outbox.depth().items).toBe(3);
     const first = await ledger.outbox.next(1);
-    await ledger.outbox.done(first.map(({ id }) => id));
+    await ledger.outbox.done(first);
     expect(await asked()).toEqual([true, true, true, true]);
     expect((await ledger.outbox.next(10)).map(({ topic }) => topic)).toEqual(['a/b', 'a/b', null]);
   });
@@ -88,13 +121,12 @@ describe('the outbox', () => {
   });
 
   it('reads nothing back while what is committed is sent at once, and everything that it does not know', async () => {
-    const item = (id: number) => ({ id }) as OutboxItem;
     let table = [item(1), item(2)];
     let reads = 0;
     const outbox = new Outbox({
-      read: async (after, limit) => {
+      read: async (sentUpTo, limit) => {
         reads += 1;
-        return table.filter(({ id }) => id > after).slice(0, limit);
+        return pageOf(table, sentUpTo, limit);
       },
       remove: async (ids) => {
         table = table.filter(({ id }) => !ids.includes(id));
@@ -113,15 +145,15 @@ describe('the outbox', () => {
     expect(await next()).toEqual([1, 2, 3]);
     outbox.added([item(3)]);
     expect(await next()).toEqual([1, 2, 3]);
-    await outbox.done([1, 3]);
+    await outbox.done([item(1), item(2)]);
     await outbox.removeSent();
-    expect(await next()).toEqual([2]);
-    await outbox.done([2]);
+    expect(await next()).toEqual([3]);
+    await outbox.done([item(3)]);
     table.push(item(4), item(5));
     outbox.added([item(4), item(5)]);
     expect(await next()).toEqual([4, 5]);
     expect((await outbox.next(1)).map(({ id }) => id)).toEqual([4]);
-    await outbox.done([4, 5]);
+    await outbox.done([item(4), item(5)]);
     expect(await next()).toEqual([]);
     expect(reads).toBe(1);
     // 6 was added about a row that stood already, so only its commit is known.
@@ -141,15 +173,15 @@ describe('the outbox', () => {
   });
 
   it('remembers what was sent while the store cannot be written, and takes it out later', async () => {
-    const table = [1, 2, 3].map((id) => ({ id }) as OutboxItem);
+    const table = [1, 2, 3].map(item);
     let isWritable = false;
     const outbox = new Outbox({
-      read: async (after, limit) => table.filter(({ id }) => id > after).slice(0, limit),
+      read: async (sentUpTo, limit) => pageOf(table, sentUpTo, limit),
       remove: async (ids) => {
         if (isWritable)
           for (const id of ids)
             table.splice(
-              table.findIndex((item) => item.id === id),
+              table.findIndex((waiting) => waiting.id === id),
               1,
             );
         return isWritable;
@@ -157,18 +189,18 @@ describe('the outbox', () => {
       removeOlderThan: async () => null,
       depth: () => ({ items: table.length, oldestAt: 5 }),
     });
-    await outbox.done([1, 2]);
-    expect((await outbox.next(2)).map((item) => item.id)).toEqual([3]);
+    await outbox.done([item(1), item(2)]);
+    expect((await outbox.next(2)).map(({ id }) => id)).toEqual([3]);
     expect(outbox.depth().items).toBe(1);
     expect(await outbox.drop({ olderThanMs: 0 })).toBe(0);
     isWritable = true;
     await outbox.removeSent();
-    expect(table.map((item) => item.id)).toEqual([3]);
+    expect(table.map(({ id }) => id)).toEqual([3]);
     expect(outbox.depth().items).toBe(1);
   });
 
   it('never hands out again what was done while a read was under way', async () => {
-    let answer: (items: OutboxItem[]) => void = () => undefined;
+    let answer: (page: OutboxPage) => void = () => undefined;
     const outbox = new Outbox({
       read: () => new Promise((resolve) => (answer = resolve)),
       remove: async () => true,
@@ -176,44 +208,38 @@ describe('the outbox', () => {
       depth: () => ({ items: 0, oldestAt: null }),
     });
     const reading = outbox.next(10);
-    await outbox.done([1]);
-    answer([{ id: 1 } as OutboxItem, { id: 2 } as OutboxItem]);
-    expect((await reading).map((item) => item.id)).toEqual([2]);
+    await outbox.done([item(1)]);
+    await outbox.removeSent();
+    answer({ items: [item(1), item(2)], isAll: true });
+    expect((await reading).map(({ id }) => id)).toEqual([2]);
   });
 
   it('takes sent messages out together, and reads none of them again meanwhile', async () => {
     const removed: (readonly number[])[] = [];
     const readAfter: number[] = [];
     const outbox = new Outbox({
-      read: async (after, limit) => {
+      read: async (sentUpTo, limit) => {
+        const after = sentUpTo.get(cam('line-1')) ?? 0;
         readAfter.push(after);
-        return Array.from({ length: limit }, (_, i) => ({ id: after + 1 + i }) as OutboxItem);
+        return { items: Array.from({ length: limit }, (_, i) => item(after + 1 + i)), isAll: false };
       },
       remove: async (ids) => removed.push(ids) > 0,
       removeOlderThan: async () => null,
       depth: () => ({ items: 0, oldestAt: null }),
     });
-    for (let round = 0; round < 63; round++) {
-      const [first] = await outbox.next(1);
-      await outbox.done([first?.id ?? 0]);
-    }
+    for (let round = 0; round < 63; round++) await outbox.done(await outbox.next(1));
     expect(removed).toEqual([]);
     expect(readAfter.at(-1)).toBe(62);
-    const [second, third] = await outbox.next(2);
-    await outbox.done([third?.id ?? 0]);
+    await outbox.done(await outbox.next(2));
     expect(removed).toHaveLength(1);
-    expect(removed[0]).toHaveLength(64);
-    // One before it was not sent: it comes again.
-    expect((await outbox.next(1)).map(({ id }) => id)).toEqual([second?.id]);
-    expect(readAfter.at(-1)).toBe(63);
+    expect(removed[0]).toHaveLength(65);
   });
 
   it('takes a lone sent message out of the table by itself, soon', async () => {
     const { ledger, path } = await openLedger();
     const image = imageOf('a');
     await ledger.record(decisionOf('a', image), image, [own]);
-    const [item] = await ledger.outbox.next(1);
-    await ledger.outbox.done([item?.id ?? 0]);
+    await ledger.outbox.done(await ledger.outbox.next(1));
     expect(ledger.outbox.depth().items).toBe(0);
     const rows = () => {
       const database = openForReading(databasePath(path));

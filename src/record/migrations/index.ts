@@ -6,12 +6,21 @@ import { modelInput } from './0003-model-input.ts';
 import { modelVariant } from './0004-model-variant.ts';
 import { people } from './0005-people.ts';
 import { tallies } from './0006-tallies.ts';
+import { outboxCamera } from './0007-outbox-camera.ts';
 
 export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [ledger, reviews, modelInput, modelVariant, people, tallies];
+export const MIGRATIONS: readonly Migration[] = [
+  ledger,
+  reviews,
+  modelInput,
+  modelVariant,
+  people,
+  tallies,
+  outboxCamera,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
