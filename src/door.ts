@@ -4,7 +4,8 @@
  * opens new ones.
  *
  *   TCP ──> idle ──hears──> busy ──rests──> idle ──> …
- *             └── full, and the first in line ──> closed
+ *    │        └── full, and the first in line ──> closed
+ *    └── from an address that flooded a moment ago ──> closed
  */
 
 import type { Server, Socket } from 'node:net';
@@ -16,18 +17,34 @@ export interface Door {
   /** It has something under way, or has said who it is: it stays. */
   hears(connection: Connection): void;
   rests(connection: Connection): void;
+  /** Closes the connections of this address, and new ones for a moment. False: it is turned away already. */
+  turnAway(address: string): boolean;
 }
 
+/** No longer than gRPC itself waits before it connects again. */
+const TURNED_AWAY_MS = 2000;
+
 /** @param onFull told each time that a connection had to leave */
-export function keepDoor(server: Server, maxConnections: number, onFull: () => void): Door {
+export function keepDoor(
+  server: Server,
+  maxConnections: number,
+  onFull: () => void,
+  turnedAwayMs = TURNED_AWAY_MS,
+): Door {
   const open = new Map<string, Socket>();
   /** The one that is idle longest comes first. */
   const idle = new Set<string>();
+  const turnedAway = new Map<string, number>();
+  const isTurnedAway = (address: string) => performance.now() < (turnedAway.get(address) ?? 0);
   const leave = (peer: string) => {
     idle.delete(peer);
     open.delete(peer);
   };
   server.on('connection', (socket: Socket) => {
+    if (isTurnedAway(String(socket.remoteAddress))) {
+      socket.destroy();
+      return;
+    }
     const peer = peerName(socket);
     open.set(peer, socket);
     idle.add(peer);
@@ -48,6 +65,14 @@ export function keepDoor(server: Server, maxConnections: number, onFull: () => v
     rests: (connection) => {
       const peer = peerName(connection);
       if (open.has(peer)) idle.add(peer);
+    },
+    turnAway: (address) => {
+      if (isTurnedAway(address)) return false;
+      for (const known of turnedAway.keys()) if (!isTurnedAway(known)) turnedAway.delete(known);
+      turnedAway.set(address, performance.now() + turnedAwayMs);
+      // All at once: what they have sent would be read in this same turn.
+      for (const socket of open.values()) if (String(socket.remoteAddress) === address) socket.destroy();
+      return true;
     },
   };
 }

@@ -269,7 +269,7 @@ export class Service {
       health: () => this.health(),
       status: () => this.status(),
       onError: (error) => reporting.httpFailed(error),
-      onFull: () => reporting.httpFull(),
+      onFlood: (flood) => reporting.httpFlood(flood),
     });
     this.certificates = new Certificates(
       doorsOf(config, secrets, { grpc: this.grpc, http: this.http, mqtt: this.mqtt }),

@@ -1,7 +1,7 @@
 /** The HTTP server: health and metrics for ops, results for people and tools. Reads; never touches the way of a frame. */
 
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { keepDoor } from '../door.ts';
@@ -12,6 +12,7 @@ import { addDriftRoutes, type DriftRoutesPorts } from './drift-routes.ts';
 import { addLineRoutes } from './line-routes.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { refuseOtherSites, refuseWithoutPageHeader } from './origin.ts';
 import { addPage } from './page.ts';
 import { addPeopleRoutes, type PeopleRoutesPorts } from './people-routes.ts';
@@ -56,9 +57,15 @@ export interface HttpServerOptions {
   /** Routes of other stages, added before the server listens. */
   readonly more: readonly ((server: FastifyInstance) => void)[];
   onError(error: unknown): void;
-  /** More connections than there may be: one on which nothing was under way was closed. */
-  onFull(): void;
+  /** A connection was closed. */
+  onFlood(flood: HttpFlood): void;
 }
+
+export type HttpFlood =
+  /** There were more than there may be, and nothing was under way on it. */
+  | { readonly flood: 'connections' }
+  /** It sent requests without waiting for the answers. */
+  | { readonly flood: 'pipelining'; readonly address: string };
 
 /** Milliseconds a connection may take to say what it wants, and how often that is looked at. */
 const SLOW_PEER_LIMITS = { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 2000 };
@@ -99,20 +106,16 @@ export class HttpServer {
         return reply.send(errorBody(known.code, known.message));
       },
     };
-    this.server =
-      tls === null
-        ? Fastify({ ...common, serverFactory: (handler) => createHttp(SLOW_PEER_LIMITS, handler) })
-        : Fastify({
-            ...common,
-            https: {
-              ...SLOW_PEER_LIMITS,
-              handshakeTimeout: SLOW_PEER_LIMITS.headersTimeout,
-              cert: tls.cert,
-              key: tls.key,
-              ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-            },
-          });
-    const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFull());
+    this.server = Fastify({
+      ...common,
+      serverFactory: (answer) => {
+        const listener = oneAtATime(answer, (address) => {
+          if (door.turnAway(address)) options.onFlood({ flood: 'pipelining', address });
+        });
+        return tls === null ? createHttp(SLOW_PEER_LIMITS, listener) : createHttps(httpsOptions(tls), listener);
+      },
+    });
+    const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFlood({ flood: 'connections' }));
     this.server.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       door.hears(socket);
       response.once('close', () => door.rests(socket));
@@ -205,6 +208,16 @@ export class HttpServer {
       return reply.code(describeError(known.code).http).type(PROBLEM).send(errorBody(known.code, known.message));
     });
   }
+}
+
+function httpsOptions({ cert, key, clientCa }: HttpTls) {
+  return {
+    ...SLOW_PEER_LIMITS,
+    handshakeTimeout: SLOW_PEER_LIMITS.headersTimeout,
+    cert,
+    key,
+    ...(clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
 }
 
 function mayUse({ actor, session }: FastifyRequest, right: RouteRight): boolean {

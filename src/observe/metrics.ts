@@ -39,6 +39,7 @@ const FLOODS = [
   ['grpc', 'resets'],
   ['grpc', 'uploads'],
   ['http', 'connections'],
+  ['http', 'pipelining'],
   ['mqtt', 'connections'],
 ] as const;
 type FloodLabels = (typeof FLOODS)[number];

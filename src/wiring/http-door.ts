@@ -5,7 +5,7 @@ import { isLoopback, listenOf } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { LiveFeed } from '../dashboard/live-feed.ts';
-import { HttpServer } from '../dashboard/server.ts';
+import { type HttpFlood, HttpServer } from '../dashboard/server.ts';
 import type { DriftDesk } from './drift-desk.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { ShadowControl } from '../frame/shadows.ts';
@@ -37,7 +37,7 @@ export interface HttpDoorParts {
   readonly health: () => Health;
   readonly status: () => object;
   readonly onError: (error: unknown) => void;
-  readonly onFull: () => void;
+  readonly onFlood: (flood: HttpFlood) => void;
 }
 
 export function httpDoor(parts: HttpDoorParts): HttpServer {
@@ -95,7 +95,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
     ],
     feed: parts.feed,
     onError: parts.onError,
-    onFull: parts.onFull,
+    onFlood: parts.onFlood,
   });
 }
 

@@ -2,6 +2,7 @@
 
 import type { CertificateEvent } from './certificates.ts';
 import type { CutsEvent } from './cuts-control.ts';
+import type { HttpFlood } from '../dashboard/server.ts';
 import type { DriftEvent } from './drift-desk.ts';
 import type { PoolEvent } from '../engine/pool.ts';
 import type { ModelEvent } from './model-control.ts';
@@ -234,9 +235,9 @@ export class Reporting {
     this.throttled.log('warn', 'sequence_gap', { cameraId, missing, before: String(sequence) });
   }
 
-  httpFull(): void {
-    this.metrics.floodCut('http', 'connections');
-    this.throttled.log('warn', 'http_full', {});
+  httpFlood(flood: HttpFlood): void {
+    this.metrics.floodCut('http', flood.flood);
+    this.throttled.log('warn', 'http_flood_cut', { ...flood });
   }
 
   httpFailed(error: unknown): void {

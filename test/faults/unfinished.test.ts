@@ -81,9 +81,10 @@ async function complaintsOf(road: keyof typeof UPLOADS, bin?: string): Promise<s
     // MQTT and HTTP take the largest message there is by default.
     grpc: [`limits.message_bytes=${MESSAGE_BYTES}`],
     mqtt: [],
-    http: [`auth.tokens=${JSON.stringify([{ name: 'honest', token: TOKEN, rights: ['ingest'] }])}`],
+    http: [`auth.tokens=${JSON.stringify([{ name: 'honest', token: TOKEN, rights: ['ingest', 'read'] }])}`],
   }[road];
   const service = await start([...testSettings(emptyFolder()), ...settings], bin === undefined ? {} : { bin });
+  if (road === 'http') service.token = TOKEN;
   const flood = async (isOver: () => boolean) => {
     const peer = async () => {
       while (!isOver()) await UPLOADS[road](service, isOver);

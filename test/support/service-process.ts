@@ -42,6 +42,8 @@ export class ServiceProcess {
   readonly log: Record<string, unknown>[] = [];
   addresses: Addresses = { grpc: '', http: '', mqtt: null, pid: 0, ready: false };
   stderr = '';
+  /** With what `get` and `samples` ask; null: with nothing. */
+  token: string | null = null;
 
   private constructor(child: ChildProcess) {
     this.child = child;
@@ -88,7 +90,8 @@ export class ServiceProcess {
   }
 
   async get(pathname: string): Promise<{ status: number; text: string }> {
-    const response = await fetch(new URL(pathname, this.addresses.http));
+    const headers = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
+    const response = await fetch(new URL(pathname, this.addresses.http), { headers });
     return { status: response.status, text: await response.text() };
   }
 
@@ -99,7 +102,8 @@ export class ServiceProcess {
 
   /** Samples of the metrics text by name and labels. */
   async samples(): Promise<Map<string, number>> {
-    const { text } = await this.get('/metrics');
+    const { status, text } = await this.get('/metrics');
+    if (status !== 200) throw new Error(`/metrics says ${status}: ${text}`);
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     return new Map(
       lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),

@@ -118,9 +118,9 @@ const en = {
     what: 'A flood over gRPC was cut',
     todo: 'Calls taken back by the thousand, uploads that do not end, or too many connections: look at the program at that address.',
   },
-  http_full: {
-    what: 'HTTP has no place for another connection',
-    todo: 'Idle ones are closed for new ones. Find who connects too often: ss -tn, by address.',
+  http_flood_cut: {
+    what: 'A flood over HTTP was cut',
+    todo: 'Too many connections (ss -tn, by address), or requests that did not wait for their answers: look at the program at that address.',
   },
   clock_jumped: {
     what: 'The clock of this machine jumped ahead',
@@ -193,7 +193,10 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   http_request_failed: { what: '请求在服务内部失败', todo: '请保存日志并报告。' },
   activations_not_noted: { what: '首次模型启用未能记录', todo: '请检查模型文件夹的权限。' },
   grpc_flood_cut: { what: 'gRPC 洪泛已被切断', todo: '大量撤回调用、上传不结束或连接过多。请检查该地址上的程序。' },
-  http_full: { what: 'HTTP 连接已满', todo: '空闲连接会为新连接让位。请用 ss -tn 按地址找出连接过多的程序。' },
+  http_flood_cut: {
+    what: 'HTTP 洪泛已被切断',
+    todo: '连接过多(请用 ss -tn 按地址查找),或不等应答就连续发送请求。请检查该地址上的程序。',
+  },
   clock_jumped: {
     what: '本机时钟突然超前',
     todo: '请校准时钟(timedatectl)。新时间持续一天之前,不会按时限删除任何内容。',

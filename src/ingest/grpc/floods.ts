@@ -14,60 +14,50 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Door } from '../../door.ts';
 
 export interface FloodLimits {
   /** Calls of one address that may be taken back at once, and each second from then on. */
   readonly burst: number;
   readonly perSecond: number;
-  readonly turnedAwayMs: number;
 }
 
-export const FLOOD_LIMITS: FloodLimits = { burst: 1000, perSecond: 200, turnedAwayMs: 2000 };
+export const FLOOD_LIMITS: FloodLimits = { burst: 1000, perSecond: 200 };
 
 interface Caller {
-  readonly sessions: Set<ServerHttp2Session>;
+  sessions: number;
   /** Calls that it may still take back, as of `at`, in monotonic milliseconds. */
   left: number;
   at: number;
-  turnedAwayUntil: number;
 }
 
 /** @param onCut told of the address each time that its connections are cut */
 export function cutFloods(
   server: Http2Server | Http2SecureServer,
   limits: FloodLimits,
+  door: Pick<Door, 'turnAway'>,
   onCut: (address: string) => void,
 ): void {
   const callers = new Map<string, Caller>();
   const callerAt = (address: string): Caller => {
-    const now = performance.now();
     const known = callers.get(address);
     if (known !== undefined) return known;
-    // Only those that are here, or were turned away a moment ago, are remembered.
-    for (const [name, { sessions, turnedAwayUntil }] of callers) {
-      if (sessions.size === 0 && turnedAwayUntil < now) callers.delete(name);
-    }
-    const caller = { sessions: new Set<ServerHttp2Session>(), left: limits.burst, at: now, turnedAwayUntil: 0 };
+    // Only those that are here are remembered.
+    for (const [name, { sessions }] of callers) if (sessions === 0) callers.delete(name);
+    const caller = { sessions: 0, left: limits.burst, at: performance.now() };
     callers.set(address, caller);
     return caller;
   };
-  server.on('connection', (socket: Socket) => {
-    const until = callers.get(String(socket.remoteAddress))?.turnedAwayUntil ?? 0;
-    if (performance.now() < until) socket.destroy();
-  });
   server.on('session', (session: ServerHttp2Session) => {
     const address = String(session.socket.remoteAddress);
     const caller = callerAt(address);
-    caller.sessions.add(session);
-    session.once('close', () => caller.sessions.delete(session));
+    caller.sessions += 1;
+    session.once('close', () => (caller.sessions -= 1));
     const takenBack = () => {
       const now = performance.now();
       caller.left = Math.min(limits.burst, caller.left + ((now - caller.at) / 1000) * limits.perSecond) - 1;
       caller.at = now;
-      if (caller.left >= 0 || now < caller.turnedAwayUntil) return;
-      caller.turnedAwayUntil = now + limits.turnedAwayMs;
-      for (const one of caller.sessions) one.destroy();
+      if (caller.left >= 0 || !door.turnAway(address)) return;
       onCut(address);
     };
     session.on('stream', (stream: ServerHttp2Stream) => {

@@ -83,7 +83,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
     const door = keepDoor(http2Server, limits.maxConnections, () => limits.onFlood({ flood: 'connections' }));
-    cutFloods(http2Server, FLOOD_LIMITS, (address) => limits.onFlood({ flood: 'resets', address }));
+    cutFloods(http2Server, FLOOD_LIMITS, door, (address) => limits.onFlood({ flood: 'resets', address }));
     boundUnfinished(http2Server, limits.maxUnfinishedBytes, (address) => limits.onFlood({ flood: 'uploads', address }));
     cutSlowPeers(http2Server, limits.patience);
     if ('setSecureContext' in http2Server) secure.add(http2Server);

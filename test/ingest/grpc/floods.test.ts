@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants, createServer } from 'node:http2';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { keepDoor } from '../../../src/door.ts';
 import { cutFloods } from '../../../src/ingest/grpc/floods.ts';
 
 async function doorOf(turnedAwayMs: number) {
@@ -9,7 +10,8 @@ async function doorOf(turnedAwayMs: number) {
   const server = createServer();
   // It answers nothing: what is taken back had not been answered.
   server.on('stream', (stream) => stream.on('error', () => undefined));
-  cutFloods(server, { burst: 10, perSecond: 0, turnedAwayMs }, (address) => cut.push(address));
+  const door = keepDoor(server, 100, () => undefined, turnedAwayMs);
+  cutFloods(server, { burst: 10, perSecond: 0 }, door, (address) => cut.push(address));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
