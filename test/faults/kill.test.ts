@@ -1,6 +1,5 @@
 /** kill -9 under load, again and again, of the service and of its engines. `npm run faults -- --rounds 100` is the long form. */
 
-import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
@@ -33,7 +32,7 @@ async function killRounds(count: number, bin?: string): Promise<string[]> {
       stop = new AbortController();
       sending = books.sendUntil(service.addresses.grpc, stop.signal);
     } else {
-      for (const pid of enginesOf(service).slice(round % 4 === 1 ? 0 : 1)) killIfThere(pid);
+      for (const pid of service.engines.slice(round % 4 === 1 ? 0 : 1)) killIfThere(pid);
     }
   }
   await pause(200);
@@ -56,12 +55,6 @@ async function metricsComplaints(service: ServiceProcess, books: Books): Promise
   const balanced = received === finished && books.unanswered.size === 0 && rows === books.answered.size;
   const state = `received ${received}, finished ${finished}, rows ${rows}, answered ${books.answered.size}`;
   return balanced ? [] : [`books: ${state}, never answered ${books.unanswered.size}`];
-}
-
-function enginesOf(service: ServiceProcess): number[] {
-  const out = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(service.child.pid)], { encoding: 'utf8' });
-  const lines = out.split('\n').filter((line) => line.includes('engine-child'));
-  return lines.map((line) => Number.parseInt(line, 10));
 }
 
 function killIfThere(pid: number): void {

@@ -1,6 +1,5 @@
 /** Broken and hostile pictures, and a model that answers nonsense: the right code, never a PASS, and the engines live on. */
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -22,17 +21,9 @@ beforeAll(async () => {
 const codeOf = (outcome: SendOutcome) =>
   outcome.kind === 'error' ? outcome.code : (outcome.reason ?? outcome.verdict);
 
-function enginesOf(service: ServiceProcess): string {
-  return execFileSync('ps', ['-o', 'pid=', '--ppid', String(service.child.pid)], { encoding: 'utf8' })
-    .split('\n')
-    .filter((pid) => pid.trim() !== '')
-    .slice(0, 2)
-    .join();
-}
-
 /** The most that the service and its engines ever held. */
 function peakBytes(service: ServiceProcess): number {
-  const pids = [service.child.pid, ...enginesOf(service).split(',').map(Number)];
+  const pids = [service.child.pid, ...service.engines];
   return pids.reduce<number>((sum, pid) => {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return sum + 1024 * Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]);
@@ -44,7 +35,7 @@ async function complaints(bin?: string): Promise<string[]> {
   const service = await start(testSettings(emptyFolder()), bin === undefined ? {} : { bin });
   const grpc = await connectGrpcSender({ address: service.addresses.grpc });
   const overMqtt = await connectMqttSender({ url: service.addresses.mqtt ?? '', root: 'loupe' });
-  const engines = enginesOf(service);
+  const engines = String(service.engines);
   const found: string[] = [];
   for (const [index, { name, bytes, code }] of pictures.entries()) {
     const frame = { bytes, contentType: 'image/png', capturedAt: null, sequence: null, isSimulated: false };
@@ -73,7 +64,7 @@ async function complaints(bin?: string): Promise<string[]> {
   });
   if (codeOf(good) !== 'PASS') found.push(`a good part after all that: ${codeOf(good)}`);
   const samples = await service.samples();
-  if (total(samples, 'inspection_engine_losses_total') > 0 || enginesOf(service) !== engines)
+  if (total(samples, 'inspection_engine_losses_total') > 0 || String(service.engines) !== engines)
     found.push('an engine was lost');
   const passed = total(samples, 'inspection_frames_total', 'outcome="pass"');
   if (passed !== 1) found.push(`${passed} frames passed, expected the good one alone`);

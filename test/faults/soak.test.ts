@@ -1,17 +1,25 @@
-/** A line that goes on for a while, over gRPC and MQTT: what the service holds at the end is what it held in the beginning, and the books balance. */
+/**
+ * A line that goes on for a while, over gRPC and MQTT, beside a camera with broken pictures and engines that are killed: what the service holds at
+ * the end is what it held in the beginning, and the books balance.
+ */
 
 import { readdirSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { treeUsage } from '../../src/bench/process-tree.ts';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { connectMqttSender } from '../../src/client/mqtt-sender.ts';
 import type { FrameSender } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { type BadPicture, badPictures } from './support/bad-pictures.ts';
 import { Books } from './support/books.ts';
 import { type Plant, stage } from './support/staged.ts';
 
 const start = servicesOf(afterEach);
+let pictures: readonly BadPicture[] = [];
+beforeAll(async () => {
+  pictures = await badPictures();
+});
 
 /** Longer with `npm run faults -- --soak MINUTES`. */
 const SHORT_MINUTES = 0.25;
@@ -19,7 +27,11 @@ const MINUTES = Number(process.env['SOAK_MINUTES'] ?? SHORT_MINUTES);
 if (!(MINUTES >= SHORT_MINUTES)) throw new Error(`SOAK_MINUTES: expected a number from ${SHORT_MINUTES}`);
 /** Of each of the two cameras. */
 const PERIOD_MS = 50;
+/** Of the camera with the broken pictures. */
+const BAD_PERIOD_MS = 250;
 const SAMPLES = 60;
+/** An engine is killed after so many of them: three in all. */
+const SAMPLES_TO_A_KILL = 16;
 /** V8 and onnxruntime grow into what they may have for some minutes: as in the proof of leaks by frames. */
 const MAX_GROWTH_BYTES = 100 * 1024 * 1024;
 const MAX_WAL_BYTES = 64 * 1024 * 1024;
@@ -58,8 +70,24 @@ async function runLine(books: Books, sender: FrameSender, isOver: () => boolean)
   await sender.close();
 }
 
-const meanOf = (held: readonly Held[], what: keyof Held) =>
-  held.reduce((sum, one) => sum + one[what], 0) / Math.max(1, held.length);
+/** @returns the pictures that were not answered as they should be */
+async function runBroken(sender: FrameSender, isOver: () => boolean): Promise<string[]> {
+  const found: string[] = [];
+  const named = { cameraId: 'broken', contentType: 'image/png', capturedAt: null, sequence: null, isSimulated: false };
+  for (let i = 0; !isOver(); i++) {
+    const { bytes, code, name } = pictures[i % pictures.length] as BadPicture;
+    const outcome = await sender.send({ ...named, frameId: `b${i}`, bytes });
+    const got = outcome.kind === 'error' ? outcome.code : (outcome.reason ?? outcome.verdict);
+    // What was under way in an engine that was killed is not inspected either.
+    if (got !== code && got !== 'engine_error') found.push(`${name}: expected ${code}, got ${got}`);
+    await new Promise((resolve) => setTimeout(resolve, BAD_PERIOD_MS));
+  }
+  await sender.close();
+  return found;
+}
+
+/** Not the mean: while an engine is being replaced there is less. */
+const most = (held: readonly Held[], what: keyof Held) => Math.max(...held.map((one) => one[what]));
 
 async function complaints(minutes: number, bin?: string): Promise<string[]> {
   const store = emptyFolder();
@@ -75,40 +103,47 @@ async function complaints(minutes: number, bin?: string): Promise<string[]> {
   const endsAt = performance.now() + ms;
   const isOver = () => performance.now() >= endsAt;
   const running = lines.map(({ books, sender }) => runLine(books, sender, isOver));
+  const broken = runBroken(await connectGrpcSender({ address: grpc }), isOver);
   const held: Held[] = [];
+  let kills = 0;
   while (!isOver()) {
     await new Promise((resolve) => setTimeout(resolve, ms / SAMPLES));
     held.push(await heldBy(service));
+    const [engine] = service.engines;
+    if (held.length % SAMPLES_TO_A_KILL !== 0 || engine === undefined) continue;
+    process.kill(engine, 'SIGKILL');
+    kills += 1;
   }
   await Promise.all(running);
   const inFlight = async () => total(await service.samples(), 'inspection_frames_in_flight');
   await expect.poll(inFlight, { timeout: 15_000 }).toBe(0);
 
-  const found: string[] = [];
+  const found = await broken;
   // The first quarter is for warming up.
   const early = held.slice(held.length / 4, held.length / 2);
   const late = held.slice((held.length * 3) / 4);
-  const grew = (what: keyof Held) => meanOf(late, what) - meanOf(early, what);
+  const grew = (what: keyof Held) => most(late, what) - most(early, what);
   for (const what of ['mainBytes', 'enginesBytes'] as const) {
     if (grew(what) > MAX_GROWTH_BYTES) found.push(`${what} grew by ${grew(what)}`);
   }
   if (grew('files') > MAX_MORE_FILES) found.push(`open files grew by ${grew('files')}`);
-  const wal = Math.max(...held.map(({ walBytes }) => walBytes));
+  const wal = most(held, 'walBytes');
   if (wal > MAX_WAL_BYTES) found.push(`the WAL held ${wal} bytes`);
   const samples = await service.samples();
   const received = total(samples, 'inspection_frames_received_total');
   const outcomes = total(samples, 'inspection_frames_total');
   if (received !== outcomes) found.push(`received ${received}, outcomes ${outcomes}`);
-  if (total(samples, 'inspection_engine_losses_total') > 0) found.push('an engine was lost');
+  const losses = total(samples, 'inspection_engine_losses_total');
+  if (losses !== kills) found.push(`${kills} engines were killed and ${losses} lost`);
   for (const { books } of lines)
     if (books.unanswered.size > 0) found.push(`${books.unanswered.size} frames of ${books.camera} unanswered`);
   const told = (['mainBytes', 'enginesBytes', 'walBytes'] as const).map((what) => {
-    const mib = (part: readonly Held[]) => Math.round(meanOf(part, what) / 2 ** 20);
+    const mib = (part: readonly Held[]) => Math.round(most(part, what) / 2 ** 20);
     return `${what} ${mib(early)} -> ${mib(late)} MiB`;
   });
   console.log(
-    `soak: ${minutes} minutes, ${received} frames, ${told.join(', ')}, ` +
-      `files ${meanOf(early, 'files').toFixed(0)} -> ${meanOf(late, 'files').toFixed(0)}, outbox ${Math.max(...held.map(({ outbox }) => outbox))} at most`,
+    `soak: ${minutes} minutes, ${received} frames, ${kills} engines killed, ${told.join(', ')}, ` +
+      `files ${most(early, 'files')} -> ${most(late, 'files')}, outbox ${most(held, 'outbox')} at most`,
   );
   if ((await service.end()).code !== 0) found.push(`ended with ${service.child.exitCode}`);
   const { findings } = await verifyStore(store);

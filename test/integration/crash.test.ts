@@ -1,6 +1,5 @@
 /** kill -9 under load, of the service and of its engines: nothing answered is lost, nothing passes by accident. */
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
@@ -8,7 +7,7 @@ import type { SendOutcome } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { StoreReader } from '../../src/record/store-reader.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, total } from '../support/service-process.ts';
 
 const start = servicesOf(afterEach);
 
@@ -96,7 +95,7 @@ describe('kill -9', () => {
     const sending = sendUntil(service.addresses.grpc, 'cam-1', 0, stop.signal);
     for (let round = 0; round < 3; round++) {
       await expect.poll(async () => total(await service.samples(), 'inspection_engines_ready'), PATIENT).toBe(2);
-      for (const pid of enginesOf(service)) process.kill(pid, 'SIGKILL');
+      for (const pid of service.engines) process.kill(pid, 'SIGKILL');
       await expect
         .poll(async () => total(await service.samples(), 'inspection_engine_losses_total'), PATIENT)
         .toBe(2 * (round + 1));
@@ -121,7 +120,7 @@ describe('kill -9', () => {
 
   it('of the service leaves no engine behind', async () => {
     const service = await start(testSettings(emptyFolder()));
-    const engines = enginesOf(service);
+    const engines = service.engines;
     expect(engines.length).toBe(2);
     await service.end('SIGKILL');
     await expect.poll(() => engines.filter(isAlive), PATIENT).toEqual([]);
@@ -150,14 +149,6 @@ describe('SIGTERM', () => {
     }
   });
 });
-
-function enginesOf(service: ServiceProcess): number[] {
-  const out = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(service.child.pid)], { encoding: 'utf8' });
-  return out
-    .split('\n')
-    .filter((line) => line.includes('engine-child'))
-    .map((line) => Number.parseInt(line, 10));
-}
 
 /** A zombie that nobody reaped yet is not alive. */
 function isAlive(pid: number): boolean {

@@ -1,6 +1,6 @@
 /** The real service in its own process, as `npx loupe serve` runs it, on free ports and a folder of its own. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -93,6 +93,13 @@ export class ServiceProcess {
     const headers = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
     const response = await fetch(new URL(pathname, this.addresses.http), { headers });
     return { status: response.status, text: await response.text() };
+  }
+
+  /** Process ids of the engines that live now. */
+  get engines(): readonly number[] {
+    const out = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(this.child.pid)], { encoding: 'utf8' });
+    const lines = out.split('\n').filter((line) => line.includes('engine-child'));
+    return lines.map((line) => Number.parseInt(line, 10));
   }
 
   /** Of the service and all below it. Read without a process of its own: that would hold up the senders in this one. */
