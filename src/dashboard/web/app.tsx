@@ -96,19 +96,28 @@ function Banners() {
     <div aria-live="polite">
       {connection === 'connecting' && <p className="banner">{words.connecting}</p>}
       {connection === 'lost' && <p className="banner bad">{words.lost}</p>}
-      {service?.isReady === false && <Trouble title={words.notReady} reasons={service.notReady} />}
-      {(service?.degraded.length ?? 0) > 0 && <Trouble title={words.degraded} reasons={service?.degraded ?? []} />}
+      {service?.isReady === false && <Trouble tone="bad" title={words.notReady} reasons={service.notReady} />}
+      {(service?.degraded.length ?? 0) > 0 && (
+        <Trouble tone="warn" title={words.degraded} reasons={service?.degraded ?? []} />
+      )}
     </div>
   );
 }
 
+interface TroubleProps {
+  /** Red is for a line that cannot be inspected: who sees it every day for less does not see it when it counts. */
+  readonly tone: 'bad' | 'warn';
+  readonly title: string;
+  readonly reasons: readonly Reason[];
+}
+
 /** In the words of the page first; the service's own, in English, beside them for whoever mends it. */
-function Trouble({ title, reasons }: { readonly title: string; readonly reasons: readonly Reason[] }) {
+function Trouble({ tone, title, reasons }: TroubleProps) {
   const words = useWords();
   const details = reasons.map(({ detail }) => detail).join('; ');
   const parts = [...new Set(reasons.map(({ part }) => words.troubles[part] ?? part))];
   return (
-    <p className="banner bad trouble">
+    <p className={`banner ${tone} trouble`}>
       <strong>
         {title}: {parts.join(', ')}.
       </strong>

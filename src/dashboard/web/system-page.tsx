@@ -82,7 +82,10 @@ export function SystemPage() {
       <section className="card">
         <h2>{words.engines}</h2>
         {status.models.map((engine) => (
-          <div key={engine.model} className={engine.down === null && engine.degraded === null ? 'row' : 'row bad'}>
+          <div
+            key={engine.model}
+            className={engine.down !== null ? 'row bad' : engine.degraded !== null ? 'row warn' : 'row'}
+          >
             <strong>{engine.model}</strong>
             <span>{words.enginesAtWork(engine.enginesReady, engine.enginesWanted)}</span>
             <span>
