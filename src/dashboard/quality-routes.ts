@@ -5,37 +5,20 @@ import { LoupeError } from '../errors.ts';
 import type { CutsControl } from '../frame/cuts.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import type { Api } from './api.ts';
-import { agreementOf, chartOf, judgedOf, latencyOf, scoresOf, totalsOf } from './quality-view.ts';
+import {
+  agreementOf,
+  chartOf,
+  judgedOf,
+  latencyOf,
+  type QualityCounts,
+  type QualityJudgement,
+  scoresOf,
+  type SecondLook,
+  totalsOf,
+} from './quality-view.ts';
 import { AGAIN_AFTER_MS } from './review-routes.ts';
 import { isoTime, time } from './schemas.ts';
 import { Calendar, type Shift } from './shifts.ts';
-
-export interface QualityCounts {
-  readonly quarters: readonly { readonly at: number; readonly verdict: Verdict; readonly rows: number }[];
-  readonly series: readonly {
-    readonly cameraId: string;
-    readonly recipe: string;
-    readonly verdict: Verdict;
-    readonly rows: number;
-  }[];
-  readonly latency: readonly { readonly bucket: number; readonly rows: number }[];
-}
-
-export interface QualityJudgement {
-  readonly resultId: string;
-  readonly partId: string | null;
-  readonly modelSha256: string | null;
-  readonly verdict: Verdict;
-  readonly probability: number | null;
-  readonly label: 'ok' | 'ng';
-  readonly defectClass: string | null;
-}
-
-export interface SecondLook {
-  readonly reviewer: string;
-  readonly first: string;
-  readonly second: string;
-}
 
 interface Span {
   readonly since: number;

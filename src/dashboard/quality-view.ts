@@ -5,8 +5,34 @@ import { type JudgedScore, shareOf } from '../statistics/cut-outcome.ts';
 import { cohensKappa } from '../statistics/kappa.ts';
 import { latencyQuantile } from '../statistics/latency.ts';
 import { pChart } from '../statistics/p-chart.ts';
-import type { QualityCounts, QualityJudgement, SecondLook } from './quality-routes.ts';
 import type { Calendar, Grouping } from './shifts.ts';
+
+export interface QualityCounts {
+  readonly quarters: readonly { readonly at: number; readonly verdict: Verdict; readonly rows: number }[];
+  readonly series: readonly {
+    readonly cameraId: string;
+    readonly recipe: string;
+    readonly verdict: Verdict;
+    readonly rows: number;
+  }[];
+  readonly latency: readonly { readonly bucket: number; readonly rows: number }[];
+}
+
+export interface QualityJudgement {
+  readonly resultId: string;
+  readonly partId: string | null;
+  readonly modelSha256: string | null;
+  readonly verdict: Verdict;
+  readonly probability: number | null;
+  readonly label: 'ok' | 'ng';
+  readonly defectClass: string | null;
+}
+
+export interface SecondLook {
+  readonly reviewer: string;
+  readonly first: string;
+  readonly second: string;
+}
 
 export type VerdictCounts = Record<Verdict, number>;
 
