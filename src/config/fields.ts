@@ -64,6 +64,12 @@ export const tls = z
       .nullable()
       .default(null)
       .describe('Certificate authority, PEM; when set, a client must show a certificate it signed.'),
+    client_refused_file: filePath
+      .nullable()
+      .default(null)
+      .describe(
+        'SHA-256 fingerprints of client certificates that are refused though that authority signed them, one a line: of a camera that was stolen.',
+      ),
     camera_from_certificate: z
       .boolean()
       .default(false)

@@ -2,15 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Right } from '../frame/people.ts';
+import type { ServerTls } from '../server-tls.ts';
 import { ConfigError, type ConfigFault } from './load.ts';
 import type { Config } from './schema.ts';
 import { readTlsFiles, TlsFileError, type TlsFiles, type TlsPaths } from './tls-files.ts';
-
-export interface ServerTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly clientCa: Buffer | null;
-}
 
 export interface Credential {
   readonly name: string;
@@ -23,12 +18,7 @@ export interface Secrets {
   readonly httpTls: ServerTls | null;
   readonly embeddedTls: ServerTls | null;
   readonly credentials: readonly Credential[];
-  readonly broker: {
-    readonly password: string | null;
-    readonly ca: Buffer | null;
-    readonly cert: Buffer | null;
-    readonly key: Buffer | null;
-  };
+  readonly broker: { readonly password: string | null } & TlsFiles;
 }
 
 /** @throws ConfigError naming every file that cannot be read and every token that is too short */
@@ -49,12 +39,12 @@ export async function readSecrets(config: Config): Promise<Secrets> {
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error;
       faults.push(...error.faults.map(({ file, message }) => ({ path: `${path}.${names[file]}`, message })));
-      return { cert: null, key: null, ca: null };
+      return { cert: null, key: null, ca: null, refused: new Set<string>() };
     }
   };
   const readServerTls = async (path: string, tls: Config['grpc']['tls']): Promise<ServerTls | null> => {
     if (tls === null) return null;
-    const names = { cert: 'cert_file', key: 'key_file', ca: 'client_ca_file' };
+    const names = { cert: 'cert_file', key: 'key_file', ca: 'client_ca_file', refused: 'client_refused_file' };
     return serverTls(await readTls(path, serverPaths(tls), names));
   };
   const credentials: Credential[] = [];
@@ -74,7 +64,12 @@ export async function readSecrets(config: Config): Promise<Secrets> {
     credentials,
     broker: {
       password: (await read('mqtt.password_file', mqtt.password_file))?.toString('utf8').trim() ?? null,
-      ...(await readTls('mqtt', brokerPaths(config), { cert: 'cert_file', key: 'key_file', ca: 'ca_file' })),
+      ...(await readTls('mqtt', brokerPaths(config), {
+        cert: 'cert_file',
+        key: 'key_file',
+        ca: 'ca_file',
+        refused: '',
+      })),
     },
   };
   if (faults.length > 0) throw new ConfigError(faults);
@@ -82,14 +77,14 @@ export async function readSecrets(config: Config): Promise<Secrets> {
 }
 
 export function serverPaths(tls: NonNullable<Config['grpc']['tls']>): TlsPaths {
-  return { cert: tls.cert_file, key: tls.key_file, ca: tls.client_ca_file };
+  return { cert: tls.cert_file, key: tls.key_file, ca: tls.client_ca_file, refused: tls.client_refused_file };
 }
 
 export function brokerPaths({ mqtt }: Config): TlsPaths {
-  return { cert: mqtt.cert_file, key: mqtt.key_file, ca: mqtt.ca_file };
+  return { cert: mqtt.cert_file, key: mqtt.key_file, ca: mqtt.ca_file, refused: null };
 }
 
 /** What a server needs, or null where it has no pair. */
-export function serverTls({ cert, key, ca }: TlsFiles): ServerTls | null {
-  return cert === null || key === null ? null : { cert, key, clientCa: ca };
+export function serverTls({ cert, key, ca, refused }: TlsFiles): ServerTls | null {
+  return cert === null || key === null ? null : { cert, key, clientCa: ca, refused };
 }

@@ -3,12 +3,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { fingerprintsIn } from '../server-tls.ts';
 
 export interface TlsPaths {
   readonly cert: string | null;
   readonly key: string | null;
   /** The authority that the other side must be signed by. */
   readonly ca: string | null;
+  /** Fingerprints of client certificates that are refused all the same. */
+  readonly refused: string | null;
 }
 
 /** PEM; null where no file is configured. */
@@ -16,6 +19,8 @@ export interface TlsFiles {
   readonly cert: Buffer | null;
   readonly key: Buffer | null;
   readonly ca: Buffer | null;
+  /** Fingerprints as `ServerTls` has them; none where no file is configured. */
+  readonly refused: ReadonlySet<string>;
 }
 
 /** What is wrong with one of the files, by its key in the configuration. */
@@ -32,13 +37,13 @@ export class TlsFileError extends Error {
 /** @throws TlsFileError naming every file that cannot be read, is no PEM, or does not fit the others */
 export async function readTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
   const faults: { file: keyof TlsPaths; message: string }[] = [];
-  const read = async (file: keyof TlsPaths, prove: (pem: Buffer) => unknown): Promise<Buffer | null> => {
+  const read = async (file: keyof TlsPaths, prove: (content: Buffer) => unknown): Promise<Buffer | null> => {
     const path = paths[file];
     if (path === null) return null;
     try {
-      const pem = await readFile(path);
-      prove(pem);
-      return pem;
+      const content = await readFile(path);
+      prove(content);
+      return content;
     } catch (error) {
       faults.push({ file, message: `cannot read ${path}: ${(error as Error).message}` });
       return null;
@@ -47,6 +52,7 @@ export async function readTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
   const cert = await read('cert', (pem) => new X509Certificate(pem));
   const key = await read('key', (pem) => createPrivateKey(pem));
   const ca = await read('ca', (pem) => new X509Certificate(pem));
+  const refused = await read('refused', (content) => fingerprintsIn(content.toString('utf8')));
   if (cert !== null && key !== null) {
     try {
       createSecureContext({ cert, key });
@@ -56,7 +62,7 @@ export async function readTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
     }
   }
   if (faults.length > 0) throw new TlsFileError(faults);
-  return { cert, key, ca };
+  return { cert, key, ca, refused: fingerprintsIn(refused?.toString('utf8') ?? '') };
 }
 
 /** When the certificate ends, milliseconds since 1970. A chain ends with its first certificate to end. */

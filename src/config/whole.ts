@@ -72,6 +72,9 @@ function checkListening(config: Config, report: Report): void {
     if (door.tls?.camera_from_certificate === true && door.tls.client_ca_file === null) {
       report([...door.path, 'tls', 'camera_from_certificate'], 'expected client_ca_file beside it');
     }
+    if (door.tls !== null && door.tls.client_refused_file !== null && door.tls.client_ca_file === null) {
+      report([...door.path, 'tls', 'client_refused_file'], 'expected client_ca_file beside it');
+    }
     const host = listenFrom(door.listen)?.host;
     if (host === undefined || isLoopback(host)) continue;
     const missing: string[] = [];

@@ -24,19 +24,13 @@ import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
 import { addShadowRoutes, type ShadowRoutesPorts } from './shadow-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 import type { AuditPort, RouteRight, Session } from './right.ts';
+import { contextOf, RefusedCertificates, type ServerTls, tlsOptionsOf } from '../server-tls.ts';
 import { secretIn } from './session-cookie.ts';
-
-/** PEM. With `clientCa`, a client must show a certificate of that authority. */
-export interface HttpTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly clientCa: Buffer | null;
-}
 
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: HttpTls | null;
+  readonly tls: ServerTls | null;
   readonly maxBodyBytes: number;
   /** Whether only this machine can connect: then a request that names another host comes from a page that was tricked. */
   readonly isLoopback: boolean;
@@ -88,6 +82,7 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 export class HttpServer {
   private readonly options: HttpServerOptions;
   private readonly server: FastifyInstance;
+  private readonly refused: RefusedCertificates;
 
   constructor(options: HttpServerOptions) {
     this.options = options;
@@ -115,6 +110,8 @@ export class HttpServer {
         return tls === null ? createHttp(SLOW_PEER_LIMITS, listener) : createHttps(httpsOptions(tls), listener);
       },
     });
+    this.refused = new RefusedCertificates(tls?.refused ?? new Set());
+    this.refused.guard(this.server.server);
     const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFlood({ flood: 'connections' }));
     this.server.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       door.hears(socket);
@@ -148,10 +145,11 @@ export class HttpServer {
   }
 
   /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
-  useTls({ cert, key, clientCa }: HttpTls): void {
+  useTls(tls: ServerTls): void {
     const { server } = this.server;
     if (!('setSecureContext' in server)) return;
-    (server as HttpsServer).setSecureContext({ cert, key, ...(clientCa === null ? {} : { ca: clientCa }) });
+    (server as HttpsServer).setSecureContext(contextOf(tls));
+    this.refused.use(tls.refused);
   }
 
   async stop(): Promise<void> {
@@ -210,14 +208,8 @@ export class HttpServer {
   }
 }
 
-function httpsOptions({ cert, key, clientCa }: HttpTls) {
-  return {
-    ...SLOW_PEER_LIMITS,
-    handshakeTimeout: SLOW_PEER_LIMITS.headersTimeout,
-    cert,
-    key,
-    ...(clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
-  };
+function httpsOptions(tls: ServerTls) {
+  return { ...SLOW_PEER_LIMITS, handshakeTimeout: SLOW_PEER_LIMITS.headersTimeout, ...tlsOptionsOf(tls) };
 }
 
 function mayUse({ actor, session }: FastifyRequest, right: RouteRight): boolean {

@@ -2,8 +2,9 @@
 
 import type { Door, DoorName } from './certificates.ts';
 import type { Config } from '../config/schema.ts';
-import { brokerPaths, type Secrets, type ServerTls, serverPaths, serverTls } from '../config/secrets.ts';
+import { brokerPaths, type Secrets, serverPaths, serverTls } from '../config/secrets.ts';
 import type { TlsFiles } from '../config/tls-files.ts';
+import type { ServerTls } from '../server-tls.ts';
 
 export interface Doors {
   readonly grpc: { useTls(tls: ServerTls): void };
@@ -19,18 +20,13 @@ export function doorsOf(config: Config, secrets: Secrets, { grpc, http, mqtt }: 
     serverDoor('http', config.http.tls, secrets.httpTls, (tls) => http.useTls(tls)),
   ];
   if (mqtt !== null && config.mqtt.url === null) {
-    const { embedded } = config.mqtt;
-    doors.push(
-      serverDoor('mqtt', embedded.tls, secrets.embeddedTls, ({ cert, key, clientCa: ca }) =>
-        mqtt.useTls({ cert, key, ca }),
-      ),
-    );
+    const { tls } = config.mqtt.embedded;
+    doors.push(serverDoor('mqtt', tls, secrets.embeddedTls, (pair) => mqtt.useTls(filesOf(pair))));
   } else if (mqtt !== null) {
-    const { ca, cert, key } = secrets.broker;
     doors.push({
       name: 'broker',
       paths: brokerPaths(config),
-      files: { ca, cert, key },
+      files: secrets.broker,
       use: (files) => mqtt.useTls(files),
     });
   }
@@ -44,10 +40,13 @@ function serverDoor(
   useTls: (tls: ServerTls) => void,
 ): Door | null {
   if (tls === null || first === null) return null;
-  const { cert, key, clientCa: ca } = first;
   const use = (files: TlsFiles) => {
     const pair = serverTls(files);
     if (pair !== null) useTls(pair);
   };
-  return { name, paths: serverPaths(tls), files: { cert, key, ca }, use };
+  return { name, paths: serverPaths(tls), files: filesOf(first), use };
+}
+
+function filesOf({ cert, key, clientCa: ca, refused }: ServerTls): TlsFiles {
+  return { cert, key, ca, refused };
 }

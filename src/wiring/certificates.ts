@@ -133,5 +133,9 @@ export class Certificates {
 
 function isSame(a: TlsFiles, b: TlsFiles): boolean {
   const same = (x: Buffer | null, y: Buffer | null) => x === y || (x !== null && y !== null && x.equals(y));
-  return same(a.cert, b.cert) && same(a.key, b.key) && same(a.ca, b.ca);
+  return same(a.cert, b.cert) && same(a.key, b.key) && same(a.ca, b.ca) && isSameSet(a.refused, b.refused);
+}
+
+function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((one) => b.has(one));
 }

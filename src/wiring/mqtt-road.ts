@@ -8,7 +8,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenFrom } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
-import type { Secrets } from '../config/secrets.ts';
+import { type Secrets, serverTls } from '../config/secrets.ts';
+import type { TlsFiles } from '../config/tls-files.ts';
 import { SYSTEM_CLOCK } from '../ingest/intake.ts';
 import { EmbeddedBroker, type EmbeddedBrokerEvent } from '../ingest/mqtt/embedded-broker.ts';
 import { FrameHandler } from '../ingest/mqtt/frame-handler.ts';
@@ -21,13 +22,6 @@ import type { Tokens } from './tokens.ts';
 import { VERSION } from '../version.ts';
 
 export type MqttEvent = EmbeddedBrokerEvent | PlantClientEvent | MqttSinkEvent | PublisherEvent;
-
-/** PEM. `ca` is the authority that the other side must be signed by. */
-export interface ClientTls {
-  readonly ca: Buffer | null;
-  readonly cert: Buffer | null;
-  readonly key: Buffer | null;
-}
 
 export interface MqttRoadParts {
   readonly config: Config;
@@ -53,7 +47,7 @@ interface Broker {
   takeFrames(): void;
   close(): Promise<void>;
   /** New connections use it. */
-  useTls(files: ClientTls): void;
+  useTls(files: TlsFiles): void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -110,7 +104,7 @@ export class MqttRoad {
   }
 
   /** New connections get or show this certificate; open ones keep theirs. */
-  useTls(files: ClientTls): void {
+  useTls(files: TlsFiles): void {
     this.broker.useTls(files);
   }
 
@@ -185,8 +179,9 @@ function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): B
     },
     takeFrames: () => undefined,
     close: () => broker.stop(),
-    useTls: ({ cert, key, ca }) => {
-      if (cert !== null && key !== null) broker.useTls({ cert, key, clientCa: ca });
+    useTls: (files) => {
+      const pair = serverTls(files);
+      if (pair !== null) broker.useTls(pair);
     },
   };
 }
@@ -194,9 +189,9 @@ function embedded(parts: MqttRoadParts, topics: Topics, frames: FrameHandler): B
 function plant(parts: MqttRoadParts, topics: Topics, frames: FrameHandler, url: string): Broker {
   const { config, secrets, onEvent } = parts;
   const { client_id: clientId, username, connections } = config.mqtt;
-  const { password, ca, cert, key } = secrets.broker;
+  const { password, ...files } = secrets.broker;
   // Read at every connection: a new certificate is at work from the next one on.
-  const tls: { -readonly [K in keyof ClientTls]: ClientTls[K] } = { ca, cert, key };
+  const tls = { ...files };
   const access = { url, username, password, tls, onEvent };
   const sink = new MqttSink({
     ...access,

@@ -1,11 +1,13 @@
 /** Who gets in: the table of docs/operations.md tried cell by cell, certificates that name cameras, and new certificates at work. */
 
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { type ChannelCredentials, Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import mqtt, { type IClientOptions } from 'mqtt';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { messageOf, inspectionPackage } from '../../src/ingest/wire/contract.ts';
 import { Authority, type Pair } from '../support/authority.ts';
 import { greyPng } from '../support/images.ts';
@@ -286,6 +288,43 @@ describe('certificates', () => {
     expect((await service.end()).code).toBe(0);
   }, 40_000);
 
+  it('of a stolen camera are refused on every door, on open connections and new ones, without a restart', async () => {
+    const refusedFile = path.join(emptyFolder(), 'refused.txt');
+    writeFileSync(refusedFile, '# none so far\n');
+    const refusing = [`client_ca_file=${cameras.caFile}`, `client_refused_file=${refusedFile}`];
+    const service = await start([...testSettings(emptyFolder()), ...serverOf(server, refusing)]);
+    const { grpc, http, mqtt: broker } = service.addresses;
+    const ports = [grpc, http, broker ?? ''].map((address) => Number(address.split(':').at(-1)));
+    const enter = async (port: number, { key, cert }: Pair) => {
+      const own = { ca: authority.ca, key, cert, ALPNProtocols: ['h2', 'http/1.1'] };
+      const socket = connectTls({ port, host: '127.0.0.1', ...own }).resume();
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => undefined);
+      await once(socket, 'secureConnect');
+      return socket;
+    };
+    const enterAll = (pair: Pair) => Promise.all(ports.map((port) => enter(port, pair)));
+    const stolen = await enterAll(camera1);
+    const gone = Promise.all(stolen.map((socket) => once(socket, 'close')));
+    const { fingerprint256 } = new X509Certificate(camera1.cert);
+    writeFileSync(refusedFile, `sha256 Fingerprint=${fingerprint256}\n`);
+    service.child.kill('SIGHUP');
+    await gone;
+    const again = await enterAll(camera1);
+    await expect.poll(() => again.map(({ closed }) => closed), PATIENT).toEqual([true, true, true]);
+    const others = await enterAll(noCamera);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(others.map(({ closed }) => closed)).toEqual([false, false, false]);
+
+    writeFileSync(refusedFile, 'AB:CD\n');
+    service.child.kill('SIGHUP');
+    const faults = () => service.log.filter(({ event }) => event === 'certificate_refused');
+    await expect.poll(() => faults().length, PATIENT).toBe(3);
+    expect(faults()[0]?.['detail']).toMatch(/refused.txt: line 1: expected a SHA-256 fingerprint/);
+    const still = await enterAll(camera1);
+    await expect.poll(() => still.map(({ closed }) => closed), PATIENT).toEqual([true, true, true]);
+  }, 40_000);
+
   it('that cannot be used end the start with 78, and say which file', async () => {
     const settings = [...testSettings(emptyFolder()), ...tls('grpc', { ...server, keyFile: camera1.keyFile })];
     const { code, stderr } = await loupe(['serve', ...settings.flatMap((setting) => ['--set', setting])]);
@@ -296,6 +335,9 @@ describe('certificates', () => {
     expect([ended.code, ended.stderr]).toEqual([78, expect.stringContaining('http.tls.key_file')]);
     const unbound = [...testSettings(emptyFolder()), ...tls('grpc', server, ['camera_from_certificate=true'])];
     expect((await loupe(['serve', ...unbound.flatMap((setting) => ['--set', setting])])).code).toBe(78);
+    const unasked = [...testSettings(emptyFolder()), ...tls('grpc', server, ['client_refused_file=/nowhere'])];
+    const told = await loupe(['serve', ...unasked.flatMap((setting) => ['--set', setting])]);
+    expect([told.code, told.stderr]).toEqual([78, expect.stringContaining('expected client_ca_file beside it')]);
   });
 
   it.skipIf(!hasMosquitto)(

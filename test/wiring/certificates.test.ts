@@ -11,7 +11,7 @@ const authority = new Authority();
 const first = authority.server();
 const second = authority.server();
 const folder = mkdtempSync(path.join(tmpdir(), 'loupe-certs-'));
-const paths = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem'), ca: null };
+const paths = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem'), ca: null, refused: null };
 
 function put(pair: Pair): void {
   copyFileSync(pair.certFile, paths.cert);
@@ -44,7 +44,7 @@ describe('the certificates', () => {
     expect([used, events]).toEqual([[], []]);
     put(second);
     await certificates.reload();
-    expect(used).toEqual([{ cert: second.cert, key: second.key, ca: null }]);
+    expect(used).toEqual([{ cert: second.cert, key: second.key, ca: null, refused: new Set() }]);
     expect(events).toMatchObject([{ kind: 'certificate_reloaded', door: 'grpc' }]);
     expect(certificates.expiries()).toEqual([{ door: 'grpc', expiresAt: expiryOf(second.cert) }]);
   });

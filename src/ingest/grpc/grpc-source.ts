@@ -11,15 +11,8 @@ import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts'
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
 import { Desk, type GrpcPorts } from './desk.ts';
-import {
-  bind,
-  createServer,
-  credentialsOf,
-  type GrpcFlood,
-  type GrpcTls,
-  type OpenServer,
-  shutDown,
-} from './http2-server.ts';
+import { bind, createServer, credentialsOf, type GrpcFlood, type OpenServer, shutDown } from './http2-server.ts';
+import { RefusedCertificates, type ServerTls } from '../../server-tls.ts';
 import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
@@ -32,7 +25,7 @@ export interface GrpcSourceOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  readonly tls: GrpcTls | null;
+  readonly tls: ServerTls | null;
   /** Whether a client certificate says which camera it is, and that it is no other. Default false. */
   readonly bindsCameras?: boolean;
   /** Default 200. */
@@ -88,7 +81,7 @@ export class GrpcSource {
   }
 
   /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
-  useTls(tls: GrpcTls): void {
+  useTls(tls: ServerTls): void {
     this.open?.useTls(tls);
   }
 
@@ -117,8 +110,9 @@ export class GrpcSource {
     const { host, port, tls, maxMessageBytes } = this.options;
     const { maxConnections = MAX_CONNECTIONS, patience = SLOW_PEER_LIMITS } = this.options;
     const { maxStreamBytes: maxUnfinishedBytes = maxMessageBytes * BUDGET_MESSAGES } = this.options;
+    const refused = new RefusedCertificates(tls?.refused ?? new Set());
     const onFlood = (flood: GrpcFlood) => this.options.onEvent?.({ kind: 'grpc_flood_cut', ...flood });
-    const open = createServer({ maxMessageBytes, maxConnections, maxUnfinishedBytes, patience, onFlood });
+    const open = createServer({ maxMessageBytes, maxConnections, maxUnfinishedBytes, patience, refused, onFlood });
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.addModelService(server);

@@ -3,18 +3,10 @@
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { keepDoor } from '../../door.ts';
+import { contextOf, type RefusedCertificates, type ServerTls } from '../../server-tls.ts';
 import { cutFloods, FLOOD_LIMITS } from './floods.ts';
 import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
 import { boundUnfinished } from './unfinished.ts';
-
-export interface GrpcTls {
-  /** PEM. */
-  readonly key: Buffer;
-  /** PEM, the whole chain. */
-  readonly cert: Buffer;
-  /** PEM of the authority whose client certificates are required; null asks for none. */
-  readonly clientCa: Buffer | null;
-}
 
 /** What HTTP/2 lets a sender have on its way before it hears from us, per call and per connection. */
 export const CALL_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -28,7 +20,7 @@ export interface OpenServer {
   /** Connections that are open now. */
   readonly sessions: ReadonlySet<ServerHttp2Session>;
   /** @throws where the pair does not fit: the old one stays */
-  useTls(tls: GrpcTls): void;
+  useTls(tls: ServerTls): void;
 }
 
 /** What came in a flood, and from where. */
@@ -41,6 +33,7 @@ export type GrpcFlood =
   | { readonly flood: 'connections' };
 
 export interface ServerLimits {
+  readonly refused: RefusedCertificates;
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
   /** Bytes of unary requests that are not whole yet, over all connections. */
@@ -86,7 +79,10 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
     cutFloods(http2Server, FLOOD_LIMITS, door, (address) => limits.onFlood({ flood: 'resets', address }));
     boundUnfinished(http2Server, limits.maxUnfinishedBytes, (address) => limits.onFlood({ flood: 'uploads', address }));
     cutSlowPeers(http2Server, limits.patience);
-    if ('setSecureContext' in http2Server) secure.add(http2Server);
+    if ('setSecureContext' in http2Server) {
+      secure.add(http2Server);
+      limits.refused.guard(http2Server);
+    }
     http2Server.on('session', (session) => {
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       sessions.add(session);
@@ -97,13 +93,14 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   };
   return {
     sessions,
-    useTls: ({ cert, key, clientCa }) => {
-      for (const one of secure) one.setSecureContext({ cert, key, ...(clientCa === null ? {} : { ca: clientCa }) });
+    useTls: (tls) => {
+      for (const one of secure) one.setSecureContext(contextOf(tls));
+      limits.refused.use(tls.refused);
     },
   };
 }
 
-export function credentialsOf(tls: GrpcTls | null): ServerCredentials {
+export function credentialsOf(tls: ServerTls | null): ServerCredentials {
   if (tls === null) return ServerCredentials.createInsecure();
   const pair = { private_key: tls.key, cert_chain: tls.cert };
   return ServerCredentials.createSsl(tls.clientCa, [pair], tls.clientCa !== null);

@@ -16,6 +16,7 @@ import { type Door, keepDoor } from '../../door.ts';
 import type { Right } from '../../frame/people.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused } from '../ports.ts';
+import { contextOf, RefusedCertificates, type ServerTls, tlsOptionsOf } from '../../server-tls.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import { MAX_TOPIC_LEVELS, type Topics } from './topics.ts';
@@ -24,8 +25,8 @@ export interface EmbeddedBrokerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** PEM; null: plain text. */
-  readonly tls: { readonly key: Buffer; readonly cert: Buffer; readonly clientCa?: Buffer | null } | null;
+  /** Null: plain text. */
+  readonly tls: ServerTls | null;
   /** Whether a client certificate says which camera it is, and that it is no other. Default false. */
   readonly bindsCameras?: boolean;
   readonly topics: Topics;
@@ -83,6 +84,7 @@ export class EmbeddedBroker {
   private readonly ports: EmbeddedBrokerPorts;
   private readonly sessions = new WeakMap<Client, Session>();
   private readonly sockets = new Set<Socket>();
+  private readonly refused: RefusedCertificates;
   private door: Door | undefined;
   private broker: Aedes | undefined;
   private server: Server | TlsServer | undefined;
@@ -92,6 +94,7 @@ export class EmbeddedBroker {
   constructor(options: EmbeddedBrokerOptions, ports: EmbeddedBrokerPorts) {
     this.options = options;
     this.ports = ports;
+    this.refused = new RefusedCertificates(options.tls?.refused ?? new Set());
   }
 
   get isConnected(): boolean {
@@ -105,10 +108,11 @@ export class EmbeddedBroker {
   }
 
   /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
-  useTls({ key, cert, clientCa }: NonNullable<EmbeddedBrokerOptions['tls']>): void {
+  useTls(tls: ServerTls): void {
     const { server } = this;
     if (server === undefined || !('setSecureContext' in server)) return;
-    server.setSecureContext({ key, cert, ...(clientCa == null ? {} : { ca: clientCa }) });
+    server.setSecureContext(contextOf(tls));
+    this.refused.use(tls.refused);
   }
 
   /** Closes every connection and the port. Frames not yet acknowledged stay with their senders. */
@@ -163,14 +167,10 @@ export class EmbeddedBroker {
       tls === null
         ? createNetServer(accept)
         : createTlsServer(
-            {
-              key: tls.key,
-              cert: tls.cert,
-              handshakeTimeout: this.options.handshakeMs ?? CONNECT_TIMEOUT_MS,
-              ...(tls.clientCa == null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-            },
+            { handshakeTimeout: this.options.handshakeMs ?? CONNECT_TIMEOUT_MS, ...tlsOptionsOf(tls) },
             accept,
           );
+    this.refused.guard(server);
     this.door = keepDoor(server, maxClients, () => onEvent?.({ kind: 'broker_full', maxClients }));
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.

@@ -21,7 +21,10 @@ async function opened(socket: Socket, event = 'connect'): Promise<Socket> {
 describe('a peer of the gRPC port', () => {
   it.each([false, true])('that connects and says nothing is cut (a TLS port: %s)', async (hasTls) => {
     const { cert, key } = authority.server();
-    const { port } = await startSource({ patience, tls: hasTls ? { cert, key, clientCa: null } : null });
+    const { port } = await startSource({
+      patience,
+      tls: hasTls ? { cert, key, clientCa: null, refused: new Set() } : null,
+    });
     const socket = await opened(connect(port, '127.0.0.1'));
     socket.resume();
     await once(socket, 'close');
@@ -29,7 +32,7 @@ describe('a peer of the gRPC port', () => {
 
   it('that shakes hands over TLS and then says nothing is cut', async () => {
     const { cert, key } = authority.server();
-    const { port } = await startSource({ patience, tls: { cert, key, clientCa: null } });
+    const { port } = await startSource({ patience, tls: { cert, key, clientCa: null, refused: new Set() } });
     const tls = connectTls({ port, host: '127.0.0.1', ca: authority.ca, ALPNProtocols: ['h2'] });
     const socket = await opened(tls, 'secureConnect');
     socket.resume();

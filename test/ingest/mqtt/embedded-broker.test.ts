@@ -275,7 +275,10 @@ describe('the embedded broker over TLS', () => {
       },
     );
     const ports = { frames, countRefused: () => undefined, login: () => null };
-    const secure = new EmbeddedBroker({ ...options, tls: { cert, key }, topics }, ports);
+    const secure = new EmbeddedBroker(
+      { ...options, tls: { cert, key, clientCa: null, refused: new Set() }, topics },
+      ports,
+    );
     const { port } = await secure.start();
     const socket = connectTcp(port, '127.0.0.1');
     socket.on('error', () => undefined).resume();

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { fingerprintsIn } from '../src/server-tls.ts';
+
+const HEX = 'a1'.repeat(32);
+
+describe('a list of refused certificates', () => {
+  it('holds fingerprints as openssl prints them, in hex alone, and comments', () => {
+    const colons = HEX.match(/../g)?.join(':') ?? '';
+    expect([...fingerprintsIn(`# stolen\n\nsha256 Fingerprint=${colons}\r\n${'b2'.repeat(32)}  # cam-7\n`)]).toEqual([
+      'A1'.repeat(32),
+      'B2'.repeat(32),
+    ]);
+    expect(fingerprintsIn('').size).toBe(0);
+  });
+
+  it.each([HEX.slice(1), `${HEX}0`, 'cam-7', `${HEX} ${HEX}`, `sha1 Fingerprint=${'a1'.repeat(20)}`])(
+    'with the line %s is wrong, and says which line it is',
+    (line) => {
+      expect(() => fingerprintsIn(`# first\n${line}\n`)).toThrow(/^line 2: expected a SHA-256 fingerprint/);
+    },
+  );
+});
