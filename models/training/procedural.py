@@ -132,6 +132,13 @@ def blob(count, noise, least, most, ragged):
     return torch.sigmoid((radius - distance) * uniform((count, 1, 1), 0.4, 2.5))
 
 
+def beyond(count):
+    """Mask 0..1 of all that lies on one side of a border, straight or jagged: the smaller side."""
+    u, v = around(count)
+    side = torch.sigmoid((v - wavy(u, 12) * uniform((count, 1, 1), 0, 4) * chosen(count, 0.5)) * uniform((count, 1, 1), 0.4, 2.5))
+    return torch.where(side.mean(dim=(1, 2), keepdim=True) > 0.5, 1 - side, side)
+
+
 def line(count):
     """Mask 0..1 of a scratch or a crack: straight, bent or jagged, whole or in pieces."""
     u, v = around(count)
@@ -153,7 +160,7 @@ def changed(image, noise, kind, strength):
     count = len(image)
     rim = blob(count, noise, 1.3, 9, 0.4)
     hole = torch.where(chosen(count, 0.2), pores(count), rim)
-    stroke, area = line(count), blob(count, noise, 7, 34, 0.5)
+    stroke, area = line(count), torch.where(chosen(count, 0.3), beyond(count), blob(count, noise, 7, 48, 0.5))
     piece = blob(count, noise, 4, 22, 0.3)
     u, v = around(count)
     radius = scaled(count, 2.5, 14)
@@ -163,7 +170,12 @@ def changed(image, noise, kind, strength):
     gone = torch.where(chosen(count, 0.5), image.amin(dim=(1, 2), keepdim=True), image.amax(dim=(1, 2), keepdim=True))
     other = torch.where(chosen(count, 0.5), moved, gone + 0.1 * noise)
     smooth = F.avg_pool2d(image[:, None], 7, stride=1, padding=3, count_include_pad=False)[:, 0]
-    worn = torch.where(chosen(count, 0.5), smooth, image + strength * torch.roll(noise, shift[0], dims=0))
+    # Polished, gone over with something else, ground harder, or made as another part is.
+    rougher = smooth + (image - smooth) * scaled(count, 1.7, 4.0)
+    foreign = image.roll(1, 0)
+    foreign = image.mean(dim=(1, 2), keepdim=True) + (foreign - foreign.mean(dim=(1, 2), keepdim=True)) * scaled(count, 0.3, 1.0)
+    worn = torch.stack([smooth, image + strength * torch.roll(noise, shift[0], dims=0), rougher, foreign], dim=1)
+    worn = worn[torch.arange(count), torch.randint(4, (count,))]
     sign = torch.where(chosen(count, 0.5), 1.0, -1.0)
     every = [
         image - strength * hole,

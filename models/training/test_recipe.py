@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.known import Known, fit_logistic
-from recipe.measure import auroc, by_part, choose_cuts, fit_opinions, fit_platt, part_weights
+from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
+from recipe.measure import fit_opinions, fit_platt, part_weights
 from recipe.networks import Together, build
 from recipe.package import export
 from recipe.packed import MANY_PARTS, Packed, load, split
@@ -163,6 +164,17 @@ class Figures(unittest.TestCase):
         scores, kinds = by_part(np.array([0.1, 0.3, 0.4, 0.9]), labels, groups)
         np.testing.assert_allclose(scores, [0.2, 0.9, 0.4])
         self.assertEqual(list(kinds), [0, 1, 0])
+
+    def test_few_parts_make_a_calibration_error_of_a_model_that_is_right_however_many_images_they_have(self):
+        rng = np.random.default_rng(1)
+        of_part = rng.random(30)
+        few = calibration_error_of_chance(np.repeat(of_part, 20), np.repeat(np.arange(30), 20), rng)
+        many = calibration_error_of_chance(np.repeat(of_part, 20), np.arange(600), rng)
+        self.assertGreater(few, 0.1)
+        self.assertLess(many, 0.05)
+        certain = np.repeat([0.0, 1.0], 300)
+        self.assertEqual(calibration_error_of_chance(certain, np.arange(600), rng), 0)
+        self.assertEqual(calibration_error(certain, certain), 0)
 
     def test_a_set_without_defects_yields_no_cut(self):
         with self.assertRaisesRegex(SystemExit, "yields no cut"):

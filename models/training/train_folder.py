@@ -22,7 +22,8 @@ import torch
 
 from recipe.fit import Plan, fit, logits_of
 from recipe.known import Known, fit_logistic
-from recipe.measure import accuracy, auroc, by_part, calibration_error, choose_cuts, fit_opinions, measure, part_weights
+from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
+from recipe.measure import measure, part_weights
 from recipe.networks import Together, build
 from recipe.package import write_package
 from recipe.packed import FOLDS, load, part_of, split
@@ -171,6 +172,7 @@ def run(args, packed, seed, device, known=None, share=1.0):
         "auroc_by_part": auroc(*by_part(probabilities, labels, groups)),
         "accuracy": accuracy(probabilities, labels),
         "ece": calibration_error(probabilities, labels),
+        "ece_of_chance": calibration_error_of_chance(probabilities, groups, np.random.default_rng(seed)),
         "validation_auroc": auroc(logits, packed.labels[validation]),
         "test_images": len(test),
         "test_parts": len(set(groups)),

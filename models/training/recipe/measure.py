@@ -32,6 +32,14 @@ def calibration_error(probabilities, labels, bins=10):
     return error
 
 
+def calibration_error_of_chance(probabilities, groups, rng, rounds=200):
+    """What a model whose probabilities are right would show on so few parts: the mean over labels drawn part by part, by its own
+    probabilities. An error below that says nothing."""
+    _, inverse = np.unique(groups, return_inverse=True)
+    of_part = np.bincount(inverse, probabilities) / np.bincount(inverse)
+    return float(np.mean([calibration_error(probabilities, (rng.random(len(of_part)) < of_part)[inverse]) for _ in range(rounds)]))
+
+
 def wilson(hits, n):
     """Wilson score interval, 95 %."""
     if n == 0:
