@@ -1,6 +1,6 @@
 /** Cameras that publish as if there were no line, without a pause: memory is bounded, and a camera that behaves is answered beside them. */
 
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { greyPng } from '../support/images.ts';
 import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
@@ -19,14 +19,22 @@ const MESSAGE_BYTES = 1024 * 1024;
 const MAX_WAITING = 500;
 const MAX_GROWTH_BYTES = 256 * 1024 * 1024;
 
-/** The id and the bytes of message number `index`. */
-type Message = (index: number, picture: Buffer) => { readonly frameId: string; readonly payload: Buffer };
+/** The id and the bytes of message number `index`, and what is asked for with it, which takes MQTT 5. */
+type Message = (
+  index: number,
+  picture: Buffer,
+) => { readonly frameId: string; readonly payload: Buffer; readonly asks?: IClientPublishOptions['properties'] };
 
 const REPEATS = 'one frame again and again';
 
 const FLOODS: Readonly<Record<string, Message>> = {
   'frames faster than the line can judge': (index, picture) => ({ frameId: `f${index}`, payload: picture }),
   [REPEATS]: (_index, picture) => ({ frameId: 'always-the-same', payload: picture }),
+  'one frame again and again, each time with an answer of its own': (index, picture) => ({
+    frameId: 'always-the-same',
+    payload: picture,
+    asks: { responseTopic: 'plc/answers', correlationData: Buffer.from(String(index)) },
+  }),
   'messages beyond the limit': (index) => ({ frameId: `f${index}`, payload: Buffer.alloc(MESSAGE_BYTES + 100_000) }),
 };
 
@@ -37,18 +45,21 @@ async function floodOf(service: ServiceProcess, message: Message, isOver: () => 
   const flooder = async (n: number) => {
     while (!isOver()) {
       // 3.1.1: a client of MQTT 5 keeps to the size that the broker names.
-      const client: MqttClient = mqtt.connect(service.addresses.mqtt ?? '', { protocolVersion: 4, reconnectPeriod: 0 });
+      const protocolVersion = message(0, picture).asks === undefined ? 4 : 5;
+      const client: MqttClient = mqtt.connect(service.addresses.mqtt ?? '', { protocolVersion, reconnectPeriod: 0 });
       client.on('error', () => undefined);
       const cut = new AbortController();
       const closed = new Promise<void>((resolve) => client.once('close', resolve)).then(() => cut.abort());
       const lane = async () => {
         while (!isOver() && !cut.signal.aborted) {
-          const { frameId, payload } = message(published++, picture);
+          const { frameId, payload, asks } = message(published++, picture);
           const topic = `loupe/flooder-${n}/frame/${frameId}`;
-          const sent = client.publishAsync(topic, payload, { qos: 1 }).then(
-            () => acknowledged++,
-            () => undefined,
-          );
+          const sent = client
+            .publishAsync(topic, payload, { qos: 1, ...(asks === undefined ? {} : { properties: asks }) })
+            .then(
+              () => acknowledged++,
+              () => undefined,
+            );
           await Promise.race([sent, closed]);
         }
       };
