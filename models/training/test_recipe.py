@@ -306,7 +306,7 @@ class Runs(unittest.TestCase):
     def fitted(self, file, settings=None, key="k", stream=None, stop_after=None):
         packed = drawn()
         torch.manual_seed(7)
-        net = build("resnet18", 1, 0.0625, small_stem=True, dropout=0.0)
+        net = build("resnet18", 1, 0.125, small_stem=True, dropout=0.0)
         progress = Progress(3, stream or io.StringIO())
         if stop_after is not None:
             told = []
@@ -349,7 +349,7 @@ class Runs(unittest.TestCase):
 
     def test_networks_and_mirrored_views_are_averaged_and_kinds_are_for_training_only(self):
         packed = drawn()
-        nets = [build("resnet18", 1, 0.0625, small_stem=True, kinds=3).eval() for _ in range(2)]
+        nets = [build("resnet18", 1, 0.125, small_stem=True, kinds=3).eval() for _ in range(2)]
         net = Together(nets, mirrors=True)
         image = torch.from_numpy(packed.pixels[:4])
         with torch.no_grad():
@@ -367,7 +367,7 @@ class Runs(unittest.TestCase):
 
     def test_what_is_known_already_is_one_more_opinion_and_stays_as_it_was(self):
         packed = drawn(parts=24, each=4, edge=64)
-        body = build("resnet18", 1, 0.0625, own_light=True)
+        body = build("resnet18", 1, 0.125, own_light=True)
         before = copy.deepcopy(body.state_dict())
         known = Known(body)
         seen = known.all_seen(packed.pixels)
@@ -378,7 +378,7 @@ class Runs(unittest.TestCase):
         self.assertGreater(auroc(logits, packed.labels[held]), 0.9)
         torch.testing.assert_close(known.body.state_dict(), before)
         known.weight[:], known.bias[:] = torch.from_numpy(weight), bias
-        nets = [build("resnet18", 1, 0.0625) for _ in range(2)]
+        nets = [build("resnet18", 1, 0.125) for _ in range(2)]
         both, alone = Together(nets, known=known).eval(), Together(nets).eval()
         both.weigh[:] = torch.tensor([0.25, 0.75])
         images = torch.from_numpy(packed.pixels[held])
@@ -389,7 +389,7 @@ class Runs(unittest.TestCase):
 
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):
-            net = build(name, 3, 0.0625).eval()
+            net = build(name, 3, 0.125).eval()
             logits, spots, _ = net.all(torch.zeros(2, 64, 48, 3, dtype=torch.uint8))
             # A cell of the map is no more than eight pixels wide: a small defect has one of its own.
             self.assertEqual(tuple(logits.shape), (2, 1))
@@ -397,7 +397,7 @@ class Runs(unittest.TestCase):
 
     def test_each_image_by_its_own_light_is_not_moved_by_an_exposure(self):
         torch.manual_seed(0)
-        net = build("resnet18", 1, 0.0625, small_stem=True, own_light=True).eval()
+        net = build("resnet18", 1, 0.125, small_stem=True, own_light=True).eval()
         image = torch.from_numpy(drawn().pixels[:4] // 2)
         with torch.no_grad():
             torch.testing.assert_close(net(image), net(image + 60), rtol=1e-4, atol=1e-4)
@@ -527,10 +527,10 @@ class Beginnings(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "run.pt"
             packed = drawn()
-            net = build("resnet18", 1, 0.0625, small_stem=True)
+            net = build("resnet18", 1, 0.125, small_stem=True)
             folds = split(packed, 1)
             fitted, _ = fit(net, packed, folds, plan(epochs=1), CPU, np.random.default_rng(0), file, "k", Progress(1, io.StringIO()))
-            again = build("resnet18", 1, 0.0625, small_stem=True)
+            again = build("resnet18", 1, 0.125, small_stem=True)
             start_from(again, weights_file(file))
             torch.testing.assert_close(again.far.state_dict(), fitted.far.state_dict())
 

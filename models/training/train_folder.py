@@ -33,6 +33,8 @@ from recipe.weights import start_from
 
 # Shares of the training parts for the learning curve; the whole is there already.
 CURVE = (0.25, 0.5)
+# Eight channels in the first stage.
+LEAST_WIDTH = 0.125
 
 
 def arguments():
@@ -77,6 +79,8 @@ def arguments():
         parser.error("--package needs --source and --licence: a manifest names where its images come from")
     if args.members is not None and not 1 <= args.members < FOLDS:
         parser.error(f"expected 1 to {FOLDS - 1} --members, each with another fifth of the parts for validation, got {args.members}")
+    if args.width < LEAST_WIDTH:
+        parser.error(f"expected a --width of at least {LEAST_WIDTH}, got {args.width}: with fewer channels PyTorch 1.13 dies on a CPU without AVX-512")
     if args.made is not None and not 0 <= args.made < 1:
         parser.error(f"expected a share from 0 to below 1 for --made, got {args.made}")
     return args

@@ -161,6 +161,7 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
     expect(await refused('nowhere')).toContain('expected a folder that `loupe dataset pack` wrote');
     expect(await refused('nowhere', '--package', 'x/1')).toContain('--package needs --source and --licence');
     expect(await refused('nowhere', '--members', '5')).toContain('expected 1 to 4 --members');
+    expect(await refused('nowhere', '--width', '0.0625')).toContain('expected a --width of at least 0.125');
     expect(await refused('nowhere', '--made', '1')).toContain('expected a share from 0 to below 1 for --made');
     expect(await refused(path.join(folder, 'packed'), '--architecture', 'alexnet8')).toContain(
       'expected resnet18/34/50',
