@@ -52,7 +52,8 @@ export async function readTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
   const cert = await read('cert', (pem) => new X509Certificate(pem));
   const key = await read('key', (pem) => createPrivateKey(pem));
   const ca = await read('ca', (pem) => new X509Certificate(pem));
-  const refused = await read('refused', (content) => fingerprintsIn(content.toString('utf8')));
+  let refused: ReadonlySet<string> = new Set();
+  await read('refused', (content) => (refused = fingerprintsIn(content.toString('utf8'))));
   if (cert !== null && key !== null) {
     try {
       createSecureContext({ cert, key });
@@ -62,7 +63,7 @@ export async function readTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
     }
   }
   if (faults.length > 0) throw new TlsFileError(faults);
-  return { cert, key, ca, refused: fingerprintsIn(refused?.toString('utf8') ?? '') };
+  return { cert, key, ca, refused };
 }
 
 /** When the certificate ends, milliseconds since 1970. A chain ends with its first certificate to end. */

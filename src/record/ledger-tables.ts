@@ -90,7 +90,7 @@ export class LedgerTables {
   }
 
   hasResult(resultId: string): boolean {
-    return this.statements.seqOf.get(resultId) !== undefined;
+    return this.statements.ofResult.get(resultId) !== undefined;
   }
 
   /** Commits `jobs` in order, durably when it returns. Throws where the store failed: then none of them stands for sure. */
@@ -185,9 +185,9 @@ export class LedgerTables {
       }
       case 'review': {
         const { resultId, label, defectClass, comment, reviewer, reviewedAt } = job.review;
-        const ledgerSeq = this.statements.seqOf.get(resultId);
-        if (ledgerSeq === undefined) return { kind: 'review', isKnown: false };
-        this.statements.addReview.run(ledgerSeq, label, defectClass, comment, reviewer, reviewedAt);
+        const row = this.statements.ofResult.get(resultId);
+        if (row === undefined) return { kind: 'review', isKnown: false };
+        this.statements.addReview.run(row.ledgerSeq, label, defectClass, comment, reviewer, reviewedAt);
         if (job.entry !== null) this.people.audit.add(job.entry);
         return { kind: 'review', isKnown: true };
       }
@@ -255,7 +255,6 @@ function prepare(database: Database) {
   return {
     last: database.prepare<[], Row>(`${SELECT_RESULT} ORDER BY ledger_seq DESC LIMIT 1`),
     find: database.prepare<[string, string], Row>(`${SELECT_RESULT} WHERE camera_id = ? AND frame_id = ?`),
-    seqOf: one('SELECT ledger_seq FROM results WHERE result_id = ?'),
     ofResult: database.prepare<[string], { readonly cameraId: string; readonly ledgerSeq: number }>(
       'SELECT camera_id AS cameraId, ledger_seq AS ledgerSeq FROM results WHERE result_id = ?',
     ),

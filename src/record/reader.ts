@@ -75,7 +75,6 @@ export class Reader {
     return Number(this.database.prepare('SELECT max(ledger_seq) FROM results').pluck().get() ?? 0);
   }
 
-  /** The oldest undelivered messages above the id `after`, in the order of their commit. */
   /** The oldest messages of each camera above the id that `sentUpTo` names for it: as many of each, at most `limit` of all. */
   outboxNext(sentUpTo: ReadonlyMap<CameraId, number>, limit: number): OutboxPage {
     const cameras = this.statements.outboxCameras.all() as CameraId[];
