@@ -293,9 +293,11 @@ export class Ledger {
     });
   }
 
+  /** One writer follows one that ended, however often this is asked for: two would shut each other out of the store. */
   private respawnLater(): void {
-    if (this.stopped !== null || this.reader === null) return;
+    if (this.stopped !== null || this.reader === null || this.respawn !== undefined) return;
     this.respawn = setTimeout(() => {
+      this.respawn = undefined;
       this.spawnWriter().catch(() => this.respawnLater());
     }, RESPAWN_MS);
   }

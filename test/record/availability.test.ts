@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { databasePath, openForWriting } from '../../src/record/database.ts';
 import { MAX_ORPHANS } from '../../src/record/orphans.ts';
@@ -85,6 +86,23 @@ describe('a store that cannot be written', () => {
     expect((await recordFrame(ledger, 'a')).ledgerSeq).toBe(1);
     expect(await ledger.query({ limit: 1 })).toHaveLength(1);
     expect(events.map((event) => event.kind).slice(0, 3)).toEqual(['unavailable', 'opened', 'available']);
+  });
+
+  it('gets one writer, not a crowd of them, after writers that died before their first word', async () => {
+    const options = { path: storeFolder() };
+    const { ledger, events } = ledgerAt(options.path);
+    const given = (ledger as unknown as { options: { path: unknown } }).options;
+    await ledger.start();
+    given.path = 7;
+    await (ledger as unknown as { writer: { worker: Worker } }).writer.worker.terminate();
+    const deaths = () => events.filter(({ kind }) => kind === 'thread_died').length;
+    await expect.poll(deaths, RECOVERY).toBeGreaterThanOrEqual(3);
+    given.path = options.path;
+    await expect.poll(() => ledger.status().writable, RECOVERY).toBe(true);
+    const died = deaths();
+    expect(died).toBeLessThanOrEqual(4);
+    for (const id of ['a', 'b', 'c']) await recordFrame(ledger, id);
+    expect(deaths()).toBe(died);
   });
 
   it.skipIf(!canMount)('survives a full disk: nothing half-recorded, everything acknowledged is there', async () => {
