@@ -52,6 +52,8 @@ export interface LedgerOptions {
   readonly retention: RetentionPolicy;
   /** Records waiting for the writer; beyond it record() answers `unavailable`. */
   readonly maxPending: number;
+  /** A writer that was not heard for so long counts as hanging, and nothing is recorded until it is heard. Default 5 s. */
+  readonly maxSilentMs?: number;
   onEvent(event: LedgerEvent): void;
 }
 

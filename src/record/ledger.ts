@@ -38,6 +38,8 @@ import type { ReaderCalls, StoreState, WriterCalls, WriterNotice, WriterOptions 
 import { Thread, ThreadGoneError } from './thread.ts';
 
 const RESPAWN_MS = 1000;
+/** A writer that was not heard for so long hangs, and its disk with it. On a busy machine less silence says nothing. */
+const MAX_SILENT_MS = 5000;
 
 /** Calls that a frame or its answer waits for; everything else is people's. */
 const FRAME_PATH: ReadonlySet<keyof ReaderCalls> = new Set(['get', 'find', 'pageAfter', 'outboxNext']);
@@ -234,14 +236,16 @@ export class Ledger {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Milliseconds since the writer's thread gave a sign of life; it does once a second, whatever its disk does. */
+  /** Milliseconds since the writer's thread gave a sign of life; it does once a second unless its disk holds it up. */
   get silentMs(): number {
     return performance.now() - this.heardAt;
   }
 
   status(): LedgerStatus {
-    const { writable, reason, lastLedgerSeq, bytes, diskFreeBytes } = this.state;
-    return { writable, reason, pending: this.writer?.pending ?? 0, lastLedgerSeq, bytes, diskFreeBytes };
+    const { lastLedgerSeq, bytes, diskFreeBytes } = this.state;
+    const reason = this.whyNotWritable();
+    const pending = this.writer?.pending ?? 0;
+    return { writable: reason === null, reason, pending, lastLedgerSeq, bytes, diskFreeBytes };
   }
 
   private async open(): Promise<void> {
@@ -331,10 +335,18 @@ export class Ledger {
       for (const listener of this.listeners) listener(state.lastLedgerSeq);
   }
 
-  /** Why nothing can be recorded now, or null. */
-  private refusal(): string | null {
+  private whyNotWritable(): string | null {
     if (this.stopped !== null) return 'the ledger is stopped';
     if (!this.state.writable) return this.state.reason ?? 'the store cannot be written';
+    const { silentMs } = this;
+    if (silentMs <= (this.options.maxSilentMs ?? MAX_SILENT_MS)) return null;
+    return `the disk of the store has not answered for ${Math.round(silentMs / 1000)} s`;
+  }
+
+  /** Why nothing can be recorded now, or null. */
+  private refusal(): string | null {
+    const reason = this.whyNotWritable();
+    if (reason !== null) return reason;
     const pending = this.writer?.pending ?? 0;
     return pending < this.options.maxPending
       ? null

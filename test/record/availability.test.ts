@@ -88,6 +88,28 @@ describe('a store that cannot be written', () => {
     expect(events.map((event) => event.kind).slice(0, 3)).toEqual(['unavailable', 'opened', 'available']);
   });
 
+  it('is one whose disk does not answer, until it does', async () => {
+    const { ledger, path } = await openLedger({ maxSilentMs: 1500 });
+    await recordFrame(ledger, 'before');
+    // Another hand holds the lock: the writer waits for it inside SQLite, as it would for a disk.
+    const { database } = openForWriting(path, 'full');
+    database.exec('BEGIN IMMEDIATE');
+    const waiting = recordFrame(ledger, 'waiting');
+    await expect
+      .poll(() => ledger.status().reason, RECOVERY)
+      .toMatch(/^the disk of the store has not answered for \d s/);
+    expect(ledger.status().writable).toBe(false);
+    expect(await ledger.record(decisionOf('a'), imageOf('a'), [])).toMatchObject({
+      kind: 'unavailable',
+      detail: expect.stringContaining('has not answered'),
+    });
+    database.exec('ROLLBACK');
+    database.close();
+    expect((await waiting).ledgerSeq).toBe(2);
+    expect(ledger.status()).toMatchObject({ writable: true, reason: null });
+    expect((await recordFrame(ledger, 'a')).ledgerSeq).toBe(3);
+  });
+
   it('gets one writer, not a crowd of them, after writers that died before their first word', async () => {
     const options = { path: storeFolder() };
     const { ledger, events } = ledgerAt(options.path);
