@@ -3,10 +3,11 @@
  *
  *   ledger commit ─> outbox ─> a window of messages, in order ─> broker ─PUBACK─> done ─> out of the outbox
  *                       ^                    │
- *                       └── from the first one that was not acknowledged, after a pause
+ *                       └── of each camera from its first one that was not acknowledged, after a pause
  *
  * A message leaves the outbox when the broker has it, so nothing is lost by a dead broker or a killed process; one may come
- * twice, and carries its resultId for that. Messages of one camera are never overtaken by later ones.
+ * twice, and carries its resultId for that. Messages of one camera are never overtaken by later ones. A camera whose results the
+ * broker refuses waits alone.
  */
 
 import type { CameraId } from '../frame/frame.ts';
@@ -52,7 +53,8 @@ export interface PublisherPorts {
   readonly outbox: Outbox;
   readonly sink: Sink;
   readonly isReady: () => boolean;
-  readonly clock: { now(): number };
+  /** `now`: milliseconds since 1970; `mono`: monotonic milliseconds. */
+  readonly clock: { now(): number; mono(): number };
 }
 
 export type PublisherEvent =
@@ -85,11 +87,15 @@ export class ResultPublisher {
   private readonly ports: PublisherPorts;
   private readonly states: CameraStates;
   private readonly unsubscribe: (() => void)[] = [];
+  /** Cameras whose results the broker refused, how often in a row, and the monotonic moment of the next try. */
+  private readonly refused = new Map<CameraId, { readonly failures: number; readonly untilMono: number }>();
+  /** When the first of those is due that have something waiting. */
+  private nextDueMono = Number.POSITIVE_INFINITY;
   private wake: () => void = () => undefined;
   private isWoken = false;
   private isStopping = false;
   private hasSaidOnline = false;
-  private ageCheckedAt = Number.NEGATIVE_INFINITY;
+  private ageCheckedAtMono = Number.NEGATIVE_INFINITY;
   private stateTimer: NodeJS.Timeout | undefined;
   private loop: Promise<void> | undefined;
 
@@ -141,41 +147,72 @@ export class ResultPublisher {
         });
       }
       if (this.isStopping && (isDone || failures > 0)) return;
-      if (isDone) await this.rest(AGE_CHECK_MS);
-      else if (failures > 0) {
-        const { retryMs = RETRY_MS } = this.options;
-        const pauseMs = Math.min(MAX_RETRY_MS, retryMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
-        await pause(pauseMs);
-      }
+      if (isDone) await this.rest(Math.min(AGE_CHECK_MS, this.nextDueMono - this.ports.clock.mono()));
+      else if (failures > 0) await pause(this.pauseMs(failures));
     }
   }
 
   /** One window. True when there is nothing to do for now. */
   private async work(): Promise<boolean> {
     const { outbox, sink } = this.ports;
+    this.nextDueMono = Number.POSITIVE_INFINITY;
     await this.dropAged();
     if (!sink.isConnected) return true;
     if (!this.hasSaidOnline && !this.isStopping) {
       await this.publishStatus('online');
       this.hasSaidOnline = true;
     }
-    const items = await outbox.next(this.options.window ?? WINDOW);
+    const items = this.due(await outbox.next(this.options.window ?? WINDOW));
     if (items.length === 0) return true;
     const sent = await Promise.allSettled(items.map((item) => this.publishItem(item)));
-    const firstFailed = sent.findIndex(({ status }) => status === 'rejected');
-    const acknowledged = firstFailed < 0 ? items : items.slice(0, firstFailed);
+    const failed = new Map<CameraId, unknown>();
+    const acknowledged = items.filter(({ cameraId }, i) => {
+      const end = sent[i];
+      if (end?.status === 'rejected' && !failed.has(cameraId)) failed.set(cameraId, end.reason);
+      return !failed.has(cameraId);
+    });
     if (acknowledged.length > 0) await outbox.done(acknowledged);
-    for (const { result, topic } of acknowledged) if (topic === null) this.states.note(result);
-    const failed = sent[firstFailed];
-    if (failed?.status === 'rejected') throw failed.reason;
+    for (const { cameraId, result, topic } of acknowledged) {
+      this.refused.delete(cameraId);
+      if (topic === null) this.states.note(result);
+    }
+    for (const [cameraId, reason] of failed) {
+      if (!(reason instanceof SinkRefusal)) throw reason;
+      this.setAside(cameraId, reason);
+    }
     return false;
+  }
+
+  /** Those of `waiting` that are not of a camera that was set aside. */
+  private due(waiting: readonly OutboxItem[]): readonly OutboxItem[] {
+    const now = this.ports.clock.mono();
+    return waiting.filter(({ cameraId }) => {
+      const untilMono = this.refused.get(cameraId)?.untilMono ?? now;
+      if (untilMono > now) this.nextDueMono = Math.min(this.nextDueMono, untilMono);
+      return untilMono <= now;
+    });
+  }
+
+  private setAside(cameraId: CameraId, { message }: SinkRefusal): void {
+    const failures = (this.refused.get(cameraId)?.failures ?? 0) + 1;
+    this.refused.set(cameraId, { failures, untilMono: this.ports.clock.mono() + this.pauseMs(failures) });
+    this.options.onEvent?.({ kind: 'publish_failed', message: `${this.topicOf(cameraId)}: ${message}` });
+  }
+
+  private pauseMs(failures: number): number {
+    const { retryMs = RETRY_MS } = this.options;
+    return Math.min(MAX_RETRY_MS, retryMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+  }
+
+  private topicOf(cameraId: CameraId): string {
+    return `${this.options.root}/${cameraId}/result`;
   }
 
   private async publishItem({ cameraId, topic, correlationData, result, duplicate }: OutboxItem): Promise<void> {
     const payload = JSON.stringify(resultJson(result, duplicate));
     const options = { retain: false, qos: 1, correlationData, contentType: 'application/json' } as const;
     try {
-      await this.ports.sink.publish(topic ?? `${this.options.root}/${cameraId}/result`, payload, options);
+      await this.ports.sink.publish(topic ?? this.topicOf(cameraId), payload, options);
     } catch (error) {
       // A topic that a sender chose must not stop the results of everybody else.
       if (topic === null || !(error instanceof SinkRefusal)) throw error;
@@ -184,9 +221,9 @@ export class ResultPublisher {
   }
 
   private async dropAged(): Promise<void> {
-    const now = this.ports.clock.now();
-    if (now - this.ageCheckedAt < AGE_CHECK_MS) return;
-    this.ageCheckedAt = now;
+    const now = this.ports.clock.mono();
+    if (now - this.ageCheckedAtMono < AGE_CHECK_MS) return;
+    this.ageCheckedAtMono = now;
     const count = await this.ports.outbox.drop({ olderThanMs: this.options.maxAgeMs });
     if (count > 0) this.options.onEvent?.({ kind: 'results_given_up', count });
   }

@@ -1,5 +1,6 @@
 import { connectAsync, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CameraId } from '../../src/frame/frame.ts';
 import { MqttSink } from '../../src/publish/mqtt-sink.ts';
 import {
   type Outbox,
@@ -37,8 +38,12 @@ class MemoryOutbox implements Outbox {
     for (const listener of this.listeners) listener();
   }
 
+  /** Of each camera its share. */
   async next(limit: number): Promise<readonly OutboxItem[]> {
-    return this.items.slice(0, limit);
+    const cameras = new Set(this.items.map(({ cameraId }) => cameraId));
+    const each = Math.floor(limit / Math.max(1, cameras.size));
+    const shares = [...cameras].flatMap((id) => this.items.filter(({ cameraId }) => cameraId === id).slice(0, each));
+    return shares.sort((a, b) => a.id - b.id);
   }
 
   async done(items: readonly OutboxItem[]): Promise<void> {
@@ -83,10 +88,11 @@ function publisherOf(
   box: Outbox,
   sink: Sink,
   onEvent: (event: PublisherEvent) => void = () => undefined,
+  clock = { now: () => Date.now(), mono: () => performance.now() },
 ): ResultPublisher {
   const publisher = new ResultPublisher(
     { root: 'loupe', maxAgeMs: 1000, version: '0', retryMs: 5, window: 4, statePeriodMs: 20, onEvent },
-    { outbox: box, sink, isReady: () => true, clock: { now: () => Date.now() } },
+    { outbox: box, sink, isReady: () => true, clock },
   );
   started.push(publisher);
   publisher.start();
@@ -139,6 +145,42 @@ describe('ResultPublisher', () => {
     publisherOf(box, sink, (event) => events.push(event));
     await vi.waitFor(() => expect(events.length).toBeGreaterThan(2), soon);
     expect(box.items).toHaveLength(1);
+  });
+
+  it('keeps the results of all other cameras going, and those of one that the broker refuses in order', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    let isAllowed = false;
+    sink.fail = (topic) => (topic === 'loupe/cam-2/result' && !isAllowed ? new SinkRefusal('not authorized') : null);
+    box.add(2, { cameraId: 'cam-2' as CameraId });
+    box.add(4);
+    const events: PublisherEvent[] = [];
+    publisherOf(box, sink, (event) => events.push(event));
+    await vi.waitFor(() => expect(sink.frameIds).toHaveLength(4), soon);
+    box.add(10);
+    await vi.waitFor(() => expect(sink.frameIds).toHaveLength(14), soon);
+    await vi.waitFor(() => expect(box.items).toHaveLength(2), soon);
+    expect(sink.frameIds).toEqual(Array.from({ length: 14 }, (_, i) => `f${i + 3}`));
+    expect(events[0]).toEqual({ kind: 'publish_failed', message: 'loupe/cam-2/result: not authorized' });
+    isAllowed = true;
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    expect(sink.frameIds.slice(-2)).toEqual(['f1', 'f2']);
+  });
+
+  it('looks for what is too old however the wall clock is set', async () => {
+    const box = outbox();
+    let looks = 0;
+    box.drop = async () => {
+      looks += 1;
+      return 0;
+    };
+    let [at, mono] = [Date.now(), 0];
+    publisherOf(box, new MemorySink(), () => undefined, { now: () => at, mono: () => mono });
+    await vi.waitFor(() => expect(looks).toBe(1), soon);
+    // Booted years ahead of time, then set right by the network.
+    at -= 9 * 365 * 24 * 3_600_000;
+    mono += 60_000;
+    box.add(1);
+    await vi.waitFor(() => expect(looks).toBe(2), soon);
   });
 
   it('reports what was dropped by age', async () => {
