@@ -133,8 +133,8 @@ export class Writer {
       const isNew = firstOfGroup(tables);
       const jobs = calls.map((call) => jobOf(call, this.ageNow(), isNew));
       files = jobs.flatMap(fileOf);
-      await this.ports.files.write(files);
       unsettled = files;
+      await this.ports.files.write(files);
       const ends = tables.commit(jobs, now);
       unsettled = [];
       await this.ports.files.remove(filesWithoutRow(jobs, ends)).catch(() => undefined);
