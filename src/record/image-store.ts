@@ -8,6 +8,7 @@
  * A crash leaves files without rows (swept at the next start), never rows without files.
  */
 
+import { statfsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
@@ -25,6 +26,8 @@ export interface ImageFiles {
   remove(paths: readonly string[]): Promise<void>;
   /** Writes `bytes` zeros durably and takes them away again; rejects where the disk cannot. */
   probe(bytes: number): Promise<void>;
+  /** Free on the file system of the store; 0 where that cannot be told. */
+  freeBytes(): number;
 }
 
 export const TMP_SUFFIX = '.tmp';
@@ -73,6 +76,15 @@ export class ImageStore implements ImageFiles {
       }
     } finally {
       await removeIfThere(path).catch(() => undefined);
+    }
+  }
+
+  freeBytes(): number {
+    try {
+      const { bavail, bsize } = statfsSync(dirname(this.root));
+      return bavail * bsize;
+    } catch {
+      return 0;
     }
   }
 

@@ -1,6 +1,6 @@
 /** The open store: lock, database, and the repairs between opening and the first frame. */
 
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Ballast } from './ballast.ts';
@@ -78,16 +78,7 @@ export class Store {
 
   /** Puts back what a full disk made the store give up. */
   async keepBallast(): Promise<void> {
-    await this.ballast.restore(this.freeBytes());
-  }
-
-  freeBytes(): number {
-    try {
-      const { bavail, bsize } = statfsSync(this.options.path);
-      return bavail * bsize;
-    } catch {
-      return 0;
-    }
+    await this.ballast.restore(this.options.files.freeBytes());
   }
 
   fileBytes(): { db: number; wal: number } {
@@ -97,11 +88,12 @@ export class Store {
 
   /** Makes room on a full disk, as far as SQLite can still write; the probe after it tells whether that was enough. */
   private async relieve(tables: LedgerTables, now: number): Promise<void> {
-    const { retention } = this.options;
+    const { files, retention } = this.options;
     try {
-      if (retention.isPressed(tables, this.freeBytes())) await this.ballast.release();
-      let taken = 1;
-      while (taken > 0) taken = await retention.slice(tables, this.freeBytes(), now);
+      if (retention.isPressed(tables, files.freeBytes())) await this.ballast.release();
+      let free = files.freeBytes();
+      // What was taken counts as free, as it does for the writer.
+      for (let taken = 1; taken > 0; free += taken) taken = await retention.slice(tables, free, now);
     } catch {
       // What is wrong shows in the probe.
     }

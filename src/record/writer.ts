@@ -182,7 +182,11 @@ export class Writer {
   /** True where there may be more to remove. */
   private async removeSlice(): Promise<boolean> {
     if (this.opened === null) return false;
-    return (await this.retention.slice(this.opened.tables, this.store.freeBytes(), this.ageNow())) > 0;
+    const { diskFreeBytes } = this.state;
+    const taken = await this.retention.slice(this.opened.tables, diskFreeBytes, this.ageNow());
+    // Counts as free until the next measurement: btrfs and ZFS give room back only seconds later, and every image would go meanwhile.
+    this.state = { ...this.state, diskFreeBytes: diskFreeBytes + taken };
+    return taken > 0;
   }
 
   private async guarded(work: () => Promise<boolean>): Promise<boolean> {
@@ -234,7 +238,7 @@ export class Writer {
   private measure(): void {
     this.unmeasuredBytes = 0;
     const bytes = { ...this.store.fileBytes(), images: this.state.bytes.images };
-    this.state = { ...this.state, bytes, diskFreeBytes: this.store.freeBytes() };
+    this.state = { ...this.state, bytes, diskFreeBytes: this.ports.files.freeBytes() };
   }
 
   private stateNotice(): WriterNotice {

@@ -12,6 +12,7 @@ import { decisionOf, imageOf, storeFolder } from './support.ts';
 /** The real image files on a disk that fails when told to. */
 class FailingFiles implements ImageFiles {
   fault: 'ENOSPC' | 'EIO' | null = null;
+  free: number | null = null;
   afterWrite: () => void = () => undefined;
   private readonly real: ImageStore;
 
@@ -32,6 +33,10 @@ class FailingFiles implements ImageFiles {
   async probe(bytes: number): Promise<void> {
     this.failIfTold();
     await this.real.probe(bytes);
+  }
+
+  freeBytes(): number {
+    return this.free ?? this.real.freeBytes();
   }
 
   private failIfTold(): void {
@@ -110,6 +115,32 @@ describe('the writer', () => {
     expect(stored()).toBe(4);
     expect(kinds().filter((kind) => kind === 'clock_jumped')).toHaveLength(1);
     expect(kinds()).not.toContain('images_removed');
+  });
+
+  it('takes no more images than are missing, also where the disk gives their room back only later', async () => {
+    const { files, writer, record, stored, notices } = await startWriter({ minFreeBytes: 1000 });
+    const names = ['frame-0001', 'frame-0002', 'frame-0003', 'frame-0004', 'frame-0005', 'frame-0006'];
+    for (const name of names) await record(name);
+    // btrfs and ZFS: what is unlinked counts as used for seconds.
+    files.free = 985;
+    writer.tick();
+    const removals = () =>
+      notices.filter((notice) => notice.kind === 'event' && notice.event.kind === 'images_removed');
+    await expect.poll(removals, { interval: 5 }).not.toEqual([]);
+    await writer.stop();
+    expect(stored()).toBe(4);
+  });
+
+  it('takes the images away that a disk failed to make durable', async () => {
+    const { files, writer, record, isWritable, stored } = await startWriter();
+    files.afterWrite = () => {
+      files.afterWrite = () => undefined;
+      throw new Error('EIO: the folder cannot be synced');
+    };
+    expect(await record('a')).toMatchObject({ kind: 'unavailable' });
+    writer.tick();
+    await expect.poll(isWritable, { interval: 5 }).toBe(true);
+    expect(stored()).toBe(0);
   });
 
   it('takes the images of a failed commit away, once it knows that their rows do not stand', async () => {
