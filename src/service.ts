@@ -205,10 +205,13 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: frameCounting(this.metrics, reporting, listed, (frame, result, look) => {
-        this.drift.offer(result, look);
-        this.proving.offer(result);
-        this.shadows.offer(frame, result);
+      observer: frameCounting(this.metrics, reporting, listed, {
+        recorded: (frame, result, look) => {
+          this.drift.offer(result, look);
+          this.proving.offer(result);
+          this.shadows.offer(frame, result);
+        },
+        seenAgain: (result) => this.drift.offer(result, null),
       }),
     });
     const countRefused = this.metrics.requestRefused.bind(this.metrics);

@@ -20,10 +20,7 @@ export function frameIdFrom(value: string): FrameId | null {
   return value.length <= MAX_FRAME_ID_LENGTH && ID.test(value) ? (value as FrameId) : null;
 }
 
-/**
- * The id of a frame that came without one: named by its content, so that a redelivery is recognised as the same frame.
- * @param imageSha256 lower-case hex
- */
+/** The id of a frame of which nothing is known but its picture: a redelivery is recognised as the same frame. `imageSha256`: lower-case hex. */
 export function frameIdOfContent(imageSha256: string): FrameId {
   return `sha256-${imageSha256.slice(0, 40)}` as FrameId;
 }

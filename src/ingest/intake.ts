@@ -1,7 +1,7 @@
 /** The one door: an untrusted request becomes a frame here, or a refusal that says which rule it broke. */
 
 import { createHash } from 'node:crypto';
-import type { Frame, Image, Roi, Transport } from '../frame/frame.ts';
+import type { Frame, FrameId, Image, Roi, Transport } from '../frame/frame.ts';
 import {
   cameraIdFrom,
   frameIdFrom,
@@ -15,7 +15,7 @@ import type { Refusal } from '../frame/verdict.ts';
 /** A request as its road understood it; nothing in it is trusted yet. Empty strings count as not supplied. */
 export interface FrameDraft {
   readonly cameraId: string;
-  /** Null or empty: the frame is named by its content. */
+  /** Null or empty: the frame is named by its content, and by what the camera says of this one picture. */
   readonly frameId: string | null;
   /** 0 or null: the camera counts nothing. */
   readonly sequence: bigint | null;
@@ -96,7 +96,7 @@ export function takeIn(
       tags: tagsFrom(draft.tags, limits),
     };
     const imageSha256 = createHash('sha256').update(image.bytes).digest('hex');
-    const frameId = named ?? frameIdOfContent(imageSha256);
+    const frameId = named ?? unnamedId(imageSha256, fields);
     const { isSimulated } = draft;
     return {
       kind: 'frame',
@@ -106,6 +106,21 @@ export function takeIn(
     if (!(error instanceof BrokenRule)) throw error;
     return invalidRequest(error.message);
   }
+}
+
+/**
+ * The id of a frame that came without one. A redelivery says the same of the same picture and is recognised; a frozen camera says
+ * other things of it, and its parts must not get the verdict of the first.
+ */
+function unnamedId(
+  imageSha256: string,
+  { sequence, capturedAt, partId, measId }: Pick<Frame, 'sequence' | 'capturedAt' | 'partId' | 'measId'>,
+): FrameId {
+  if (sequence === null && capturedAt === null && partId === null && measId === null) {
+    return frameIdOfContent(imageSha256);
+  }
+  const said = JSON.stringify([imageSha256, sequence === null ? null : String(sequence), capturedAt, partId, measId]);
+  return `shot-${createHash('sha256').update(said).digest('hex').slice(0, 40)}` as FrameId;
 }
 
 export function invalidRequest(message: string): Refusal {

@@ -1,6 +1,7 @@
 /** Every frame in the metrics and, where something is amiss, in the log. */
 
 import type { CameraId, Frame } from '../frame/frame.ts';
+import { frameIdOfContent } from '../frame/identifiers.ts';
 import type { ImageLook } from '../frame/image-look.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { CameraSettings } from '../ingest/cameras.ts';
@@ -9,15 +10,20 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { PipelineObserver } from '../pipeline.ts';
 import type { Reporting } from './reporting.ts';
 
-/**
- * Counts every frame and what became of it, and notices the ones that never came.
- * @param onRecorded called once for each result that is new; must return at once
- */
+/** Who wants to know. Both must return at once. */
+export interface FrameListeners {
+  /** Once for each result that is new. */
+  recorded(frame: Frame, result: RecordedResult, look: ImageLook | null): void;
+  /** A picture that names its frame, and came again: the frame, or the picture of a camera that froze. */
+  seenAgain(result: RecordedResult): void;
+}
+
+/** Counts every frame and what became of it, and notices the ones that never came. */
 export function frameCounting(
   metrics: Metrics,
   reporting: Reporting,
   listed: ReadonlyMap<CameraId, CameraSettings>,
-  onRecorded: (frame: Frame, result: RecordedResult, look: ImageLook | null) => void,
+  listeners: FrameListeners,
 ): PipelineObserver {
   const gaps = new SequenceGaps();
   return {
@@ -32,7 +38,9 @@ export function frameCounting(
     finished: (frame, outcome, notes) => {
       const { batchSize, recordMs, look } = notes;
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
-      if (outcome.kind === 'answered' && !outcome.duplicate) onRecorded(frame, outcome.result, look);
+      if (outcome.kind !== 'answered') return;
+      if (!outcome.duplicate) listeners.recorded(frame, outcome.result, look);
+      else if (frame.frameId === frameIdOfContent(frame.imageSha256)) listeners.seenAgain(outcome.result);
     },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { frameIdFrom } from '../../src/frame/identifiers.ts';
 import { type FrameDraft, takeIn } from '../../src/ingest/intake.ts';
 
 const clock = { now: () => 1_790_000_000_000, mono: () => 5 };
@@ -55,6 +56,21 @@ describe('taking in a frame', () => {
     const { frameId } = frameOf({ frameId: null });
     expect(frameId).toMatch(/^sha256-[0-9a-f]{40}$/);
     expect(frameOf({ frameId: '' }).frameId).toBe(frameId);
+  });
+
+  it('tells two parts with the same picture apart by what the camera says of them, and knows each again', () => {
+    const ids = [
+      { sequence: 7n },
+      { sequence: 8n },
+      { capturedAt: 1_790_000_000_001 },
+      { partId: '8' },
+      { measId: '8' },
+      { partId: '8', sequence: 7n },
+      {},
+    ].map((said) => frameOf({ frameId: null, ...said }).frameId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(frameOf({ frameId: null, sequence: 7n, tags: { sent: 'again' } }).frameId).toBe(ids[0]);
+    expect(frameIdFrom(ids[0] ?? '')).toBe(ids[0]);
   });
 
   it('takes empty and zero for not supplied', () => {

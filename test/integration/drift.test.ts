@@ -20,8 +20,9 @@ async function jpeg(change: (image: Sharp) => Sharp = (image) => image): Promise
 }
 
 let frames = 0;
-async function send(service: ServiceProcess, camera: string, body: Uint8Array): Promise<void> {
-  const url = `${service.addresses.http}/api/v1/frames?camera_id=${camera}&frame_id=f${frames++}`;
+async function send(service: ServiceProcess, camera: string, body: Uint8Array, isNamed = true): Promise<void> {
+  const name = isNamed ? `&frame_id=f${frames++}` : '';
+  const url = `${service.addresses.http}/api/v1/frames?camera_id=${camera}${name}`;
   const response = await fetch(url, { method: 'POST', body, headers: { 'content-type': 'image/jpeg' } });
   expect(response.status).toBe(200);
 }
@@ -80,10 +81,15 @@ describe('drift at a real service', () => {
     expect(stdout).toMatch(/cam-2.*-2\d %/);
 
     const same = await jpeg();
-    for (let i = 0; i < 5; i++) await send(service, 'cam-3', same);
-    expect((await drift()).cameras.find(({ cameraId }) => cameraId === 'cam-3')?.sentences).toEqual([
-      'Camera cam-3 has sent the very same picture 5 times in a row.',
-    ]);
+    for (let i = 0; i < 5; i++) {
+      await send(service, 'cam-3', same);
+      await send(service, 'cam-4', same, false);
+    }
+    for (const camera of ['cam-3', 'cam-4']) {
+      expect((await drift()).cameras.find(({ cameraId }) => cameraId === camera)?.sentences).toEqual([
+        `Camera ${camera} has sent the very same picture 5 times in a row.`,
+      ]);
+    }
 
     await service.end();
     const kept = JSON.parse(readFileSync(path.join(store, 'drift.json'), 'utf8')) as { baselines: object };
