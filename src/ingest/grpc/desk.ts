@@ -38,8 +38,8 @@ export interface Caller {
 export interface Patience {
   /** Aborted when nobody waits any longer. */
   readonly signal: AbortSignal;
-  /** Milliseconds since 1970 until which the caller waits; Infinity where it set no end. */
-  readonly deadline: number;
+  /** Monotonic milliseconds until which the caller waits; Infinity where it set no end. */
+  readonly untilMono: number;
 }
 
 export class Desk {
@@ -53,6 +53,15 @@ export class Desk {
 
   peerOf(call: Caller): Peer {
     return this.options.bindsCameras ? peerOf(call.getAuthContext().sslPeerCertificate) : UNBOUND;
+  }
+
+  /**
+   * `Patience.untilMono` of a call. To be asked when it begins: grpc-js gives its deadline by the wall clock of that moment, which may
+   * be set while a stream is open.
+   */
+  untilMonoOf(call: { getDeadline(): Date | number }): number {
+    const { clock } = this.options;
+    return clock.mono() + Number(call.getDeadline()) - clock.now();
   }
 
   /** Why this caller may not send frames, or null. A certificate that names a camera stands for a token. */
@@ -69,7 +78,7 @@ export class Desk {
     patience: Patience,
   ): Promise<Outcome> {
     const { ports, options } = this;
-    const intake = this.takeIn(arrival, transport, patience.deadline - options.clock.now());
+    const intake = this.takeIn(arrival, transport, patience.untilMono - options.clock.mono());
     if (intake.kind === 'refused') {
       ports.countRefused(transport, intake.code);
       return intake;
@@ -109,9 +118,4 @@ export class Desk {
     const patient = { ...draft, maxWaitMs: Number.isFinite(maxWaitMs) ? maxWaitMs : null };
     return takeIn(patient, transport, clock, intakeLimits);
   }
-}
-
-/** Milliseconds since 1970, or Infinity. */
-export function deadlineOf(call: { getDeadline(): Date | number }): number {
-  return Number(call.getDeadline());
 }

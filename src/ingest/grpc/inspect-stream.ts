@@ -13,7 +13,7 @@ import { responseFrom } from '../wire/response.ts';
 import type { Peer } from '../peer.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { Arrival, InspectStreamCall, WireStreamResponse } from './definition.ts';
-import { type Desk, deadlineOf } from './desk.ts';
+import type { Desk, Patience } from './desk.ts';
 import { retryAfterMs, statusOf } from './status.ts';
 
 export class InspectStream {
@@ -23,6 +23,7 @@ export class InspectStream {
   private readonly maxFrames: number;
   private readonly budget: ByteBudget;
   private readonly gone = new AbortController();
+  private readonly patience: Patience;
   private underWay = 0;
   private isHalfClosed = false;
   private isStopping = false;
@@ -45,6 +46,7 @@ export class InspectStream {
     this.maxFrames = maxFrames;
     this.budget = budget;
     this.onOver = onOver;
+    this.patience = { signal: this.gone.signal, untilMono: desk.untilMonoOf(call) };
   }
 
   start(): void {
@@ -79,8 +81,7 @@ export class InspectStream {
     this.underWay++;
     this.budget.take(arrival.bytes);
     this.steer();
-    const patience = { signal: this.gone.signal, deadline: deadlineOf(this.call) };
-    const outcome = await this.desk.inspect(arrival, 'grpc_stream', this.peer, patience);
+    const outcome = await this.desk.inspect(arrival, 'grpc_stream', this.peer, this.patience);
     this.budget.give(arrival.bytes);
     this.underWay--;
     if (!this.call.cancelled && !this.isOver && !this.call.write(answerOf(outcome, arrival))) {

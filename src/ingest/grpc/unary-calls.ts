@@ -6,7 +6,7 @@ import { cameraIdFrom, frameIdFrom } from '../../frame/identifiers.ts';
 import type { Outcome, RecordedResult } from '../../frame/verdict.ts';
 import { responseFrom } from '../wire/response.ts';
 import { type GetCall, type InspectCall, tokenOf, type WireGetRequest, type WireResult } from './definition.ts';
-import { type Desk, deadlineOf } from './desk.ts';
+import type { Desk } from './desk.ts';
 import { explainDenial, type StatusError, statusOf } from './status.ts';
 
 export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUnaryData<WireResult>): Promise<void> {
@@ -23,7 +23,7 @@ export async function inspectOne(desk: Desk, call: InspectCall, callback: sendUn
   if (call.cancelled) gone.abort();
   const outcome = await desk.inspect(call.request, 'grpc_unary', peer, {
     signal: gone.signal,
-    deadline: deadlineOf(call),
+    untilMono: desk.untilMonoOf(call),
   });
   // grpc-js 1.14 says `cancelled` at the end of every call, and an abort costs a stack trace.
   call.off('cancelled', abort);

@@ -51,6 +51,21 @@ describe('InspectStream', () => {
     expect(refused.map(([, code]) => code)).toEqual(['invalid_request', 'invalid_request', 'message_too_large']);
   });
 
+  it('waits as long as its deadline says, though the wall clock was set meanwhile', async () => {
+    let aheadMs = 0;
+    const clock = { now: () => Date.now() + aheadMs, mono: () => performance.now() };
+    const { client, inspector } = await startSource({ clock });
+    const stream = client.InspectStream(new Metadata(), { deadline: Date.now() + 3_600_000 });
+    const { messages } = collect(stream);
+    stream.write(frame('before'));
+    await vi.waitFor(() => expect(named(messages)).toEqual(['before']));
+    aheadMs = 86_400_000;
+    stream.write(frame('after'));
+    await vi.waitFor(() => expect(named(messages)).toEqual(['before', 'after']));
+    for (const { maxWaitMs } of inspector.frames) expect(maxWaitMs).toBeGreaterThan(3_500_000);
+    stream.cancel();
+  });
+
   it('answers bytes that are no request, and goes on', async () => {
     const { client } = await startSource();
     const broken = Buffer.from([0xff, 0xff, 0xff]);

@@ -26,7 +26,7 @@ export interface InspectionClient extends Client {
     cancel(): void;
   };
   GetResult(request: Message, metadata: Metadata, done: (error: ServiceError | null, response?: Message) => void): void;
-  InspectStream(metadata: Metadata): ClientDuplexStream<Message, Message>;
+  InspectStream(metadata: Metadata, options?: object): ClientDuplexStream<Message, Message>;
   WatchResults(request: Message, metadata: Metadata): ClientReadableStream<Message>;
 }
 
