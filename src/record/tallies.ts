@@ -48,9 +48,9 @@ export class Tallies {
     this.clear();
   }
 
-  private seriesOf({ cameraId, recipeId, reason, model }: RecordedResult): number {
-    // A recipe that nobody configured is no series: its name is the sender's to choose.
-    const recipe = reason === 'unknown_recipe' ? '' : (recipeId ?? '');
+  private seriesOf({ cameraId, recipeId, cuts, model }: RecordedResult): number {
+    // A recipe that nobody configured has no cuts, and is no series: its name is the sender's to choose.
+    const recipe = cuts === null ? '' : (recipeId ?? '');
     const series: SeriesKey = [cameraId, recipe, model?.name ?? '', model?.version ?? '', model?.sha256 ?? ''];
     const name = JSON.stringify(series);
     const known = this.seriesIds.get(name);

@@ -21,6 +21,7 @@ async function filled() {
       receivedAt: T0 + i * 60_000,
       recipeId: verdict === 'UNINSPECTED' ? `made-up-${i}` : 'default',
       reason: verdict === 'UNINSPECTED' ? 'unknown_recipe' : null,
+      cuts: verdict === 'UNINSPECTED' ? null : { passBelow: 0.2, failAbove: 0.8 },
       model: verdict === 'UNINSPECTED' ? null : MODEL,
       provider: verdict === 'UNINSPECTED' ? null : 'cpu',
       defectProbability: verdict === 'UNINSPECTED' ? null : i / 80,
@@ -55,6 +56,21 @@ describe('the counts of Quality', () => {
     expect(sum((await ledger.qualityCounts({ ...all, recipe: 'default' })).series)).toBe(60);
     expect(await ledger.balance()).toEqual({ lastLedgerSeq: 80, counted: 80 });
     expect((await verifyStore(path)).findings).toEqual([]);
+  });
+
+  it('make no series of a name that a sender made up, whatever else is wrong with its frame', async () => {
+    const { ledger } = await openLedger();
+    for (const reason of ['bad_image', 'draining', 'unknown_recipe'] as const) {
+      await recordFrame(ledger, reason, {
+        verdict: 'UNINSPECTED',
+        receivedAt: T0,
+        recipeId: `made-up-${reason}`,
+        reason,
+        cuts: null,
+        model: null,
+      });
+    }
+    expect((await ledger.qualityCounts(all)).series).toMatchObject([{ recipe: '', rows: 3 }]);
   });
 
   it('are those of the tables whatever is kept of past days, and when the clock is set back among them', async () => {
