@@ -95,8 +95,9 @@ export class MqttRoad {
     );
   }
 
+  /** Whether frames can come and results can leave. */
   get isConnected(): boolean {
-    return this.broker.sink.isConnected;
+    return this.broker.whyDisconnected === null;
   }
 
   get whyDisconnected(): string | null {
@@ -206,7 +207,7 @@ function plant(parts: MqttRoadParts, topics: Topics, frames: FrameHandler, url: 
   return {
     sink,
     get whyDisconnected() {
-      return sink.whyDisconnected;
+      return sink.whyDisconnected ?? source.whyDisconnected;
     },
     open: async () => {
       sink.start();

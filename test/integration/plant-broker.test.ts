@@ -1,8 +1,11 @@
 /** The whole service as a client of a plant's own broker: a real Mosquitto. */
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
+import { Aedes } from 'aedes';
 import mqtt from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
@@ -77,6 +80,24 @@ describe.skipIf(!hasMosquitto)("the plant's own broker", () => {
       duplicate: false,
     });
     await reader.endAsync();
+  });
+
+  it('that takes results and lets nobody subscribe to frames is not called connected', async () => {
+    // Mosquitto's ACL file says nothing of subscriptions; other brokers refuse them.
+    const oneWay = await Aedes.createBroker({ authorizeSubscribe: (_client, _subscription, done) => done(null, null) });
+    const server = createServer((socket) => void oneWay.handle(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      service = await ServiceProcess.start([...testSettings(emptyFolder()), `mqtt.url=${url}`, 'mqtt.connections=1']);
+      const ready = async () => (await service.get('/readyz')).text;
+      await expect.poll(ready, PATIENT).toMatch(/"part":"mqtt","detail":"Subscribe error: /);
+      expect((await service.samples()).get('inspection_mqtt_connected')).toBe(0);
+    } finally {
+      await service.end('SIGKILL');
+      await new Promise<void>((resolve) => oneWay.close(() => resolve()));
+      server.close();
+    }
   });
 
   it('may die and come back: gRPC goes on, results wait, in order, and the last will tells of a killed service', async () => {

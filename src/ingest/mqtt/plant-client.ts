@@ -66,6 +66,7 @@ export class PlantClient {
   private readonly live = new Map<number, MqttClient>();
   private protocolVersion: 4 | 5 = 5;
   private loops: Promise<unknown> | undefined;
+  private lastError: string | null = null;
 
   constructor(options: PlantClientOptions, frames: FrameHandler) {
     this.options = options;
@@ -74,6 +75,11 @@ export class PlantClient {
 
   get isConnected(): boolean {
     return this.live.size > 0;
+  }
+
+  /** Why no frame can come, for a person; null where one can. */
+  get whyDisconnected(): string | null {
+    return this.isConnected ? null : (this.lastError ?? 'not subscribed yet');
   }
 
   /** Starts connecting, and goes on for ever: a plant's broker may be away when the service starts. */
@@ -97,6 +103,7 @@ export class PlantClient {
         onEvent?.({ kind: 'plant_connection_idle', connection: n });
         return;
       }
+      this.lastError = ended.message;
       onEvent?.({ kind: 'plant_disconnected', connection: n, message: ended.message });
       failures = ended.wasSubscribed ? 1 : failures + 1;
       const pauseMs = Math.min(MAX_RECONNECT_MS, reconnectMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
