@@ -1,7 +1,7 @@
 /** TLS as every door of this service has it: its own pair, the authority whose clients get in, and which of these do not. */
 
 import type { EventEmitter } from 'node:events';
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 
 export interface ServerTls {
   /** PEM, the whole chain. */
@@ -48,7 +48,9 @@ export class RefusedCertificates {
   }
 
   private check(socket: TLSSocket): void {
-    const { fingerprint256 } = socket.getPeerCertificate();
+    // Null, whatever its type says, where the socket was destroyed and has not said so yet.
+    const certificate = socket.getPeerCertificate() as PeerCertificate | null;
+    const fingerprint256 = certificate?.fingerprint256;
     if (fingerprint256 !== undefined && this.refused.has(fingerprint256.replaceAll(':', ''))) socket.destroy();
   }
 }
