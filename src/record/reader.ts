@@ -6,7 +6,7 @@ import type { OutboxItem, OutboxPage, ResultsFilter, ResultsQuery, Total } from 
 import type { Database } from './database.ts';
 import type { Row } from './row.ts';
 import { resultOf } from './rows.ts';
-import { RESULT_COLUMNS, SELECT_RESULT } from './sql.ts';
+import { RESULT_COLUMNS, SELECT_RESULT, verdictIs } from './sql.ts';
 
 export const MAX_QUERY_ROWS = 1000;
 
@@ -95,7 +95,7 @@ export class Reader {
   ): readonly RecordedResult[] {
     const conditions = [
       ['camera_id = ?', filter.cameraId] as const,
-      ['verdict = ?', filter.verdict] as const,
+      [verdictIs(filter.verdict, filter.cameraId), filter.verdict] as const,
       ...bounds,
     ];
     const given = conditions.filter(([, value]) => value !== undefined);

@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
 import { MAX_QUERY_ROWS } from './reader.ts';
 import type { Row } from './row.ts';
 import { resultOf } from './rows.ts';
-import { SELECT_RESULT } from './sql.ts';
+import { SELECT_RESULT, verdictIs } from './sql.ts';
 
 /** Rows that one page looks at where no index answers; then it says how far it came. */
 const MAX_SCAN = 20_000;
@@ -33,8 +33,7 @@ export class Search {
     const isTimed = query.since !== undefined || query.until !== undefined;
     const conditions: [string, unknown][] = [
       ['camera_id = ?', query.cameraId],
-      // The second half is what lets SQLite use the indexes that leave PASS out.
-      [query.verdict === 'PASS' ? 'verdict = ?' : "verdict = ? AND verdict <> 'PASS'", query.verdict],
+      [verdictIs(query.verdict, query.cameraId), query.verdict],
       ['part_id = ?', query.partId],
       ['job_id = ?', query.jobId],
       ['model_name = ?', query.model],
@@ -167,11 +166,11 @@ export class Search {
   }
 }
 
-/** True where no index gives the rows asked for in order. */
 function linkOf(row: Row, previousHash: string): ChainLink {
   return { previousHash, recordedHash: row.chain_hash, computedHash: chainHash(previousHash, row) };
 }
 
+/** True where no index gives the rows asked for in order. */
 function needsScan({ partId, jobId, verdict, model, minProbability, maxProbability }: ResultsQuery): boolean {
   if (partId !== undefined || jobId !== undefined) return false;
   return verdict === 'PASS' || model !== undefined || minProbability !== undefined || maxProbability !== undefined;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { databasePath, openForReading } from '../../src/record/database.ts';
 import type { Ledger } from '../../src/record/ledger.ts';
+import { verdictIs } from '../../src/record/sql.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { cam, openLedger, recordFrame } from './support.ts';
 
@@ -99,4 +101,26 @@ describe('reviews', () => {
     expect(await ledger.review({ ...review, resultId: 'nobody' })).toBe(false);
     expect((await verifyStore(path)).findings).toEqual([]);
   });
+});
+
+describe('rows behind a place in the ledger', () => {
+  it.each(['PASS', 'FAIL'] as const)(
+    'of one camera that are %s are found without those of the others',
+    async (verdict) => {
+      const { ledger, path } = await filled();
+      const filter = { cameraId: cam(verdict === 'PASS' ? 'left' : 'right'), verdict };
+      expect(await ledger.pageAfter(0, 100, filter)).toHaveLength(10);
+      const database = openForReading(databasePath(path));
+      const where = `camera_id = ? AND ${verdictIs(verdict, filter.cameraId)} AND ledger_seq > ?`;
+      const plan = database
+        .prepare<unknown[], { detail: string }>(
+          `EXPLAIN QUERY PLAN SELECT * FROM results WHERE ${where} ORDER BY ledger_seq LIMIT 100`,
+        )
+        .all(filter.cameraId, verdict, 0);
+      database.close();
+      expect(plan.map(({ detail }) => detail)).toEqual([
+        expect.stringMatching(/INDEX \S+ \(camera_id=\?.* AND rowid>\?\)$/),
+      ]);
+    },
+  );
 });
