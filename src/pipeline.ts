@@ -7,7 +7,7 @@
  *
  * Every frame ends in exactly one of two ways: a row in the ledger (an inspection, or UNINSPECTED with its reason; a repeated
  * frame ends in the row it already has), or a refusal that left nothing behind. Nothing is answered before its row is
- * committed, and every wait here ends at the frame's deadline.
+ * committed, and every wait before that, for an engine or a turn, ends at the frame's deadline.
  */
 
 import { dispositionOf, judge } from './decide/decide.ts';
