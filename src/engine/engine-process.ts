@@ -1,6 +1,7 @@
 /** One engine child as the service sees it: started, fed, listened to for signs of life, ended. */
 
 import { fork, type ChildProcess } from 'node:child_process';
+import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { builtEntry } from '../built-entry.ts';
 import type { Image, Roi } from '../frame/frame.ts';
@@ -33,7 +34,7 @@ export interface EngineEvents {
   answered(message: Scored | Faulted): void;
   /** The golden images were scored again. */
   checked(message: GoldenChecked): void;
-  /** Once, when the child is gone for whatever cause. Nothing is heard from it afterwards. */
+  /** Once, when the child is gone or was told to be, for whatever cause. Nothing is heard from it afterwards. */
   ended(cause: string): void;
 }
 
@@ -49,6 +50,8 @@ export interface EngineProcessOptions {
 }
 
 const PING_MS = 500;
+/** A device driver that hangs keeps a child alive even when it was killed: nothing waits for it longer. */
+const LINGER_MS = 1000;
 
 export class EngineProcess {
   readonly pid: number | undefined;
@@ -98,14 +101,14 @@ export class EngineProcess {
 
   /**
    * Loads and proves the model.
-   * @throws EngineStartError; the child is gone by then
+   * @throws EngineStartError; the child was ended by then
    */
   async start(): Promise<EngineReady> {
     this.send({ kind: 'start', settings: this.options.settings });
     const outcome = await this.started;
     if (outcome instanceof EngineStartError) {
       this.kill(outcome.message);
-      await this.silent;
+      await Promise.race([this.silent, after(LINGER_MS, undefined, { ref: false })]);
       // onnxruntime throws "Failed to load shared library"; which one, it says on stderr only.
       const why = this.lastWords.reason();
       throw why === null || outcome.message.includes(why)
@@ -154,19 +157,20 @@ export class EngineProcess {
     this.send({ kind: 'check_golden' });
   }
 
-  /** Asks the child to end, and ends it after `graceMs` if it does not. Resolves when it is gone; its end takes no core from others. */
+  /** Asks the child to end, and ends it after `graceMs` if it does not; its end takes no core from others. */
   async stop(graceMs: number): Promise<void> {
     this.cause ??= 'stopped';
     if (!this.hasEnded) this.goBehind();
     this.send({ kind: 'stop' });
     const timer = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
-    await this.gone;
+    await Promise.race([this.gone, after(graceMs + LINGER_MS, undefined, { ref: false })]);
     clearTimeout(timer);
   }
 
+  /** Ends the child at once. What it has said and was not heard yet does not count: it may be what it is killed for. */
   kill(cause: string): void {
-    this.cause ??= cause;
     this.child.kill('SIGKILL');
+    this.end(cause);
   }
 
   private send(message: ToEngine): void {
@@ -175,6 +179,7 @@ export class EngineProcess {
   }
 
   private hear(message: FromEngine): void {
+    if (this.hasEnded) return;
     this.lastHeard = performance.now();
     this.isPinged = false;
     switch (message.kind) {

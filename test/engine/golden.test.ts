@@ -41,6 +41,41 @@ describe('the golden images of an engine at work', () => {
     });
     await expect.poll(() => kinds().lastIndexOf('engine_ready'), { timeout: 15_000 }).toBeGreaterThan(at);
   }, 40_000);
+
+  it('end it before it answers anything more, even what it had scored by then', async () => {
+    bench = await benchOf('unsteady', { goldenCheckMs: 10 });
+    await bench.pool.start();
+    const image = await greyImage(51);
+    const isOff = () =>
+      kinds().findLast((kind) => kind === 'golden_failed' || kind === 'engine_ready') === 'golden_failed';
+    let scored = 0;
+    let scoredOff = 0;
+    // The engine always has as much as it takes.
+    const submit = (): void => {
+      let isSettled = false;
+      bench.waiting.push({
+        image,
+        roi: null,
+        expiresAtMono: performance.now() + 30_000,
+        get isSettled() {
+          return isSettled;
+        },
+        settle({ kind }) {
+          isSettled = true;
+          if (kind === 'scored') scored++;
+          if (kind === 'scored' && isOff()) scoredOff++;
+          if (kinds().filter((one) => one === 'golden_failed').length < 4) submit();
+        },
+      });
+    };
+    for (let i = 0; i < 16; i++) submit();
+    bench.pool.kick();
+    await expect
+      .poll(() => kinds().filter((kind) => kind === 'golden_failed').length, { timeout: 30_000 })
+      .toBeGreaterThanOrEqual(4);
+    expect(scored).toBeGreaterThan(0);
+    expect(scoredOff).toBe(0);
+  }, 60_000);
 });
 
 describe('a model that is to take over', () => {
