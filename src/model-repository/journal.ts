@@ -50,7 +50,11 @@ export class Journal<S extends Line> {
     return (await this.whole()).lines;
   }
 
-  /** Durable when it resolves. @param lines without `seq` and `previous`, `at` as RFC 3339 @returns their numbers */
+  /**
+   * Durable when it resolves; when it rejects, none of the lines counts.
+   * @param lines without `seq` and `previous`, `at` as RFC 3339
+   * @returns their numbers
+   */
   async append(lines: readonly object[]): Promise<readonly number[]> {
     const { lines: before, lastText, bytes } = await this.whole();
     let previous = lastText === null ? null : hashOf(lastText);
@@ -75,6 +79,10 @@ export class Journal<S extends Line> {
       await file.truncate(at);
       await file.appendFile(text);
       await file.sync();
+    } catch (error) {
+      // Whoever asked is told that it was not done: no line of it may count at the next start.
+      await file.truncate(at).catch(() => undefined);
+      throw error;
     } finally {
       await file.close();
     }

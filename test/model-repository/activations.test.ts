@@ -1,7 +1,7 @@
-import { appendFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, type FileHandle, mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ActivationJournal, currentOf, formerOf, type NewEntry } from '../../src/model-repository/activations.ts';
 
 let store = '';
@@ -45,6 +45,18 @@ describe('the journal of activations', () => {
     expect(await journal.read()).toHaveLength(1);
     await journal.append([entry('2')]);
     expect((await journal.read()).map(({ to }) => to.version)).toEqual(['1', '2']);
+  });
+
+  it('keeps no line that the disk did not take: what was refused does not count at the next start', async () => {
+    await journal.append([entry('1')]);
+    const handle = await open(path.join(store, 'activations.jsonl'));
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync').mockRejectedValueOnce(new Error('EIO'));
+    await handle.close();
+    await expect(journal.append([entry('2'), entry('2', { recipe: 'other' })])).rejects.toThrow('EIO');
+    sync.mockRestore();
+    expect((await journal.read()).map(({ to }) => to.version)).toEqual(['1']);
+    await journal.append([entry('3')]);
+    expect((await journal.read()).map(({ to }) => to.version)).toEqual(['1', '3']);
   });
 
   it('is refused when a line was changed or taken away', async () => {
