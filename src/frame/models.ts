@@ -7,6 +7,10 @@ export interface ModelVersion {
   readonly sha256: string;
 }
 
+export function sameModel(a: ModelVersion | undefined, b: ModelVersion): boolean {
+  return a?.name === b.name && a.version === b.version && a.sha256 === b.sha256;
+}
+
 /** Which model decides about the frames of one recipe, since when and by whose will. */
 export interface Activation {
   /** 1, 2, 3 … without gaps. */

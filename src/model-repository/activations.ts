@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { z } from 'zod';
-import type { Activation, ModelVersion } from '../frame/models.ts';
+import { type Activation, type ModelVersion, sameModel } from '../frame/models.ts';
 import { Journal, lineFields, modelVersion } from './journal.ts';
 
 const line = z.strictObject({
@@ -76,7 +76,10 @@ export function currentOf(
   return last?.configuredModel === configuredModel ? last : undefined;
 }
 
-/** What decided before the model that does now: activations put one on top, a rollback takes it off again. */
+/**
+ * What decided before the model that does now: activations put one on top, a rollback takes it off again. One that was there
+ * already, activated for other recipes with it, is no step.
+ */
 export function formerOf(
   entries: readonly JournalEntry[],
   recipe: string,
@@ -86,7 +89,7 @@ export function formerOf(
   for (const entry of entries) {
     if (entry.recipe !== recipe || entry.configuredModel !== configuredModel) continue;
     if (entry.kind === 'rollback') stack.pop();
-    else stack.push(entry.to);
+    else if (!sameModel(stack.at(-1), entry.to)) stack.push(entry.to);
   }
   return stack.at(-2);
 }

@@ -7,7 +7,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { type CutChange, faultOfCuts, sameCuts } from '../frame/cuts.ts';
-import type { ModelVersion } from '../frame/models.ts';
+import { type ModelVersion, sameModel } from '../frame/models.ts';
 import type { Cuts } from '../frame/verdict.ts';
 import { Journal, lineFields, modelVersion } from './journal.ts';
 
@@ -123,9 +123,6 @@ export function overtakenEntries(
   }
   return overtaken;
 }
-
-const sameModel = (a: ModelVersion, b: ModelVersion) =>
-  a.name === b.name && a.version === b.version && a.sha256 === b.sha256;
 
 function written(read: Cuts | null): object | null {
   return read === null ? null : { pass_below: read.passBelow, fail_above: read.failAbove };

@@ -90,4 +90,13 @@ describe('the journal of activations', () => {
     await journal.append([entry('4')]);
     expect(formerOf(await journal.read(), 'default', 'plate')).toEqual(model('1'));
   });
+
+  it('goes back to another model also where the one at work was activated again, for all recipes', async () => {
+    await journal.append([entry('1', { kind: 'first_start' }), entry('1', { kind: 'first_start', recipe: 'other' })]);
+    await journal.append([entry('2')]);
+    await journal.append([entry('2', { from: model('2') }), entry('2', { recipe: 'other' })]);
+    const entries = await journal.read();
+    expect(formerOf(entries, 'default', 'plate')).toEqual(model('1'));
+    expect(formerOf(entries, 'other', 'plate')).toEqual(model('1'));
+  });
 });
