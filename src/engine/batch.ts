@@ -40,7 +40,13 @@ export function chooseBatch(waiting: number, slackMs: number, batchMs: ReadonlyM
 
 export class Batcher {
   private readonly waiting: Decoded[] = [];
-  private readonly batchMs: Map<number, number>;
+  /** As warmed, ascending sizes. */
+  private readonly batchMs: ReadonlyMap<number, number>;
+  /**
+   * How many times as long as when warmed a run takes now. One number for all sizes: a size that is thought too slow is not run,
+   * and could never show that it is not.
+   */
+  private slowness = 1;
   private readonly runner: BatchRunner;
   private readonly sink: BatchSink;
   private readonly now: () => number;
@@ -81,7 +87,10 @@ export class Batcher {
       if (late.expiresAt <= now) this.sink.faulted(late.id, 'deadline_exceeded', 'late before inference');
     }
     const slackMs = live.reduce((least, decoded) => Math.min(least, decoded.expiresAt), Number.POSITIVE_INFINITY) - now;
-    const batch = live.splice(0, live.length === 0 ? 0 : chooseBatch(live.length, slackMs, this.batchMs));
+    const batch = live.splice(
+      0,
+      live.length === 0 ? 0 : chooseBatch(live.length, slackMs / this.slowness, this.batchMs),
+    );
     this.waiting.splice(0, this.waiting.length, ...live);
     return batch;
   }
@@ -94,8 +103,8 @@ export class Batcher {
       size,
     );
     const inferMs = this.now() - before;
-    const known = this.batchMs.get(size) ?? inferMs;
-    this.batchMs.set(size, known + (inferMs - known) * 0.1);
+    const warmedMs = this.batchMs.get(size) ?? inferMs;
+    this.slowness += (inferMs / warmedMs - this.slowness) * 0.1;
     batch.forEach((decoded, i) => this.sink.scored(decoded, probabilities[i] ?? Number.NaN, inferMs, size));
   }
 }

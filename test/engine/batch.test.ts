@@ -89,6 +89,27 @@ describe('the batcher', () => {
     expect(runs).toHaveLength(2);
   });
 
+  it('takes smaller batches after a run that was slow, and larger ones again when runs are not', async () => {
+    const { runs, clock, add, settled } = bench();
+    let id = 0;
+    let waits = 0;
+    /** Ends the run that is going on after `ms` while four images wait; the size of the next. */
+    const next = async (ms: number) => {
+      clock.now += ms;
+      for (; waits < 4; waits++) add(++id, clock.now + 100);
+      runs.at(-1)?.end();
+      await settled();
+      waits -= runs.at(-1)?.count ?? 0;
+      return runs.at(-1)?.size ?? 0;
+    };
+    add(++id);
+    expect(await next(10)).toBe(4);
+    let size = await next(5000);
+    expect(size).toBe(1);
+    for (let run = 0; run < 40; run++) size = await next(sizes.get(size) ?? 0);
+    expect(size).toBe(4);
+  });
+
   it('reports a failed session and runs nothing more on it', async () => {
     const { runs, said, add, settled } = bench();
     add(1);
