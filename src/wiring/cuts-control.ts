@@ -18,6 +18,7 @@ import {
 import type { Cuts } from '../frame/verdict.ts';
 import type { CutEntry, CutJournal } from '../model-repository/cut-journal.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
+import { Turns } from '../turns.ts';
 import { configuredCuts, packagedRecipe, type PackagedRecipe } from './packaged-recipes.ts';
 
 export interface CutsEvent {
@@ -40,7 +41,7 @@ const MAX_REASON = 500;
 
 export class CutsDesk implements CutsControl {
   private readonly options: CutsDeskOptions;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(options: CutsDeskOptions) {
     this.options = options;
@@ -60,7 +61,7 @@ export class CutsDesk implements CutsControl {
   set({ recipe, cuts, reason, revision }: SetCutsRequest, by: string): Promise<RecipeCuts> {
     const fault = faultOfCuts(cuts);
     if (fault !== null) return Promise.reject(new LoupeError('invalid_request', fault));
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const { packaged, entries } = await this.current(recipe, revision);
       if (sameCuts(packaged.recipe.cuts, cuts)) {
         throw new LoupeError(
@@ -73,7 +74,7 @@ export class CutsDesk implements CutsControl {
   }
 
   revert({ recipe, reason, revision }: RevertCutsRequest, by: string): Promise<RecipeCuts> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const { packaged, entries } = await this.current(recipe, revision);
       if (packaged.cutChanges.length === 0) {
         throw new LoupeError('invalid_request', `recipe ${recipe} has no change of cuts to take back under its model`);
@@ -146,12 +147,6 @@ export class CutsDesk implements CutsControl {
     const settings = Object.hasOwn(recipes, recipe) ? recipes[recipe] : undefined;
     if (settings !== undefined) return settings;
     throw new LoupeError('recipe_not_found', `no recipe "${recipe}"; there are: ${Object.keys(recipes).join(', ')}`);
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(work);
-    this.last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

@@ -5,21 +5,23 @@
 
 import type { Config } from '../config/schema.ts';
 import { LoupeError } from '../errors.ts';
-import type {
-  ActivateRequest,
-  Activated,
-  Activation,
-  GoldenReport,
-  ModelControl,
-  ModelDescription,
-  ModelReport,
-  ModelReports,
-  ModelListing,
+import {
+  type ActivateRequest,
+  type Activated,
+  type Activation,
+  type GoldenReport,
+  type ModelControl,
+  type ModelDescription,
+  type ModelReport,
+  type ModelReports,
+  type ModelListing,
+  sameModel,
 } from '../frame/models.ts';
 import { type ActivationJournal, currentOf, formerOf, type NewEntry } from '../model-repository/activations.ts';
 import type { CutJournal } from '../model-repository/cut-journal.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
 import type { ModelRepository } from '../model-repository/repository.ts';
+import { Turns } from '../turns.ts';
 import { packagedRecipe, type PackagedRecipe } from './packaged-recipes.ts';
 
 /** What the models are put to work by: the engines of a running service, or a proof in one that ends right after. */
@@ -57,7 +59,7 @@ interface Change {
 
 export class ModelDesk implements ModelControl, ModelReports {
   private readonly options: ModelDeskOptions;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(options: ModelDeskOptions) {
     this.options = options;
@@ -149,12 +151,10 @@ export class ModelDesk implements ModelControl, ModelReports {
 
   /** Changes come one after the other, and each waits until the engines of the one before are gone. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(async () => {
+    return this.turns.take(async () => {
       await this.options.workplace.drained();
       return work();
     });
-    this.last = turn.catch(() => undefined);
-    return turn;
   }
 
   private async change(
@@ -210,8 +210,8 @@ export class ModelDesk implements ModelControl, ModelReports {
     for (const { recipe, configuredModel, package: found } of changes) {
       const activation = currentOf(entries, recipe, configuredModel);
       const settings = this.options.config.recipes[recipe];
-      if (settings === undefined || activation?.to.sha256 !== found.manifest.sha256) return null;
-      if (activation.to.name !== found.manifest.name || activation.to.version !== found.manifest.version) return null;
+      if (settings === undefined || activation === undefined || !sameModel(activation.to, found.engineModel))
+        return null;
       standing.push({ activation, cuts: packagedRecipe(recipe, settings, found, cutEntries).recipe.cuts });
     }
     return standing;
