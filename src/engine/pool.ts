@@ -167,6 +167,8 @@ export class EnginePool {
       if (this.isStopping) throw new EngineStartError('exit', 'the service is stopping');
       await this.startEngine(this.addSlot(), this.provider, true);
     }
+    // One that was proven may be gone by now, for want of memory above all.
+    if (this.slots.some(({ ready }) => ready === undefined)) throw new EngineStartError('exit', String(this.down));
     if (this.options.staysBehind !== true) for (const { engine } of this.slots) engine?.comeForward();
     this.watchGolden();
   }
@@ -216,11 +218,9 @@ export class EnginePool {
   private async grow(): Promise<void> {
     if (this.isStopping) return;
     const { processes } = this.options.layout[this.provider];
-    const added: Promise<void>[] = [];
-    while (this.slots.length < processes) {
-      added.push(this.fill(this.addSlot()).catch((error: unknown) => this.goDown(error)));
-    }
-    await Promise.all(added);
+    const added: Slot[] = [];
+    while (this.slots.length < processes) added.push(this.addSlot());
+    await Promise.all(added.map((slot) => this.fill(slot).catch((error: unknown) => this.goDown(slot, error))));
   }
 
   private addSlot(): Slot {
@@ -314,19 +314,18 @@ export class EnginePool {
     this.options.onEvent({ kind: 'degraded', detail: why });
   }
 
-  private goDown(error: unknown): void {
+  /** Only a demanded CUDA that went away gets here: it may come back, so the slot goes on trying. */
+  private goDown(slot: Slot, error: unknown): void {
     this.down = error instanceof Error ? error.message : String(error);
+    this.later(slot);
   }
 
   private later(slot: Slot): void {
+    if (this.isStopping) return;
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       this.restartCount++;
-      this.fill(slot).catch((error: unknown) => {
-        // Only a demanded CUDA that went away gets here: it may come back, so the slot goes on trying.
-        this.goDown(error);
-        this.later(slot);
-      });
+      this.fill(slot).catch((error: unknown) => this.goDown(slot, error));
     }, this.restarts.delayMs(performance.now()));
     this.timers.add(timer);
   }

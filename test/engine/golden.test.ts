@@ -1,6 +1,6 @@
 /** Golden images at work: again on a timer, and asked more of a model that is to take over. */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EngineStartError } from '../../src/engine/engine-process.ts';
@@ -8,6 +8,9 @@ import { type Bench, benchOf, greyImage } from '../support/pool.ts';
 
 let bench: Bench;
 afterEach(() => bench.pool.stop());
+
+/** Not even waiting for its parent to see it. */
+const isAlive = (pid: number) => !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
 
 const kinds = () => bench.events.map(({ kind }) => kind);
 
@@ -107,6 +110,26 @@ describe('a model that is to take over', () => {
       }
     }
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is refused where an engine is gone by the time that the last is proven',
+    async () => {
+      const layout = { processes: 2, threads: 1, batchSizes: [1], decodeThreads: 2 };
+      const made = await benchOf('mean-brightness', {
+        layout: { cpu: layout, cuda: layout },
+        onEvent: (event) => {
+          // For want of memory: as soon as another one is there, it is killed.
+          if (event.kind !== 'engine_ready' || event.pid === undefined || made.pool.status().enginesReady > 1) return;
+          process.kill(event.pid, 'SIGKILL');
+          while (isAlive(event.pid));
+        },
+      });
+      bench = made;
+      const failed = await bench.pool.startAllOrNone().catch((error: unknown) => error);
+      expect(failed).toBeInstanceOf(EngineStartError);
+      expect(failed).toMatchObject({ stage: 'exit', message: 'engine ended with SIGKILL' });
+    },
+  );
 
   it('ends with the service while it proves itself', async () => {
     bench = await benchOf('mean-brightness');
