@@ -1,15 +1,18 @@
 /**
  * The frames on which a candidate and the model that decides differ: `<store>/shadow/<recipe>/<model>/<version>/`, for each a picture
- * and what both said of it. The newest are kept. Nothing here is evidence: what was decided stands in the ledger.
+ * and what both said of it. The newest are kept, of one candidate beside a recipe: they lie on the disk that the pictures of the
+ * ledger need. Nothing here is evidence: what was decided stands in the ledger.
  */
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
+import type { ModelVersion } from '../frame/models.ts';
 import type { Disagreement } from '../frame/shadows.ts';
 import { VERDICTS } from '../frame/verdict.ts';
 import { extensionOf } from '../record/image-path.ts';
+import { Turns } from '../turns.ts';
 
 const judged = z.object({ verdict: z.enum(VERDICTS), probability: z.number().nullable() });
 const disagreement: z.ZodType<Disagreement> = z.object({
@@ -32,22 +35,35 @@ const MAX_PENDING = 16;
 const SUFFIX = '.json';
 
 export class DisagreementStore {
+  private readonly recipe: string;
+  private readonly candidate: Pick<ModelVersion, 'name' | 'version'>;
   private readonly folder: string;
   private pending = 0;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
-  /** @param folder is made when it is needed */
-  constructor(folder: string) {
-    this.folder = folder;
+  /** @param recipe folder of one recipe, made when it is needed */
+  constructor(recipe: string, candidate: Pick<ModelVersion, 'name' | 'version'>) {
+    this.recipe = recipe;
+    this.candidate = candidate;
+    this.folder = path.join(recipe, candidate.name, candidate.version);
+  }
+
+  /** Takes away what was kept of other candidates. */
+  async forgetOthers(): Promise<void> {
+    const { name, version } = this.candidate;
+    for (const other of await namesIn(this.recipe)) {
+      if (other !== name) await rm(path.join(this.recipe, other), { recursive: true });
+    }
+    for (const other of await namesIn(path.join(this.recipe, name))) {
+      if (other !== version) await rm(path.join(this.recipe, name, other), { recursive: true });
+    }
   }
 
   /** @throws where the disk does not take it, or is that far behind */
   async keep(found: Disagreement, picture: Uint8Array): Promise<void> {
     if (this.pending >= MAX_PENDING) throw new Error(`${this.pending} pictures wait for the disk`);
     this.pending++;
-    const turn = this.last.then(() => this.write(found, picture)).finally(() => this.pending--);
-    this.last = turn.catch(() => undefined);
-    await turn;
+    await this.turns.take(() => this.write(found, picture)).finally(() => this.pending--);
   }
 
   /** Newest first. */
@@ -82,11 +98,7 @@ export class DisagreementStore {
 
   /** Result ids are UUIDs of version 7: by name is by time. */
   private async names(): Promise<string[]> {
-    const names = await readdir(this.folder).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-      throw error;
-    });
-    return names.filter((name) => name.endsWith(SUFFIX)).sort();
+    return (await namesIn(this.folder)).filter((name) => name.endsWith(SUFFIX)).sort();
   }
 
   private async read(name: string): Promise<Disagreement | null> {
@@ -102,4 +114,12 @@ export class DisagreementStore {
   private pictureOf({ resultId, imageMediaType }: Disagreement): string {
     return path.join(this.folder, `${resultId}.${extensionOf(imageMediaType)}`);
   }
+}
+
+/** None where the folder is not there. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
 }

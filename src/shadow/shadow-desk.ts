@@ -11,6 +11,7 @@ import type { RecordedResult } from '../frame/verdict.ts';
 import { CutJournal } from '../model-repository/cut-journal.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
 import type { ModelRepository } from '../model-repository/repository.ts';
+import { Turns } from '../turns.ts';
 import { packagedRecipe } from '../wiring/packaged-recipes.ts';
 import { DisagreementStore } from './disagreement-store.ts';
 import { ShadowJournal } from './shadow-journal.ts';
@@ -52,7 +53,9 @@ export class ShadowDesk implements ShadowControl {
   private readonly options: ShadowDeskOptions;
   private readonly journal: ShadowJournal;
   private readonly runs = new Map<string, ShadowRun>();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
+  /** Being proven. */
+  private candidate: ShadowRun | null = null;
   private isStopping = false;
 
   constructor(options: ShadowDeskOptions) {
@@ -74,13 +77,17 @@ export class ShadowDesk implements ShadowControl {
     for (const { recipe, model, by } of standing) {
       const { name, version, sha256 } = model;
       try {
-        const run = await this.begin({ name, version, recipe }, by);
-        if (run.model.sha256 === sha256) continue;
-        this.runs.delete(recipe);
-        await run.stop();
-        throw new Error(
-          `${name}/${version} was a shadow with SHA-256 ${sha256}; the folder now holds ${run.model.sha256}`,
-        );
+        await this.inTurn(async () => {
+          // Somebody set another beside it meanwhile.
+          if (this.runs.has(recipe)) return;
+          const run = await this.begin({ name, version, recipe }, by);
+          if (run.model.sha256 === sha256) return;
+          this.runs.delete(recipe);
+          await run.stop();
+          throw new Error(
+            `${name}/${version} was a shadow with SHA-256 ${sha256}; the folder now holds ${run.model.sha256}`,
+          );
+        });
       } catch (error) {
         const detail = error instanceof Error ? error.message : String(error);
         this.options.onEvent({ kind: 'shadow_not_resumed', recipe, model: `${name}/${version}`, detail });
@@ -90,14 +97,15 @@ export class ShadowDesk implements ShadowControl {
 
   async close(): Promise<void> {
     this.isStopping = true;
-    await this.last;
+    await this.candidate?.stop();
+    await this.turns.done();
     await Promise.all([...this.runs.values()].map((run) => run.stop()));
   }
 
-  /** Recipes that a version is beside. */
+  /** Recipes that a version is beside, or is being proven for. */
   beside(name: string, version: string): readonly string[] {
-    const runs = [...this.runs].filter(([, { model }]) => model.name === name && model.version === version);
-    return runs.map(([recipe]) => recipe);
+    const runs = [...this.runs.values(), ...(this.candidate === null ? [] : [this.candidate])];
+    return runs.flatMap(({ model, state }) => (model.name === name && model.version === version ? state.recipe : []));
   }
 
   async list(): Promise<readonly ShadowState[]> {
@@ -171,22 +179,30 @@ export class ShadowDesk implements ShadowControl {
       cuts: packagedRecipe(recipe, settings, found, cutEntries).recipe.cuts,
       by,
       since: now(),
-      store: new DisagreementStore(path.join(config.store.path, 'shadow', recipe, name, version)),
+      store: new DisagreementStore(path.join(config.store.path, 'shadow', recipe), { name, version }),
       poolFrom: (source) => poolFor(recipe, found, source),
       onCompared: (outcome) => onEvent({ kind: 'shadow_compared', recipe, model: lane, outcome }),
       onUnkept: (detail) => onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail }),
     });
+    if (this.isStopping) throw shuttingDown();
+    this.candidate = run;
     try {
       await run.start();
     } catch (error) {
+      if (this.isStopping) throw shuttingDown();
       if (error instanceof EngineStartError || error instanceof ProviderUnavailableError) {
         throw new LoupeError('model_refused', `${lane}: ${error.message}`, { cause: error });
       }
       throw error;
+    } finally {
+      this.candidate = null;
     }
     const before = this.runs.get(recipe);
     this.runs.set(recipe, run);
     await before?.stop();
+    await run.store.forgetOthers().catch((error: unknown) => {
+      onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail: `those of others stay: ${String(error)}` });
+    });
     return run;
   }
 
@@ -211,11 +227,11 @@ export class ShadowDesk implements ShadowControl {
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(() => {
-      if (this.isStopping) throw new LoupeError('shutting_down', 'the service is stopping');
+    return this.turns.take(async () => {
+      if (this.isStopping) throw shuttingDown();
       return work();
     });
-    this.last = turn.catch(() => undefined);
-    return turn;
   }
 }
+
+const shuttingDown = () => new LoupeError('shutting_down', 'the service is stopping');

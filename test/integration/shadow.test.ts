@@ -143,6 +143,12 @@ describe('a shadow', { timeout: 120_000 }, () => {
     expect(await refusalOf(shadows.stop('default'))).toBe('model_not_found');
     expect(await refusalOf(shadows.disagreements('default', 10))).toBe('model_not_found');
     expect(await shadows.list()).toEqual([]);
+    packageAt(path.join(root, 'mean-brightness', '4'), 'slow', nextOf('4'));
+    const starting = shadows.start({ ...candidate, version: '4' });
+    await expect.poll(() => service.engines.length).toBe(3);
+    expect(await refusalOf(new HttpModels(apiOf(service)).remove('mean-brightness', '4'))).toBe('model_in_use');
+    expect(await starting).toMatchObject({ model: { version: '4' }, down: null });
+    await shadows.stop('default');
     expect(await frame(service, 'a', dark)).toMatchObject({ verdict: 'PASS', version: '1' });
     const without = await loupe(['models', 'shadow', 'mean-brightness/2']);
     expect(without).toMatchObject({ code: 2 });
