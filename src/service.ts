@@ -351,14 +351,16 @@ export class Service {
     const endsAt = performance.now() + this.config.shutdown_ms;
     const leftMs = () => Math.max(0, endsAt - performance.now());
     const drained = this.pipeline.drain(leftMs());
-    await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(leftMs()), drained]);
+    // A model that is being proven would keep whoever asked for it waiting, and the door they came in by, for minutes.
+    const aside = [this.modelLife.stop(), this.shadows.close()];
+    await Promise.all([this.grpc.stop(leftMs()), this.mqtt?.stopTaking(leftMs()), drained, ...aside]);
     await this.mqtt?.stop(Math.min(2000, leftMs()));
     this.feed.stop();
     this.people.people.stop();
-    await this.http.stop();
     this.proving.stop();
+    await this.http.stop();
     await this.drift.settled();
-    await Promise.all([this.models.stop(), this.shadows.close()]);
+    await this.models.stop();
     await this.ledger.stop();
     this.log.log('info', 'stopped', { framesInFlight: this.pipeline.framesInFlight });
   }

@@ -143,8 +143,8 @@ export class EngineProcess {
   }
 
   /** Lets the engines at work go first, for good. */
-  goBehind(): void {
-    if (this.pid !== undefined) putBehind(this.pid);
+  goBehind(niceness?: number): void {
+    if (this.pid !== undefined) putBehind(this.pid, niceness);
   }
 
   comeForward(): void {

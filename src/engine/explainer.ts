@@ -61,6 +61,8 @@ export class Explainer {
   private readonly options: ExplainerOptions;
   private readonly line: Waiting[] = [];
   private child: Child | null = null;
+  /** Has not proven its model yet. */
+  private loading: ChildProcess | null = null;
   private idle: NodeJS.Timeout | undefined;
   private isWorking = false;
   private isStopped = false;
@@ -141,13 +143,15 @@ export class Explainer {
       maxPixels: this.options.maxPixels,
       isProbed: false,
     } as const;
-    const answer = await ask(child, { kind: 'start', settings }, this.options.startTimeoutMs);
+    this.loading = child;
+    const answer = await ask(child, { kind: 'start', settings }, this.options.startTimeoutMs).finally(
+      () => (this.loading = null),
+    );
     // What onnxruntime has to say between two pictures: read, so that its pipe never fills.
     child.stderr?.resume();
     child.once('exit', () => {
       if (this.child?.process === child) this.child = null;
     });
-    if (this.isStopped) child.kill('SIGKILL');
     if (answer.kind === 'ready') return child;
     throw new Error(
       answer.kind === 'failed' ? `${answer.stage}: ${answer.detail}` : `expected ready, got ${answer.kind}`,
@@ -156,6 +160,7 @@ export class Explainer {
 
   private end(): void {
     clearTimeout(this.idle);
+    this.loading?.kill('SIGKILL');
     this.child?.process.kill('SIGKILL');
     this.child = null;
   }

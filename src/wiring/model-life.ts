@@ -26,6 +26,8 @@ export class ModelLife {
   readonly cuts: CutsDesk;
   readonly repository: ModelRepository;
   private readonly config: Config;
+  private readonly prover: ModelProver;
+  private readonly models: ModelsAtWork | null;
   private readonly journal: ActivationJournal;
   private readonly cutJournal: CutJournal;
 
@@ -34,6 +36,8 @@ export class ModelLife {
     const prover = new ModelProver(config, cudaMissing);
     const workplace: Workplace = models === null ? new ProvingWorkplace(prover) : new ServingWorkplace(prover, models);
     this.config = config;
+    this.prover = prover;
+    this.models = models;
     this.journal = new ActivationJournal(config.store.path);
     this.cutJournal = new CutJournal(config.store.path);
     this.repository = new ModelRepository({
@@ -66,6 +70,12 @@ export class ModelLife {
       now: Date.now,
       onEvent: (event) => options.onEvent(event),
     });
+  }
+
+  /** Gives up a model that is being proven, and takes no other. What is at work stays at work. */
+  async stop(): Promise<void> {
+    this.prover.stop();
+    await this.models?.stopChanging();
   }
 
   /**

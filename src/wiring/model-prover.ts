@@ -9,12 +9,17 @@ import type { GoldenReport } from '../frame/models.ts';
 import type { Provider } from '../frame/verdict.ts';
 import type { Workplace } from './model-control.ts';
 import type { ModelPackage, PackagedModel } from '../model-repository/package.ts';
+import { Turns } from '../turns.ts';
 import { ModelsAtWork } from './models-at-work.ts';
 import type { PackagedRecipe } from './packaged-recipes.ts';
 
 export class ModelProver {
   private readonly config: Config;
   private readonly cudaMissing: string | null;
+  private readonly turns = new Turns();
+  /** Under way or waiting for their turn, by file. */
+  private readonly proofs = new Map<string, Promise<EngineReady>>();
+  private readonly stopping = new AbortController();
 
   /** @param cudaMissing null when CUDA can be tried, else what it lacks */
   constructor(config: Config, cudaMissing: string | null) {
@@ -22,8 +27,25 @@ export class ModelProver {
     this.cudaMissing = cudaMissing;
   }
 
-  /** @throws LoupeError model_refused with the stage that failed */
-  async prove(model: PackagedModel): Promise<EngineReady> {
+  /**
+   * One model after the other, and two who ask for the same one get the same proof: each engine takes memory and cores that the
+   * line needs.
+   * @throws LoupeError model_refused with the stage that failed, shutting_down
+   */
+  prove(model: PackagedModel): Promise<EngineReady> {
+    const key = `${model.file} ${model.sha256}`;
+    const forget = () => this.proofs.delete(key);
+    const proof = this.proofs.get(key) ?? this.turns.take(() => this.inEngine(model)).finally(forget);
+    this.proofs.set(key, proof);
+    return proof;
+  }
+
+  /** Refuses what is being proven and what waits for it. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private async inEngine(model: PackagedModel): Promise<EngineReady> {
     const wanted = this.config.engine.provider;
     const triesCuda = wanted !== 'cpu' && this.cudaMissing === null;
     if (wanted === 'cuda' && !triesCuda) throw refused(model, 'load', this.cudaMissing ?? 'no CUDA');
@@ -34,12 +56,14 @@ export class ModelProver {
         return this.on('cpu', model);
       });
     } catch (error) {
+      this.refuseWhileStopping();
       if (error instanceof EngineStartError) throw refused(model, error.stage, error.message);
       throw error;
     }
   }
 
-  private on(provider: Provider, model: PackagedModel): Promise<EngineReady> {
+  private async on(provider: Provider, model: PackagedModel): Promise<EngineReady> {
+    this.refuseWhileStopping();
     const { engine, limits } = this.config;
     return proveOnce({
       settings: {
@@ -52,7 +76,12 @@ export class ModelProver {
         isProbed: true,
       },
       startTimeoutMs: engine.start_timeout_ms,
+      signal: this.stopping.signal,
     });
+  }
+
+  private refuseWhileStopping(): void {
+    if (this.stopping.signal.aborted) throw new LoupeError('shutting_down', 'the service is stopping');
   }
 }
 

@@ -41,7 +41,7 @@ export class ModelsAtWork {
   /** Lanes that only finish what they have. */
   private readonly retiring = new Map<Lane, Promise<void>>();
   private candidate: Lane | null = null;
-  private isStopping = false;
+  private takesChanges = true;
 
   constructor(options: ModelsAtWorkOptions) {
     this.options = options;
@@ -82,10 +82,15 @@ export class ModelsAtWork {
     await Promise.all([...this.lanes.values()].map((lane) => lane.pool.start()));
   }
 
+  /** Gives up a model that is being proven, and takes no other. */
+  async stopChanging(): Promise<void> {
+    this.takesChanges = false;
+    await this.candidate?.pool.stop();
+  }
+
   async stop(): Promise<void> {
-    this.isStopping = true;
-    const candidates = this.candidate === null ? [] : [this.candidate];
-    await Promise.all([...this.lanes.values(), ...this.retiring.keys(), ...candidates].map((lane) => lane.pool.stop()));
+    await this.stopChanging();
+    await Promise.all([...this.lanes.values(), ...this.retiring.keys()].map((lane) => lane.pool.stop()));
   }
 
   /**
@@ -102,6 +107,7 @@ export class ModelsAtWork {
   async switchTo(recipes: readonly PackagedRecipe[], commit: () => Promise<void>): Promise<void> {
     const [first] = recipes;
     if (first === undefined) return;
+    this.refuseWhileStopping();
     const { lane: key } = first.recipe;
     const atWork = this.lanes.get(key);
     const lane = atWork ?? this.laneOf(key, first.package, this.cudaMissingFor(recipes.map(({ recipe }) => recipe.id)));
@@ -110,7 +116,7 @@ export class ModelsAtWork {
       else if (atWork.whyDown() !== null) {
         throw new LoupeError('model_refused', `${key} has no engine at work: ${atWork.whyDown()}`);
       }
-      if (this.isStopping) throw new LoupeError('shutting_down', 'the service is stopping');
+      this.refuseWhileStopping();
       await commit();
     } catch (error) {
       if (atWork === undefined) await lane.pool.stop();
@@ -163,6 +169,7 @@ export class ModelsAtWork {
     try {
       await lane.pool.startAllOrNone();
     } catch (error) {
+      this.refuseWhileStopping();
       if (error instanceof EngineStartError) {
         throw new LoupeError('model_refused', `${lane.key} failed at ${error.stage}: ${error.message}`, {
           cause: error,
@@ -175,6 +182,10 @@ export class ModelsAtWork {
       }
       throw error;
     }
+  }
+
+  private refuseWhileStopping(): void {
+    if (!this.takesChanges) throw new LoupeError('shutting_down', 'the service is stopping');
   }
 
   /** A model takes over on the provider that its recipes are on; a GPU given up by the old one is not tried by the new one. */

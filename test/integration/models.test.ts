@@ -161,6 +161,29 @@ describe('models at a running service', { timeout: 60_000 }, () => {
     await expect(start(settings)).rejects.toThrow(/78.*activated with SHA-256|activated with SHA-256/s);
   });
 
+  it.each(['models/activate', 'shadows', 'golden'])(
+    'are given up where the service ends while they are proven, and nobody waits for them: %s',
+    async (what) => {
+      const service = await start(settings);
+      packageAt(path.join(root, 'mean-brightness', '2'), 'slow', nextOf('2'));
+      packageAt(path.join(root, 'mean-brightness', '3'), 'slow', nextOf('3'));
+      const ask = (version: string) => {
+        const body = JSON.stringify({ name: 'mean-brightness', version });
+        const headers = { 'content-type': 'application/json' };
+        const { http } = service.addresses;
+        if (what === 'golden') return fetch(`${http}/api/v1/models/mean-brightness/${version}/golden`);
+        return fetch(`${http}/api/v1/${what}`, { method: 'POST', headers, body });
+      };
+      // The second waits for its turn.
+      const asked = [ask('2'), ask('3')];
+      await expect.poll(() => service.engines.length).toBe(3);
+      const ended = service.end();
+      expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([503, 503]);
+      expect(await ended).toEqual({ code: 0, signal: null });
+      expect(await frame(await start(settings), 'a')).toMatchObject({ model: '1' });
+    },
+  );
+
   it('cannot be changed where the configuration pins the version', async () => {
     packageAt(path.join(root, 'mean-brightness', '2'), 'mean-brightness', nextOf('2'));
     const service = await start([...settings, 'recipes.default.version="1"']);
