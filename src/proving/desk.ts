@@ -85,7 +85,7 @@ export class ProvingDesk {
     const packages = new Packages((name, version) => options.loadPackage(name, version));
     this.ports = {
       store: { path: options.store, fateOf: (ledgerSeq) => options.ledger.fateOf(ledgerSeq) },
-      packageOf: (name, version) => packages.get(name, version),
+      packageOf: (model) => packages.get(model),
       score: async ({ engineModel: model }, image, roi) =>
         scoredOf(await this.explain({ model, image, roi, wantsMap: false }, true)),
     };

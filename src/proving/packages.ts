@@ -1,5 +1,6 @@
-/** Model packages by name and version, each read and hashed once while it is among the last few asked for. */
+/** Model packages by what a result says of its model, each read and hashed once while it is among the last few asked for. */
 
+import type { ModelRef } from '../frame/verdict.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
 
 const KEPT = 8;
@@ -13,9 +14,12 @@ export class Packages {
     this.load = load;
   }
 
-  /** @throws ModelPackageError; the next call looks again */
-  get(name: string, version: string): Promise<ModelPackage> {
-    const key = `${name}/${version}`;
+  /**
+   * By SHA-256 too: a version may have been removed, and another added in its place.
+   * @throws ModelPackageError; the next call looks again
+   */
+  get({ name, version, sha256 }: ModelRef): Promise<ModelPackage> {
+    const key = `${name}/${version} ${sha256}`;
     const known = this.known.get(key);
     this.known.delete(key);
     const found = known ?? this.load(name, version);

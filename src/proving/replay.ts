@@ -54,8 +54,8 @@ export type Scored =
 
 export interface ReplayPorts {
   readonly store: PictureStore;
-  /** @throws ModelPackageError when there is no such package that is as it should be */
-  packageOf(name: string, version: string): Promise<ModelPackage>;
+  /** @throws ModelPackageError when there is no package of this name and version that is as it should be */
+  packageOf(model: ModelRef): Promise<ModelPackage>;
   /** @throws ModelRefusedError when the model cannot be run */
   score(found: ModelPackage, image: Image, roi: Roi | null): Promise<Scored>;
 }
@@ -123,7 +123,7 @@ async function recordedModel(
   const named = `${model.name}/${model.version}`;
   let found: ModelPackage;
   try {
-    found = await ports.packageOf(model.name, model.version);
+    found = await ports.packageOf(model);
   } catch (error) {
     if (error instanceof ModelPackageError) return refuse('model_missing', error.message);
     throw error;

@@ -210,10 +210,21 @@ describe('packages', () => {
       if (name === 'bad') throw new Error('no');
       return found;
     });
-    for (const name of ['a', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'a']) await packages.get(name, '1');
+    const model = (name: string, sha256 = 'x') => ({ name, version: '1', sha256 });
+    for (const name of ['a', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'a']) await packages.get(model(name));
     expect(asked.join('')).toBe('abcdefghia');
-    await expect(packages.get('bad', '1')).rejects.toThrow('no');
-    await expect(packages.get('bad', '1')).rejects.toThrow('no');
+    await expect(packages.get(model('bad'))).rejects.toThrow('no');
+    await expect(packages.get(model('bad'))).rejects.toThrow('no');
     expect(asked.filter((name) => name === 'bad')).toHaveLength(2);
+  });
+
+  it('are read again where a result names another file: the version was removed and added anew', async () => {
+    let asked = 0;
+    const packages = new Packages(async () => {
+      asked++;
+      return found;
+    });
+    for (const sha256 of ['old', 'old', 'new', 'new']) await packages.get({ name: 'a', version: '1', sha256 });
+    expect(asked).toBe(2);
   });
 });

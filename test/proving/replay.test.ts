@@ -58,7 +58,7 @@ function portsOf(score: TaskResult, over: Partial<ReplayPorts> = {}, fate: Fate 
   writeFileSync(path.join(store, 'images', 'x.jpg'), bytes);
   const ports: ReplayPorts = {
     store: { path: store, fateOf: async () => fate },
-    packageOf: async (name, version) => loadModelPackage(TINY_MODELS, name, version),
+    packageOf: async ({ name, version }) => loadModelPackage(TINY_MODELS, name, version),
     score: async (_found, image, roi) => {
       Object.assign(seen, { image, roi });
       return score;

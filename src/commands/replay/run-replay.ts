@@ -40,7 +40,7 @@ export async function runReplay(options: ReplayOptions, modelsRoot: string, bar:
   const bench = new Bench(options.provider);
   const ports: ReplayPorts = {
     store: { path: options.store, fateOf: async (ledgerSeq) => reader.fateOf(ledgerSeq) },
-    packageOf: (name, version) => packages.get(name, version),
+    packageOf: (model) => packages.get(model),
     score: async (found, image, roi) => (await bench.enginesOf(found)).score(image, roi),
   };
   const tally = new Tally(options.store, candidate);
