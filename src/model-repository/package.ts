@@ -178,7 +178,8 @@ async function foldersIn(folder: string): Promise<string[]> {
   }
 }
 
-async function readManifest(file: string, faults: string[]): Promise<Manifest | null> {
+/** Null where it is not as it should be; why is added to `faults`. */
+export async function readManifest(file: string, faults: string[]): Promise<Manifest | null> {
   const fault = await plainFileFault(file, MAX_MANIFEST_BYTES);
   if (fault !== null) {
     faults.push(`manifest.json: ${fault}`);

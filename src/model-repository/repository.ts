@@ -10,13 +10,13 @@ import { access, copyFile, constants, lstat, mkdir, open, readdir, readFile, ren
 import path from 'node:path';
 import { LoupeError } from '../errors.ts';
 import type { ModelListing, ModelReport } from '../frame/models.ts';
-import { MODEL_NAME, MODEL_VERSION } from './manifest.ts';
 import {
   listModels,
   loadModelPackage,
   type ModelPackage,
   ModelPackageError,
   type PackagedModel,
+  readManifest,
   VARIANTS,
 } from './package.ts';
 
@@ -158,24 +158,10 @@ export class ModelRepository {
 }
 
 async function nameIn(folder: string): Promise<{ name: string; version: string }> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8'));
-  } catch (error) {
-    throw new LoupeError('model_refused', `expected a package with a manifest.json: ${String(error)}`, {
-      cause: error,
-    });
-  }
-  const fields = typeof content === 'object' && content !== null ? content : {};
-  const name = 'name' in fields ? String(fields.name) : '';
-  const version = 'version' in fields ? String(fields.version) : '';
-  if (!MODEL_NAME.test(name) || !MODEL_VERSION.test(version)) {
-    throw new LoupeError(
-      'model_refused',
-      `manifest.json: expected a name and a version, got "${name}" and "${version}"`,
-    );
-  }
-  return { name, version };
+  const faults: string[] = [];
+  const manifest = await readManifest(path.join(folder, 'manifest.json'), faults);
+  if (manifest === null) throw new LoupeError('model_refused', faults.join('; '));
+  return manifest;
 }
 
 /** Plain files only, of the folders a package has; a link, which could lead anywhere, ends the import. */

@@ -82,15 +82,16 @@ describe('adding a package', () => {
 
   it.each<[string, () => Promise<unknown>, RegExp]>([
     ['no manifest', () => unlink(path.join(folder, 'manifest.json')), /manifest\.json/],
-    [
-      'a name that leads out of the folder',
-      () => edit((m) => ({ ...m, name: '../../etc' })),
-      /expected a name and a version/,
-    ],
+    ['a name that leads out of the folder', () => edit((m) => ({ ...m, name: '../../etc' })), /manifest\.json: name/],
     [
       'a version that leads out of the folder',
       () => edit((m) => ({ ...m, version: '../1' })),
-      /expected a name and a version/,
+      /manifest\.json: version/,
+    ],
+    [
+      'another file in place of its manifest',
+      () => truncate(path.join(folder, 'manifest.json'), 2 ** 21),
+      /manifest\.json: expected at most 1048576 bytes/,
     ],
     ['no model', () => unlink(path.join(folder, 'model.onnx')), /model\.onnx: missing/],
     ['another model than the manifest is for', () => writeFile(path.join(folder, 'model.onnx'), 'x'), /model\.onnx/],
