@@ -83,6 +83,14 @@ describe('loupe models verify-variants', () => {
     expect(await readFile(file, 'utf8')).not.toContain('"variants"');
   });
 
+  it('removes nothing that the manifest may still name', async () => {
+    await variantFrom('fp16', 'nan');
+    // What writes the manifest finds no place for it.
+    await mkdir(path.join(model, 'manifest.json.part'));
+    await expect(run()).rejects.toThrow(/manifest\.json\.part/);
+    expect(await readdir(path.join(model, 'variants'))).toEqual(['fp16.onnx']);
+  });
+
   it('says what is missing: variants, a known name, a class of images', async () => {
     await expect(run()).rejects.toThrow(/expected variants\/int8\.onnx or variants\/fp16\.onnx, found none/);
     await variantFrom('int4', 'nan');

@@ -66,6 +66,7 @@ export async function verifyVariants(
   const original = await score(found);
   const variants: VerifiedVariant[] = [];
   const kept: KeptVariant[] = [];
+  const removed: string[] = [];
   for (const name of names) {
     const file = path.join(found.folder, VARIANTS, `${name}.onnx`);
     const bytes = await readFile(file);
@@ -81,7 +82,7 @@ export async function verifyVariants(
     );
     variants.push(verified);
     if (!verified.isKept || verified.comparison === null) {
-      await rm(file);
+      removed.push(file);
       continue;
     }
     const { images, aurocDrop, maxDifference, flips, newEscapes } = verified.comparison;
@@ -95,6 +96,8 @@ export async function verifyVariants(
     kept.push({ name, sha256, providers, bytes: bytes.byteLength, check });
   }
   await writeManifest(found, kept);
+  // After the manifest: one that names a file which is gone could not even be verified again.
+  for (const file of removed) await rm(file);
   const { name, version } = found.manifest;
   return { model: `${name}/${version}`, data: options.data, variants };
 }
