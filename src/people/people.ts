@@ -146,6 +146,10 @@ export class People {
     const isRight = await this.inTurn(async () =>
       this.passwords.isPassword(password, account?.passwordHash ?? (await this.decoy)),
     );
+    const renewed =
+      isRight && account !== null && this.passwords.isOutdated(account.passwordHash)
+        ? await this.inTurn(() => this.passwords.hash(password))
+        : null;
     // What happened to the account meanwhile counts.
     const now = account === null ? null : this.accounts.get(account.userId);
     if (!isRight || now === null || now.isDisabled || now.passwordHash !== account?.passwordHash) {
@@ -157,9 +161,7 @@ export class People {
       this.options.onEvent({ kind: 'sign_in', result: 'refused' });
       return { kind: 'refused' };
     }
-    const putAccount = this.passwords.isOutdated(now.passwordHash)
-      ? { ...now, passwordHash: await this.inTurn(() => this.passwords.hash(password)) }
-      : undefined;
+    const putAccount = renewed === null ? undefined : { ...now, passwordHash: renewed };
     const signedIn = await this.open(now, from, 'sign_in', putAccount);
     this.limits.succeeded(nameKey(name), from);
     return signedIn;

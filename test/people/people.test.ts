@@ -2,9 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { scryptSync } from 'node:crypto';
 import { LoupeError } from '../../src/errors.ts';
 import { passwordFault, Passwords } from '../../src/people/password.ts';
-import { FROM, MINUTE, PASSWORD, peopleOn, peopleWithAnn } from './support.ts';
+import { CHEAP, type FakeStore, FROM, MINUTE, PASSWORD, peopleOn, peopleWithAnn } from './support.ts';
 
 const OTHER = 'another long password';
+
+/** Puts a hash of the same password with other parameters into the store. */
+function madeOtherwise(store: FakeStore, name: string, password = PASSWORD) {
+  const account = [...store.accounts.values()].find((one) => one.name === name);
+  if (account === undefined) throw new Error(`no ${name}`);
+  const salt = Buffer.alloc(16, 7);
+  const hash = scryptSync(password, salt, 32, { N: 2 ** 9, r: 8, p: 2 });
+  const text = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');
+  store.accounts.set(account.userId, { ...account, passwordHash: `$scrypt$ln=9,r=8,p=2$${text(salt)}$${text(hash)}` });
+  return account;
+}
 
 describe('the first run', () => {
   it('prints a code, which makes one admin and then nothing more', async () => {
@@ -126,17 +137,28 @@ describe('signing in', () => {
 
   it('makes the hash anew where it was made with other parameters', async () => {
     const { people, store } = await peopleWithAnn();
-    const [ann] = store.accounts.values();
-    if (ann === undefined) throw new Error('no Ann');
-    // Of the same password, made by hand.
-    const salt = Buffer.alloc(16, 7);
-    const hash = scryptSync(PASSWORD, salt, 32, { N: 2 ** 9, r: 8, p: 2 });
-    const text = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');
-    store.accounts.set(ann.userId, { ...ann, passwordHash: `$scrypt$ln=9,r=8,p=2$${text(salt)}$${text(hash)}` });
+    const ann = madeOtherwise(store, 'Ann');
     const { people: again } = await peopleOn(store);
     expect(await again.signIn('Ann', PASSWORD, FROM)).toMatchObject({ kind: 'signed_in' });
     expect(store.accounts.get(ann.userId)?.passwordHash).toMatch(/^\$scrypt\$ln=10,r=8,p=1\$/);
     expect(people.state).toBe('some');
+  });
+
+  it('does not undo what an admin does to the account while its hash is made anew', async () => {
+    const { people, store, ann } = await peopleWithAnn();
+    await people.add(ann.asker, { name: 'Bob', role: 'operator', password: OTHER });
+    const bob = madeOtherwise(store, 'Bob', OTHER);
+    let meanwhile = async (): Promise<unknown> => undefined;
+    class SlowPasswords extends Passwords {
+      override async hash(password: string): Promise<string> {
+        await meanwhile();
+        return super.hash(password);
+      }
+    }
+    const { people: again } = await peopleOn(store, new SlowPasswords(CHEAP));
+    meanwhile = () => again.change(ann.asker, bob.userId, { isDisabled: true });
+    expect(await again.signIn('Bob', OTHER, FROM)).toEqual({ kind: 'refused' });
+    expect(store.accounts.get(bob.userId)).toMatchObject({ isDisabled: true });
   });
 
   it('lets nobody in whom it cannot note', async () => {

@@ -37,7 +37,7 @@ export const CHEAP = { ln: 10, r: 8, p: 1 };
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 
-export async function peopleOn(store = new FakeStore()) {
+export async function peopleOn(store = new FakeStore(), passwords = new Passwords(CHEAP)) {
   const clock = { now: Date.parse('2026-11-24T06:00:00Z') };
   const events: PeopleEvent[] = [];
   const lost: AuditEntry[] = [];
@@ -51,7 +51,7 @@ export async function peopleOn(store = new FakeStore()) {
   const people = new People({
     store,
     audit,
-    passwords: new Passwords(CHEAP),
+    passwords,
     idleMs: 30 * MINUTE,
     longestMs: 10 * HOUR,
     now,
