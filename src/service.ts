@@ -306,6 +306,7 @@ export class Service {
     const notNoted = await this.modelLife.noteFirstModels(this.packaged);
     if (notNoted !== null) this.log.log('warn', 'activations_not_noted', { detail: notNoted });
     await this.models.start();
+    this.metrics.opened(Date.now());
     const mqtt = (await this.mqtt?.start()) ?? null;
     const { port: grpcPort } = await this.grpc.start();
     const grpc = listenOf(this.config.grpc.listen);

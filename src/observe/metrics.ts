@@ -125,7 +125,7 @@ export class Metrics {
     });
     this.lastFrame = new Gauge({
       name: 'inspection_camera_last_frame_timestamp_seconds',
-      help: 'When the last frame of a camera came in, seconds since 1970.',
+      help: 'When the last frame of a camera came in, seconds since 1970; before the first one, when the service was ready for it.',
       labelNames: ['camera'],
       registers,
     });
@@ -257,8 +257,8 @@ export class Metrics {
       registers,
     });
     addScrapedGauges(this.registry, [...this.labelled] as CameraId[], options, sources);
-    for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
     // A counter that appears with its first event has not risen in the eyes of Prometheus: that event would alert nobody.
+    for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
     for (const reason of UNINSPECTED_REASONS) this.uninspected.inc({ reason }, 0);
     for (const code of REFUSED_FRAMES) this.refusedFrames.inc({ code }, 0);
     this.models = () => sources.models();
@@ -296,6 +296,11 @@ export class Metrics {
     this.observeResult(outcome.result, batchSize);
     this.durations.observe({ transport: frame.transport }, tookMs / 1000);
     this.observeStage('record', recordMs);
+  }
+
+  /** Frames may come from now on: a camera that sends none after a restart has been silent since. @param at milliseconds since 1970 */
+  opened(at: number): void {
+    for (const camera of this.labelled) this.lastFrame.set({ camera }, at / 1000);
   }
 
   requestRefused(transport: Transport, code: RefusalCode): void {
@@ -371,7 +376,6 @@ export class Metrics {
     return this.labelled.has(cameraId) ? cameraId : 'other';
   }
 
-  /** A counter that appears only with its first event hides that event from rate(). */
   private startAtZero(camera: string): void {
     const outcomes: OutcomeLabel[] = ['uninspected', 'duplicate', 'refused'];
     for (const outcome of outcomes) this.frames.inc({ camera, model: '', outcome }, 0);

@@ -137,6 +137,17 @@ describe('the metrics', () => {
     }
   });
 
+  it('count the silence of a configured camera from when the service is ready, until its first frame', async () => {
+    const metrics = metricsOf();
+    const silence = async () =>
+      seriesOf(await metrics.render()).filter((line) => line.startsWith('inspection_camera_last_frame'));
+    expect(await silence()).toEqual([]);
+    metrics.opened(1_790_000_000_000);
+    expect(await silence()).toEqual(['inspection_camera_last_frame_timestamp_seconds{camera="cam-1"} 1790000000']);
+    metrics.frameReceived(frameOf({ receivedAt: 1_790_000_009_000 }));
+    expect(await silence()).toEqual(['inspection_camera_last_frame_timestamp_seconds{camera="cam-1"} 1790000009']);
+  });
+
   it('stay below 1,000 series with 1,000 cameras listed and 100,000 that nobody knows', async () => {
     const metrics = metricsOf(Array.from({ length: 1000 }, (_, i) => `camera-${i}`));
     const before = seriesOf(await metrics.render()).length;
