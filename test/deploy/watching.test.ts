@@ -150,6 +150,8 @@ describe('rules and dashboards', () => {
         await send(n, new Uint8Array(), '&camera_id=');
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
+      // The recorded shares are worked out four times a minute: until the next time there is nothing of these parts to draw.
+      await expect.poll(() => prometheus.valueOf('loupe:not_passed:ratio1d'), { timeout: 20_000 }).not.toBeNull();
       const silent: string[] = [];
       for (const { file, panels } of dashboards) {
         for (const { title, targets } of panels) {
@@ -161,6 +163,12 @@ describe('rules and dashboards', () => {
         }
       }
       expect(silent).toEqual(SILENT);
+      // A station that is gone has no metrics, and must not leave the others to speak for it.
+      const ready =
+        dashboards.flatMap(({ panels }) => panels).find(({ title }) => title === 'Ready')?.targets[0]?.expr ?? '';
+      expect(await prometheus.valueOf(askedOf(ready))).toBe('1');
+      await service.end('SIGKILL');
+      await expect.poll(() => prometheus.valueOf(askedOf(ready)), { timeout: 10_000 }).toBe('0');
     },
     90_000,
   );
