@@ -18,6 +18,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly body?: B;
   /** JSON of this shape, or a body of another media type. */
   readonly answer: z.ZodType | { readonly mediaTypes: readonly string[] };
+  /** Of that answer; 200 where nothing is said. */
+  readonly status?: 201;
   /**
    * What a changing request leaves in the audit log; `within`: what `handle` calls commits the line with the change; `nothing`:
    * it changes nothing.
@@ -66,7 +68,7 @@ export class Api {
   add<P extends z.ZodType = typeof nothing, Q extends z.ZodType = typeof nothing, B extends z.ZodType = z.ZodUnknown>(
     route: RouteSpec<P, Q, B>,
   ): void {
-    const { audit } = route;
+    const { audit, status = 200 } = route;
     if (route.method !== 'GET' && audit === undefined) {
       throw new Error(`${route.method} ${route.path} does not say what it leaves in the audit log`);
     }
@@ -82,6 +84,7 @@ export class Api {
           query: checked(route.query ?? nothing, request.query) as z.output<Q>,
           body: checked(route.body ?? z.unknown(), request.body) as z.output<B>,
         };
+        void reply.code(status);
         const work = async () => route.handle(given, reply, request);
         if (audit === undefined || typeof audit === 'string') return work();
         return this.audit.during(askerOf(request), audit.act, () => audit.about(given), work);
@@ -173,7 +176,7 @@ function operationOf(route: AnyRoute): object {
             content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
           },
         }),
-    responses: { 200: { description: 'Done.', content }, default: PROBLEM },
+    responses: { [route.status ?? 200]: { description: 'Done.', content }, default: PROBLEM },
   };
 }
 

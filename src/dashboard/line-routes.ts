@@ -21,9 +21,11 @@ export function addLineRoutes(api: Api, feed: LiveFeed, mayGoOn: (request: Fasti
     path: '/api/v1/live',
     right: 'read',
     summary:
-      'Server-sent events: `camera` with the state of one camera, `service` with readiness; at most 5 a second each',
+      'Server-sent events: `cameras` with the ids of all there are, `camera` with the state of one, `service` with readiness; at most 5 a second each',
     answer: { mediaTypes: ['text/event-stream'] },
     handle: (_given, reply, request) => {
+      // It has no body, so nothing would ever end it.
+      if (request.method === 'HEAD') return reply.type('text/event-stream').send();
       const { raw } = reply;
       const watcher: Watcher = {
         write: (text) => raw.write(text),

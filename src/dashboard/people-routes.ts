@@ -15,7 +15,7 @@ import {
 import type { Api } from './api.ts';
 import { refuseWithoutPageHeader } from './origin.ts';
 import { askerOf, type Session } from './right.ts';
-import { setCookie } from './session-cookie.ts';
+import { secretIn, setCookie } from './session-cookie.ts';
 
 type SignInOutcome =
   | { readonly kind: 'signed_in'; readonly secret: string }
@@ -86,6 +86,16 @@ export type WhoJson = z.output<typeof whoSchema>;
 export type UserJson = z.output<typeof userSchema>;
 export type AuditJson = z.output<typeof auditSchema>;
 
+/**
+ * While the store cannot be read, as in the first moments of the service, nobody knows whose cookie it is: its bearer is to wait, not
+ * to sign in again.
+ * @throws LoupeError store_unavailable
+ */
+export function refuseWhileUnknown(people: Pick<PeoplePort, 'state'>, request: FastifyRequest): void {
+  if (people.state !== 'unknown' || request.actor.kind !== 'anonymous' || secretIn(request) === null) return;
+  throw new LoupeError('store_unavailable', 'who is signed in cannot be read from the store yet');
+}
+
 export function addPeopleRoutes(api: Api, ports: PeopleRoutesPorts): void {
   const { people } = ports;
   const letIn = (outcome: SignInOutcome, wrong: string, request: FastifyRequest, reply: FastifyReply) => {
@@ -109,7 +119,10 @@ export function addPeopleRoutes(api: Api, ports: PeopleRoutesPorts): void {
     right: 'open',
     summary: 'Who asks, and what they may do',
     answer: whoSchema,
-    handle: (_given, _reply, { actor }) => ({ ...actor, accounts: people.state }),
+    handle: (_given, _reply, request) => {
+      refuseWhileUnknown(people, request);
+      return { ...request.actor, accounts: people.state };
+    },
   });
   api.add({
     method: 'POST',
@@ -185,11 +198,9 @@ export function addPeopleRoutes(api: Api, ports: PeopleRoutesPorts): void {
     summary: 'Add somebody',
     body: z.strictObject({ name, role, password: typed }),
     answer: userSchema,
+    status: 201,
     audit: 'within',
-    handle: async ({ body }, reply, request) => {
-      const account = await people.add(askerOf(request), body);
-      return reply.code(201).send(userJson(account));
-    },
+    handle: async ({ body }, _reply, request) => userJson(await people.add(askerOf(request), body)),
   });
   api.add({
     method: 'PATCH',

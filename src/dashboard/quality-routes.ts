@@ -131,8 +131,15 @@ export function addQualityRoutes(api: Api, ports: QualityRoutesPorts): void {
     right: 'read',
     summary: 'Yield, reject rate with control limits, defects, answer times; of at most 100 days',
     query: z.strictObject({
-      since: time.optional().describe('default: a day ago'),
+      since: time.optional().describe('default: `days` before `until`'),
       until: time.optional().describe('default: now'),
+      days: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .max(MAX_DAYS)
+        .default(1)
+        .describe('by the clock of the service; not beside `since`'),
       by: z.enum(['hour', 'shift', 'day']).default('hour'),
       camera: named.optional(),
       recipe: named.optional(),
@@ -140,7 +147,7 @@ export function addQualityRoutes(api: Api, ports: QualityRoutesPorts): void {
     answer: qualitySchema,
     handle: async ({ query }): Promise<QualityJson> => {
       const until = query.until ?? ports.now();
-      const since = query.since ?? until - DAY_MS;
+      const since = query.since ?? until - query.days * DAY_MS;
       if (!(since < until) || until - since > MAX_DAYS * DAY_MS) {
         throw new LoupeError('invalid_request', `expected since before until, and at most ${MAX_DAYS} days between`);
       }

@@ -51,6 +51,9 @@ export const AGAIN_AFTER_MS = 8 * 3_600_000;
 
 export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
   const { reviews } = ports;
+  const refuseUnknown = async (id: string) => {
+    if ((await reviews.get(id)) === null) throw new LoupeError('result_not_found', `no result "${id}"`);
+  };
   api.add({
     method: 'GET',
     path: '/api/v1/reviews/queue',
@@ -80,7 +83,10 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     summary: 'Everything that was said about one result, oldest first; the last counts',
     params: byId,
     answer: z.object({ reviews: z.array(reviewSchema) }),
-    handle: async ({ params }) => ({ reviews: (await reviews.reviewsOf(params.id)).map(reviewJson) }),
+    handle: async ({ params }) => {
+      await refuseUnknown(params.id);
+      return { reviews: (await reviews.reviewsOf(params.id)).map(reviewJson) };
+    },
   });
 
   api.add({
@@ -96,9 +102,7 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
       const { label, defectClass, comment } = body;
       const reviewer = request.actor.name ?? body.reviewer;
       if (reviewer === undefined) throw new LoupeError('invalid_request', 'reviewer: expected who says so');
-      if ((await reviews.get(params.id)) === null) {
-        throw new LoupeError('result_not_found', `no result "${params.id}"`);
-      }
+      await refuseUnknown(params.id);
       const review = { resultId: params.id, label, defectClass, comment, reviewer, reviewedAt: ports.now() };
       const by = { ...request.actor, name: reviewer };
       const about = `${params.id}: ${label}`;

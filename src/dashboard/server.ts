@@ -15,7 +15,7 @@ import { addOpsRoutes, type OpsPorts } from './ops-routes.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { refuseOtherSites, refuseWithoutPageHeader } from './origin.ts';
 import { addPage } from './page.ts';
-import { addPeopleRoutes, type PeopleRoutesPorts } from './people-routes.ts';
+import { addPeopleRoutes, type PeopleRoutesPorts, refuseWhileUnknown } from './people-routes.ts';
 import { addResultRoutes, type ResultRoutesPorts } from './result-routes.ts';
 import { addModelRoutes, type ModelRoutesPorts } from './model-routes.ts';
 import { addQualityRoutes, type QualityRoutesPorts } from './quality-routes.ts';
@@ -180,6 +180,7 @@ export class HttpServer {
       if (session !== null) refuseWithoutPageHeader(request);
       const right = request.routeOptions.config.right ?? 'admin';
       if (mayUse(request, right)) return;
+      refuseWhileUnknown(this.options.ports.people, request);
       throw new LoupeError(
         request.actor.kind === 'anonymous' ? 'unauthenticated' : 'permission_denied',
         right === 'signed_in'

@@ -166,6 +166,7 @@ describe('/api/v1', () => {
     expect((await post(where, { label: 'ng' })).json).toMatchObject({ code: 'invalid_request' });
     expect((await post(where, { label: 'maybe', reviewer: 'ann' })).status).toBe(400);
     expect((await post('/api/v1/results/nobody/reviews', said)).status).toBe(404);
+    expect((await get('/api/v1/results/nobody/reviews')).status).toBe(404);
     expect((await post(where, said, { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
   });
 });
@@ -201,7 +202,7 @@ it('asks for the right of each route, and takes the name of the token for who sa
       ['GET', '/api/v1/results/x', 401, 403, 404, 404],
       ['GET', '/api/v1/results/x/image', 401, 403, 404, 404],
       ['GET', '/api/v1/results/x/proof', 401, 403, 404, 404],
-      ['GET', '/api/v1/results/x/reviews', 401, 403, 200, 200],
+      ['GET', '/api/v1/results/x/reviews', 401, 403, 404, 404],
       ['GET', '/api/v1/reviews/queue', 401, 403, 200, 200],
       ['POST', '/api/v1/results/x/reviews', 401, 403, 403, 404],
       ['POST', '/api/v1/frames', 401, 400, 403, 403],

@@ -1,0 +1,105 @@
+/** The HTTP server over ports that answer nothing but what a test needs. */
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { LineView } from '../../src/dashboard/line-view.ts';
+import { LiveFeed } from '../../src/dashboard/live-feed.ts';
+import { HttpServer, type HttpServerOptions } from '../../src/dashboard/server.ts';
+import { type Actor, NOBODY, RIGHTS } from '../../src/frame/people.ts';
+import { FakeLedger } from '../support/fake-ledger.ts';
+
+const SECRET = 'A'.repeat(43);
+const ANN: Actor = { kind: 'token', name: 'Ann', role: null, rights: RIGHTS };
+
+let running: HttpServer | null = null;
+afterEach(async () => {
+  await running?.stop();
+  running = null;
+});
+
+async function serve(actor: Actor, people: object, more: object = {}): Promise<string> {
+  const ports = { calendar: { timeZone: 'UTC', shifts: [] }, people, version: '1.2.3', ...more };
+  const now = () => Date.now();
+  running = new HttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    tls: null,
+    maxBodyBytes: 1000,
+    isLoopback: true,
+    whoAsks: () => ({ actor, session: null }),
+    ports: ports as unknown as HttpServerOptions['ports'],
+    audit: { during: (_by, _act, _about, work) => work() },
+    feed: new LiveFeed({ ledger: new FakeLedger(), view: new LineView(new Map()), service: () => ({}), now }),
+    more: [],
+    onError: (error) => {
+      throw error;
+    },
+    onFlood: () => undefined,
+  });
+  const { port } = await running.start();
+  return `http://127.0.0.1:${port}`;
+}
+
+describe('the HTTP server', () => {
+  it('lets whoever is signed in wait while nobody knows yet who that is, and sends strangers to sign in', async () => {
+    const people = { state: 'unknown' };
+    const base = await serve(NOBODY, people);
+    const cookie = `loupe-session-${new URL(base).port}=${SECRET}`;
+    const statusOf = async (where: string, headers: Record<string, string>) =>
+      (await fetch(`${base}${where}`, { headers })).status;
+    expect(await statusOf('/api/v1/live', { cookie })).toBe(503);
+    expect(await statusOf('/api/v1/session', { cookie })).toBe(503);
+    expect(await statusOf('/healthz', { cookie })).toBe(200);
+    expect(await statusOf('/api/v1/live', {})).toBe(401);
+    expect(await statusOf('/api/v1/session', {})).toBe(200);
+    people.state = 'some';
+    expect(await statusOf('/api/v1/live', { cookie })).toBe(401);
+    expect(await statusOf('/api/v1/session', { cookie })).toBe(200);
+  });
+
+  it('answers with the status that its OpenAPI document names', async () => {
+    const ann = { userId: 'u', name: 'Ann', role: 'admin', createdAt: 0, createdBy: '', changedAt: 0, changedBy: '' };
+    const base = await serve(ANN, { state: 'some', add: async () => ({ ...ann, isDisabled: false }) });
+    const body = JSON.stringify({ name: 'Ann', role: 'admin', password: 'correct horse battery' });
+    const headers = { 'content-type': 'application/json' };
+    const made = await fetch(`${base}/api/v1/users`, { method: 'POST', headers, body });
+    const document = (await (await fetch(`${base}/api/v1/openapi.json`)).json()) as {
+      paths: Record<string, { post: { responses: Record<string, unknown> } }>;
+    };
+    expect(Object.keys(document.paths['/api/v1/users']?.post.responses ?? {})).toEqual([
+      String(made.status),
+      'default',
+    ]);
+  });
+
+  it('counts the days of Quality by its own clock', async () => {
+    const asked: object[] = [];
+    const quality = {
+      qualityCounts: async (span: object) => {
+        asked.push(span);
+        return { quarters: [], series: [], latency: [] };
+      },
+      judged: async () => [],
+      secondLooks: async () => [],
+      balance: async () => ({ lastLedgerSeq: 0, counted: 0 }),
+    };
+    const now = Date.parse('2026-11-24T06:00:00Z');
+    const base = await serve(ANN, { state: 'some' }, { quality, now: () => now });
+    expect((await fetch(`${base}/api/v1/quality`)).status).toBe(200);
+    expect((await fetch(`${base}/api/v1/quality?days=7`)).status).toBe(200);
+    expect((await fetch(`${base}/api/v1/quality?days=101`)).status).toBe(400);
+    const day = 86_400_000;
+    expect(asked).toEqual([
+      { since: now - day, until: now },
+      { since: now - 7 * day, until: now },
+    ]);
+  });
+
+  it('ends a HEAD of the live stream, which has no body that could end', async () => {
+    const base = await serve(ANN, { state: 'some' });
+    const { status, headers } = await fetch(`${base}/api/v1/live`, {
+      method: 'HEAD',
+      signal: AbortSignal.timeout(5000),
+    });
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  });
+});
