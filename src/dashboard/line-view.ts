@@ -8,7 +8,8 @@ export interface ListedCamera {
   readonly taktMs: number | null;
 }
 
-const STRIP = 50;
+/** Parts of a camera that are remembered one by one. */
+export const STRIP = 50;
 const MAX_CAMERAS = 256;
 /** A camera is silent after so many of its own periods, and never sooner than this. */
 const SILENT_PERIODS = 5;

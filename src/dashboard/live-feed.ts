@@ -1,19 +1,26 @@
 /**
- * What happens on the line, to everyone who watches. Reads the ledger after commits, at most five times a second; a watcher
- * that does not keep up gets the latest state of each camera when it can take it, and never what came in between.
+ * What happens on the line, to everyone who watches. Looks five times a second for new rows of the ledger; a watcher that does
+ * not keep up gets the latest state of each camera when it can take it, and never what came in between.
  *
- *   ledger.onCommit ──> read rows ──> LineView ──changed cameras──> watcher, watcher, …
+ *   ledger ──new rows──> LineView ──changed cameras──> watcher, watcher, …
  */
 
 import type { CameraId } from '../frame/frame.ts';
-import type { RecordedResult } from '../frame/verdict.ts';
-import type { LineView } from './line-view.ts';
+import { type RecordedResult, type Verdict, VERDICTS } from '../frame/verdict.ts';
+import { type LineView, STRIP } from './line-view.ts';
+import type { ResultsPage } from './result-routes.ts';
 import type { CameraView } from './schemas.ts';
 
 export interface LiveLedger {
   pageAfter(after: number, limit: number, filter: Readonly<Record<string, never>>): Promise<readonly RecordedResult[]>;
+  /** Newest first. */
+  search(query: {
+    readonly cameraId: CameraId;
+    readonly verdict?: Verdict;
+    readonly before: number;
+    readonly limit: number;
+  }): Promise<ResultsPage>;
   lastLedgerSeq(): number;
-  onCommit(listener: (lastLedgerSeq: number) => void): () => void;
 }
 
 export interface LiveOptions {
@@ -40,12 +47,15 @@ const PERIOD_MS = 200;
 const PAGE_ROWS = 1000;
 const STATE_MS = 1000;
 const HEARTBEAT_MS = 15_000;
+const NOT_PASSED = VERDICTS.filter((verdict) => verdict !== 'PASS');
 export const MAX_WATCHERS = 64;
 
 interface Stream {
   isBlocked: boolean;
   readonly pending: Set<CameraId>;
   hasPendingService: boolean;
+  /** Which cameras there are, as it was last told. */
+  told: string;
 }
 
 export class LiveFeed {
@@ -62,10 +72,12 @@ export class LiveFeed {
     this.options = options;
   }
 
-  /** Shows the last rows of the ledger, then what comes. */
+  /** Shows the last rows of the ledger, and of each listed camera the last of its own; then what comes. */
   async start(): Promise<void> {
     if (this.timers.length > 0) return;
-    this.seq = Math.max(0, this.options.ledger.lastLedgerSeq() - PAGE_ROWS);
+    const { ledger, view } = this.options;
+    this.seq = Math.max(0, ledger.lastLedgerSeq() - PAGE_ROWS);
+    await Promise.all(view.cameraIds().map((cameraId) => this.recall(cameraId)));
     this.timers = [
       setInterval(() => void this.read(), PERIOD_MS),
       setInterval(() => this.tellStates(), STATE_MS),
@@ -90,7 +102,7 @@ export class LiveFeed {
   join(watcher: Watcher): boolean {
     if (this.streams.size >= MAX_WATCHERS) return false;
     const pending = new Set(this.options.view.cameraIds());
-    const stream: Stream = { isBlocked: false, pending, hasPendingService: true };
+    const stream: Stream = { isBlocked: false, pending, hasPendingService: true, told: '' };
     this.streams.set(watcher, stream);
     this.flush(watcher, stream);
     return true;
@@ -106,6 +118,23 @@ export class LiveFeed {
     if (stream === undefined) return;
     stream.isBlocked = false;
     this.flush(watcher, stream);
+  }
+
+  /** What a camera did before the last rows of the ledger, in which a slow one has none; with its last part that did not pass. */
+  private async recall(cameraId: CameraId): Promise<void> {
+    const { ledger, view } = this.options;
+    const before = this.seq + 1;
+    const find = async (limit: number, verdict?: Verdict) =>
+      (await ledger.search({ cameraId, before, limit, ...(verdict === undefined ? {} : { verdict }) })).rows;
+    try {
+      const last = (await find(STRIP)).toReversed();
+      const isAmong = last.some(({ verdict }) => verdict !== 'PASS');
+      const others = isAmong ? [] : await Promise.all(NOT_PASSED.map((verdict) => find(1, verdict)));
+      const [rejected] = others.flat().sort((a, b) => b.ledgerSeq - a.ledgerSeq);
+      for (const row of rejected === undefined ? last : [rejected, ...last]) view.note(row);
+    } catch {
+      // As below; the camera is shown with what comes.
+    }
   }
 
   private async read(): Promise<void> {
@@ -159,15 +188,18 @@ export class LiveFeed {
   }
 
   private flush(watcher: Watcher, stream: Stream): void {
-    if (stream.isBlocked) return;
+    if (stream.isBlocked || (stream.pending.size === 0 && !stream.hasPendingService)) return;
     const { view, now, service } = this.options;
     const events: string[] = [];
+    const cameras = JSON.stringify(view.cameraIds());
+    if (cameras !== stream.told) events.push(`event: cameras\ndata: ${cameras}\n\n`);
+    stream.told = cameras;
     if (stream.hasPendingService) events.push(`event: service\ndata: ${JSON.stringify(service())}\n\n`);
     for (const cameraId of stream.pending) {
       events.push(`event: camera\ndata: ${JSON.stringify(view.camera(cameraId, now()))}\n\n`);
     }
     stream.hasPendingService = false;
     stream.pending.clear();
-    if (events.length > 0) stream.isBlocked = !watcher.write(events.join(''));
+    stream.isBlocked = !watcher.write(events.join(''));
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LineView } from '../../src/dashboard/line-view.ts';
 import { LiveFeed, MAX_WATCHERS, type Watcher } from '../../src/dashboard/live-feed.ts';
+import type { CameraId } from '../../src/frame/frame.ts';
 import { FakeLedger } from '../support/fake-ledger.ts';
 
 class Page implements Watcher {
@@ -56,6 +57,46 @@ describe('the live feed', () => {
     record();
     await period();
     expect(page.events('camera').at(-1)).toMatchObject({ strip: 'PP' });
+  });
+
+  it('names the cameras there are, so that a page forgets one that is not there any more', async () => {
+    record('cam-1');
+    await period();
+    const page = new Page();
+    feed.join(page);
+    record('cam-1');
+    await period();
+    record('cam-2');
+    await period();
+    expect(page.events('cameras')).toEqual([['cam-1'], ['cam-1', 'cam-2']]);
+  });
+
+  it('shows a listed camera that was slower than the rest as it was before a restart', async () => {
+    const slow = 'slow' as CameraId;
+    for (let i = 0; i < 60; i++) {
+      ledger.record({ cameraId: slow, receivedAt: Date.now() - 1000, verdict: i === 2 ? 'REVIEW' : 'PASS' });
+    }
+    for (let i = 0; i < 1000; i++) record('fast');
+    const view = new LineView(new Map([[slow, { taktMs: null }]]));
+    const restarted = new LiveFeed({ ledger, view, service: () => service, now: () => Date.now() });
+    await restarted.start();
+    restarted.stop();
+    expect(view.camera(slow, Date.now())).toMatchObject({
+      strip: 'P'.repeat(50),
+      conditions: [],
+      last: { ledgerSeq: 60 },
+      lastRejected: { ledgerSeq: 3, verdict: 'REVIEW' },
+      notPassed: 1,
+    });
+  });
+
+  it('starts though the ledger cannot be read', async () => {
+    ledger.failure = new Error('disk');
+    const view = new LineView(new Map([['cam-1' as CameraId, { taktMs: null }]]));
+    const restarted = new LiveFeed({ ledger, view, service: () => service, now: () => Date.now() });
+    await restarted.start();
+    restarted.stop();
+    expect(restarted.cameras()).toMatchObject([{ conditions: [{ kind: 'never_seen' }] }]);
   });
 
   it('tells of many commits at most five times a second', async () => {

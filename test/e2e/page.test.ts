@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
+import { greyPng } from '../support/images.ts';
 import { emptyFolder, ROOT, ServiceProcess, TEST_MODELS, testSettings } from '../support/service-process.ts';
 import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
 
@@ -279,3 +280,27 @@ describe.skipIf(!hasBrowser())('the page', () => {
     }
   });
 });
+  it('forgets a camera that the service does not know any more', async () => {
+    const before = await ServiceProcess.start(testSettings(emptyFolder()));
+    const { http } = before.addresses;
+    const body = Uint8Array.from(await greyPng(20));
+    await fetch(`${http}/api/v1/frames?camera_id=gone&frame_id=one`, { method: 'POST', body });
+    const context = await browser.newContext({ locale: 'en-GB' });
+    const page = await context.newPage();
+    await page.goto(http);
+    const tile = page.getByRole('region', { name: 'gone' });
+    await tile.getByText('PASS').first().waitFor();
+    await before.end('SIGKILL');
+    await page.getByText('Connection lost').waitFor();
+    expect(await tile.getAttribute('class')).toContain('still');
+    const after = await ServiceProcess.start([...testSettings(emptyFolder()), `http.listen=${new URL(http).host}`]);
+    try {
+      await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 15_000 }).toBe(0);
+      await page.getByText('No camera has sent anything yet').waitFor();
+      expect(await tile.count()).toBe(0);
+      await context.close();
+    } finally {
+      await after.end('SIGKILL');
+    }
+  }, 60_000);
+

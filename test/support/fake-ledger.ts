@@ -2,7 +2,7 @@
 
 import type { UninspectedReason } from '../../src/errors.ts';
 import type { CameraId, Frame, FrameId } from '../../src/frame/frame.ts';
-import type { Outcome, RecordedResult } from '../../src/frame/verdict.ts';
+import type { Outcome, RecordedResult, Verdict } from '../../src/frame/verdict.ts';
 import type { InspectOptions, Inspector, ResultsFilter, ResultsReader } from '../../src/ingest/ports.ts';
 import { recordedOf } from './frames.ts';
 
@@ -38,6 +38,24 @@ export class FakeLedger implements ResultsReader {
       .filter((row) => filter.cameraId === undefined || row.cameraId === filter.cameraId)
       .filter((row) => filter.verdict === undefined || row.verdict === filter.verdict)
       .slice(0, limit);
+  }
+
+  async search({
+    cameraId,
+    verdict,
+    before,
+    limit,
+  }: {
+    cameraId: CameraId;
+    verdict?: Verdict;
+    before: number;
+    limit: number;
+  }) {
+    if (this.failure !== null) throw this.failure;
+    const found = this.rows
+      .filter((row) => row.cameraId === cameraId && row.ledgerSeq < before)
+      .filter((row) => verdict === undefined || row.verdict === verdict);
+    return { rows: found.toReversed().slice(0, limit), next: null };
   }
 
   lastLedgerSeq() {

@@ -3,7 +3,7 @@
 import { lazy, Suspense, useEffect, useSyncExternalStore } from 'react';
 import { PageBoundary } from './failed-page.tsx';
 import { LinePage } from './line-page.tsx';
-import { type Reason, useLine } from './live.ts';
+import { type Reason, useConnection, useService } from './live.ts';
 import { usePeopleWords } from './people-words.ts';
 import { ResultPage } from './result-page.tsx';
 import { ResultsPage } from './results-page.tsx';
@@ -28,7 +28,7 @@ export function App() {
   const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
   const [page = '', id] = path.split('/');
   const words = useWords();
-  const { connection } = useLine();
+  const connection = useConnection();
   const people = usePeopleWords();
   const who = useWho();
   // A stream that ended or came back may mean that somebody was signed out.
@@ -91,9 +91,10 @@ function Door({ isNew }: { readonly isNew: boolean }) {
 /** What is wrong with the service itself, on every page. */
 function Banners() {
   const words = useWords();
-  const { service, connection } = useLine();
+  const service = useService();
+  const connection = useConnection();
   return (
-    <div aria-live="polite">
+    <div className="banners" aria-live="polite">
       {connection === 'connecting' && <p className="banner">{words.connecting}</p>}
       {connection === 'lost' && <p className="banner bad">{words.lost}</p>}
       {service?.isReady === false && <Trouble tone="bad" title={words.notReady} reasons={service.notReady} />}

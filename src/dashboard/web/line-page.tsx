@@ -27,6 +27,7 @@ export function LinePage() {
           countThen={acknowledgedCount[camera.cameraId] ?? 0}
           hasRoom={size !== 'crowd'}
         />
+          isOld={connection === 'lost'}
       ))}
     </main>
   );
@@ -40,11 +41,13 @@ const Tile = memo(function Tile(props: {
   /** Whether there is room for a picture of every frame. */
   readonly hasRoom: boolean;
 }) {
-  const { camera, acknowledged, countThen, hasRoom } = props;
+  /** Whether nobody knows what the camera does now. */
+  readonly isOld: boolean;
+  const { camera, acknowledged, countThen, hasRoom, isOld } = props;
   const words = useWords();
   const { last, lastRejected } = camera;
   const open = lastRejected !== null && lastRejected.resultId !== acknowledged ? lastRejected : null;
-  const isStill = camera.conditions.some(({ kind }) => kind === 'silent' || kind === 'never_seen');
+  const isStill = isOld || camera.conditions.some(({ kind }) => kind === 'silent' || kind === 'never_seen');
   return (
     <section className={`tile ${open?.verdict ?? ''} ${isStill ? 'still' : ''}`} aria-label={camera.cameraId}>
       <header>

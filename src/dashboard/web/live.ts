@@ -27,6 +27,15 @@ export function useLine(): Line {
   return useSyncExternalStore(subscribe, () => line);
 }
 
+/** For what must not be drawn anew with every part. */
+export function useConnection(): Line['connection'] {
+  return useSyncExternalStore(subscribe, () => line.connection);
+}
+
+export function useService(): Line['service'] {
+  return useSyncExternalStore(subscribe, () => line.service);
+}
+
 /** Connects anew: the token changed. */
 export function reconnect(): void {
   stop?.();
@@ -90,7 +99,11 @@ function take(events: readonly string[]): void {
   const cameras = new Map(line.cameras);
   for (const event of events) {
     const data = event.slice(event.indexOf('data: ') + 'data: '.length);
-    if (event.startsWith('event: camera\n')) {
+    if (event.startsWith('event: cameras\n')) {
+      // One that the service knows no more would show its last verdict for ever.
+      const there = new Set(JSON.parse(data) as string[]);
+      for (const cameraId of cameras.keys()) if (!there.has(cameraId)) cameras.delete(cameraId);
+    } else if (event.startsWith('event: camera\n')) {
       const camera = JSON.parse(data) as CameraView;
       cameras.set(camera.cameraId, camera);
     } else if (event.startsWith('event: service\n')) {
