@@ -177,6 +177,34 @@ describe.skipIf(!hasBrowser())('the page', () => {
       expect([where, await overflowOf(page)]).toEqual([where, 0]);
       if (where === 'line') await shoot(page, 'line-phone');
     }
+  it('brings what came since to a queue that ran empty, and a key that is held down judges one part', async () => {
+    const other = await ServiceProcess.start([
+      ...testSettings(emptyFolder()),
+      'recipes.default.pass_below=0',
+      'recipes.default.fail_above=0',
+    ]);
+    try {
+      const there = new Visitor(browser, other.addresses.http);
+      const page = await there.open('review');
+      await page.getByText('Nothing to review').waitFor();
+      const body = Uint8Array.from(await greyPng(200));
+      for (const id of ['one', 'two', 'three']) {
+        await fetch(`${other.addresses.http}/api/v1/frames?camera_id=c&frame_id=${id}`, { method: 'POST', body });
+      }
+      const left = page.locator('.review .head .quiet');
+      await expect.poll(() => left.innerText(), { timeout: 15_000 }).toBe('3 to review');
+      await page.keyboard.down('o');
+      await expect.poll(() => left.innerText()).toBe('2 to review');
+      await page.keyboard.down('o');
+      await page.keyboard.up('o');
+      await page.keyboard.press('z');
+      await expect.poll(() => left.innerText()).toBe('3 to review');
+      await there.close(page);
+    } finally {
+      await other.end('SIGKILL');
+    }
+  }, 60_000);
+
     await close(page);
   });
 
@@ -239,6 +267,13 @@ describe.skipIf(!hasBrowser())('the page', () => {
   it('says at once that the service is gone', async () => {
     const other = await ServiceProcess.start(testSettings(emptyFolder()));
     const context = await browser.newContext();
+      // Somebody else does it, without this page.
+      await fetch(`${other.addresses.http}/api/v1/models/activate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'mean-brightness', version: '2' }),
+      });
+      await model('2').getByText('At work for: default').waitFor();
     const page = await context.newPage();
     await page.goto(other.addresses.http);
     await page.getByRole('link', { name: 'Line' }).waitFor();

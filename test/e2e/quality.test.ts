@@ -131,6 +131,16 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await visitor.close(page);
   }, 60_000);
 
+  it('is counted by the clock of the service, whatever that of the panel says', async () => {
+    const page = await visitor.open('line');
+    await page.clock.setFixedTime(Date.now() + 72 * HOUR_MS);
+    await page.goto(page.url().replace('line', 'quality'));
+    await page.getByText('Balanced: 2,688 rows').waitFor();
+    expect(Number(await page.locator('.tiles dd').first().innerText())).toBeGreaterThan(16 * 22);
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await visitor.close(page);
+  }, 60_000);
+
   it('is what cuts are tried on; applied with a reason, and taken back', async () => {
     const page = await visitor.open('cuts');
     const tried = page.locator('.compare tr', { hasText: 'Would pass' }).locator('td').last();

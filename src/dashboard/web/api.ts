@@ -26,6 +26,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What went wrong, for a person. */
+export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
 /** On `window`: the service does not know any more who sits here. */
 export const STRANGER = 'loupe-stranger';
 

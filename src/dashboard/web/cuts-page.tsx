@@ -4,9 +4,10 @@ import { useCallback, useEffect, useState } from 'react';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { ScoresJson } from '../quality-routes.ts';
 import type { CutChangeJson, RecipeJson } from '../recipe-routes.ts';
-import { getJson, postJson } from './api.ts';
+import { getJson, postJson, textOf } from './api.ts';
 import { Ask } from './ask.tsx';
 import { CutComparison, cutsText } from './cut-comparison.tsx';
+import { Failure } from './failure.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
 import { ScoreChart } from './score-chart.tsx';
 import { changeSettings, useSettings } from './settings.ts';
@@ -35,11 +36,7 @@ export function CutsPage() {
   return (
     <main className="cuts">
       <h1 className="hidden">{words.scores}</h1>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure} />
       {recipe !== undefined && (
         <Workbench
           key={`${recipe.recipe} ${recipe.revision}`}
@@ -106,11 +103,7 @@ function Workbench(props: {
           {words.source[recipe.source]}
         </p>
       </div>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure} />
       <section className="card">
         {scores?.bins.length === 0 && <p className="quiet">{words.noScores}</p>}
         {scores !== null && <ScoreChart scores={scores} cuts={tried} words={words} />}
@@ -264,11 +257,7 @@ function Change(props: {
           onNo={() => setWish(null)}
         />
       )}
-      {missing !== null && (
-        <p className="banner bad" role="alert">
-          {missing}
-        </p>
-      )}
+      <Failure text={missing} />
       <div className="search">
         <label>
           {words.reason}
@@ -326,5 +315,3 @@ function History({ recipe, words }: { readonly recipe: string; readonly words: Q
     </section>
   );
 }
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,7 @@
 /** In place of a page that could not be loaded or drawn, so that the head and its banners stay. */
 
 import { Component, type ReactNode } from 'react';
+import { textOf } from './api.ts';
 import { useWords } from './words.ts';
 
 interface Props {
@@ -36,7 +37,7 @@ function Failed({ error }: { readonly error: unknown }) {
     <main>
       <section className="card">
         <h1>{words.pageFailed}</h1>
-        <p className="quiet">{error instanceof Error ? error.message : String(error)}</p>
+        <p className="quiet">{textOf(error)}</p>
         {/* A file of the page that is not there any more belongs to a service that was upgraded meanwhile. */}
         <button type="button" className="primary" onClick={() => location.reload()}>
           {words.reload}

@@ -2,11 +2,13 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
-import { getJson, postJson } from './api.ts';
+import { getJson, postJson, textOf } from './api.ts';
 import { DownloadLink } from './download-link.tsx';
 import { Ask } from './ask.tsx';
+import { Failure } from './failure.tsx';
 import { ModelFigures } from './model-figures.tsx';
 import { Shadows } from './shadows.tsx';
+import { useRepeated } from './repeat.ts';
 import { WhyNot } from './who-am-i.tsx';
 import { useMay } from './who.ts';
 import { useWords } from './words.ts';
@@ -23,6 +25,8 @@ interface ActivationJson {
 
 type Golden = Omit<GoldenReport, 'checkedAt'> & { readonly checkedAt: string };
 
+const PERIOD_MS = 5000;
+
 /** What was asked for and waits for a second tap. */
 type Wish =
   | { readonly kind: 'activate'; readonly name: string; readonly version: string }
@@ -31,31 +35,36 @@ type Wish =
 export function ModelsPage() {
   const words = useWords();
   const mayTune = useMay('tune');
-  const [models, setModels] = useState<readonly ModelListing[]>([]);
+  const [models, setModels] = useState<readonly ModelListing[] | null>(null);
   const [activations, setActivations] = useState<readonly ActivationJson[]>([]);
   const [wish, setWish] = useState<Wish | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
-  const load = useCallback(async () => {
+  /** Why what is shown is old. */
+  const [unread, setUnread] = useState<string | null>(null);
+  const load = useCallback(async (signal?: AbortSignal) => {
     const [listed, done] = await Promise.all([
-      getJson<{ models: ModelListing[] }>('/api/v1/models'),
-      getJson<{ activations: ActivationJson[] }>('/api/v1/models/activations'),
+      getJson<{ models: ModelListing[] }>('/api/v1/models', signal),
+      getJson<{ activations: ActivationJson[] }>('/api/v1/models/activations', signal),
     ]);
     setModels(listed.models);
     setActivations(done.activations.toReversed());
+    setUnread(null);
   }, []);
+  const notRead = useCallback((error: unknown) => setUnread(textOf(error)), []);
+  // Others put models to work too.
+  useRepeated(load, notRead, PERIOD_MS);
   const guarded = useCallback(async (work: () => Promise<void>) => {
     setIsBusy(true);
     try {
       await work();
       setFailure(null);
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
+      setFailure(textOf(error));
     } finally {
       setIsBusy(false);
     }
   }, []);
-  useEffect(() => void guarded(load), [guarded, load]);
 
   const grant = (granted: Wish) =>
     void guarded(async () => {
@@ -69,12 +78,9 @@ export function ModelsPage() {
   return (
     <main className="models">
       <h1 className="hidden">{words.models}</h1>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
-      {isBusy && <p className="banner">{words.working}</p>}
+      <Failure text={failure} />
+      <Failure text={unread} />
+      {(isBusy || (models === null && unread === null)) && <p className="banner">{words.working}</p>}
       {wish !== null && (
         <Ask
           text={wishText(words, wish)}
@@ -84,7 +90,7 @@ export function ModelsPage() {
           onNo={() => setWish(null)}
         />
       )}
-      {models.map((model) => (
+      {models?.map((model) => (
         <Model
           key={`${model.name}/${model.version}`}
           model={model}
@@ -145,9 +151,7 @@ function Model(props: {
     );
   }, [path, model.fault]);
   const check = () =>
-    void getJson<Golden>(`${path}/golden`).then(setGolden, (error: unknown) =>
-      setGolden(error instanceof Error ? error.message : String(error)),
-    );
+    void getJson<Golden>(`${path}/golden`).then(setGolden, (error: unknown) => setGolden(textOf(error)));
   return (
     <section className={isAtWork ? 'card atwork' : 'card'} aria-label={`${model.name}/${model.version}`}>
       <h2>

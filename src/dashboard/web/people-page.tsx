@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import { type Role, ROLES } from '../../frame/people.ts';
 import type { AuditJson, UserJson } from '../people-routes.ts';
-import { getJson, patchJson, postJson } from './api.ts';
+import { getJson, patchJson, postJson, textOf } from './api.ts';
 import { Ask } from './ask.tsx';
 import { PasswordField } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
@@ -66,10 +66,7 @@ function Accounts() {
   const [resetting, setResetting] = useState<UserJson | null>(null);
   const [said, setSaid] = useState<{ readonly isBad: boolean; readonly text: string } | null>(null);
   const [acts, setActs] = useState(0);
-  const fail = useCallback(
-    (error: unknown) => setSaid({ isBad: true, text: error instanceof Error ? error.message : String(error) }),
-    [],
-  );
+  const fail = useCallback((error: unknown) => setSaid({ isBad: true, text: textOf(error) }), []);
   const load = useCallback(async () => {
     setUsers((await getJson<{ users: UserJson[] }>('/api/v1/users')).users);
     setActs((before) => before + 1);
@@ -227,7 +224,10 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
   const load = useCallback(async (before: number | null) => {
     const cursor = before === null ? '' : `&before=${before}`;
     const page = await getJson<{ entries: AuditJson[]; next: number | null }>(`/api/v1/audit?limit=50${cursor}`);
-    setEntries((old) => (before === null ? page.entries : [...old, ...page.entries]));
+    // Whoever taps twice gets the page twice.
+    setEntries((old) =>
+      before === null ? page.entries : [...old.filter(({ seq }) => seq >= before), ...page.entries],
+    );
     setNext(page.next);
   }, []);
   useEffect(() => {

@@ -1,19 +1,20 @@
 /** How the line has done: yield, rejects with control limits, defects, escapes, answer times, the ledger's balance. */
 
-import { useEffect, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import type { Verdict } from '../../frame/verdict.ts';
 import type { QualityJson } from '../quality-routes.ts';
-import { getJson } from './api.ts';
+import { getJson, textOf } from './api.ts';
 import { percent, shareText } from './cut-comparison.tsx';
+import { Failure } from './failure.tsx';
 import { formatMs } from './gauges.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
 import { FactList } from './fact-list.tsx';
+import { useRepeated } from './repeat.ts';
 import { useSettings } from './settings.ts';
 import { type Line, TimeChart } from './time-chart.tsx';
 import { useWords } from './words.ts';
 
 const DAYS = [1, 7, 30, 90];
-const DAY_MS = 86_400_000;
 const PERIOD_MS = 30_000;
 const VERDICTS: readonly Verdict[] = ['PASS', 'REVIEW', 'FAIL', 'UNINSPECTED'];
 
@@ -32,11 +33,7 @@ export function QualityPage() {
   return (
     <main className="quality">
       <h1 className="hidden">{words.rejectChart}</h1>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure} />
       <div className="search">
         <label>
           {words.span}
@@ -113,32 +110,23 @@ function useQuality({ days, by, camera, recipe }: Choice) {
     cameras: [],
     recipes: [],
   });
-  useEffect(() => {
-    const ended = new AbortController();
-    const load = () => {
-      const since = new Date(Date.now() - days * DAY_MS).toISOString();
-      const query = new URLSearchParams({ since, by });
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
+      const query = new URLSearchParams({ days: String(days), by });
       if (camera !== '') query.set('camera', camera);
       if (recipe !== '') query.set('recipe', recipe);
-      getJson<QualityJson>(`/api/v1/quality?${query.toString()}`, ended.signal).then(
-        (found) => {
-          setQuality(found);
-          setFailure(null);
-          if (camera !== '' || recipe !== '') return;
-          const names = (of: 'cameraId' | 'recipe') =>
-            [...new Set(found.series.map((one) => one[of]))].filter((name) => name !== '').sort();
-          setKnown({ cameras: names('cameraId'), recipes: names('recipe') });
-        },
-        (error: unknown) => !ended.signal.aborted && setFailure(error instanceof Error ? error.message : String(error)),
-      );
-    };
-    load();
-    const timer = setInterval(load, PERIOD_MS);
-    return () => {
-      ended.abort();
-      clearInterval(timer);
-    };
-  }, [days, by, camera, recipe]);
+      const found = await getJson<QualityJson>(`/api/v1/quality?${query.toString()}`, signal);
+      setQuality(found);
+      setFailure(null);
+      if (camera !== '' || recipe !== '') return;
+      const names = (of: 'cameraId' | 'recipe') =>
+        [...new Set(found.series.map((one) => one[of]))].filter((name) => name !== '').sort();
+      setKnown({ cameras: names('cameraId'), recipes: names('recipe') });
+    },
+    [days, by, camera, recipe],
+  );
+  const fail = useCallback((error: unknown) => setFailure(textOf(error)), []);
+  useRepeated(ask, fail, PERIOD_MS);
   return { quality, known, failure };
 }
 

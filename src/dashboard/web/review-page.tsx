@@ -1,12 +1,14 @@
 /** The queue of parts that did not pass: one key or one tap each, the next picture ready, undo. */
 
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { getJson, preloadPicture, type ResultJson, type ResultsPage, sendReview } from './api.ts';
+import { getJson, preloadPicture, type ResultJson, type ResultsPage, sendReview, textOf } from './api.ts';
+import { Failure } from './failure.tsx';
 import { ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { PickOne } from './pick-one.tsx';
 import { Picture } from './picture.tsx';
 import { FactList } from './fact-list.tsx';
+import { useRepeated } from './repeat.ts';
 import { changeSettings, useSettings } from './settings.ts';
 import { VerdictBadge } from './verdict.tsx';
 import { WhyNot } from './who-am-i.tsx';
@@ -19,10 +21,17 @@ const KEYS: Readonly<Record<string, Label | 'undo'>> = { o: 'ok', n: 'ng', u: 'u
 type QueuePage = ResultsPage & { readonly defectClasses: readonly string[] };
 
 const REFILL_BELOW = 5;
+/** How often a queue that runs empty is looked at again: parts come all day. */
+const LOOK_MS = 5000;
+/** Where a walk through all that nobody has judged begins. */
+const TOP = Number.MAX_SAFE_INTEGER;
 const AHEAD = 2;
 
 const isPicture = (result: ResultJson) =>
   result.image.path !== null && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
+
+/** In the ledger; 0 of one that passed, which comes as a sample from anywhere. */
+const placeOf = ({ verdict, ledgerSeq }: ResultJson) => (verdict === 'PASS' ? 0 : ledgerSeq);
 
 export function ReviewPage() {
   const words = useWords();
@@ -32,7 +41,7 @@ export function ReviewPage() {
   const [defectClass, setDefectClass] = useState<string | null>(null);
   const [comment, setComment] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
-  const { queue, next, defectClasses, take, putBack } = useQueue(setFailure);
+  const { queue, next, defectClasses, unread, take, putBack } = useQueue();
   const [judged, setJudged] = useState<readonly ResultJson[]>([]);
   const isBusy = useRef(false);
   const current = queue[0];
@@ -59,7 +68,7 @@ export function ReviewPage() {
       setComment('');
       setFailure(null);
     } catch (error) {
-      setFailure(`${words.notSaved}: ${error instanceof Error ? error.message : String(error)}`);
+      setFailure(`${words.notSaved}: ${textOf(error)}`);
     } finally {
       isBusy.current = false;
     }
@@ -70,7 +79,8 @@ export function ReviewPage() {
     const onKey = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
       const what = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-      if (isTyping || what === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      // A key that is held down judges one part, not all that follow.
+      if (isTyping || what === undefined || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       void latest.current(what);
     };
@@ -81,11 +91,7 @@ export function ReviewPage() {
   return (
     <main className="review">
       <h1 className="hidden">{words.review}</h1>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure ?? unread} />
       {current === undefined ? (
         <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
       ) : (
@@ -169,43 +175,48 @@ export function ReviewPage() {
   );
 }
 
-/** The queue, refilled before it runs empty; what was judged here does not come again. */
-function useQueue(onFailure: (message: string) => void) {
+/** The queue, newest first, refilled before it runs empty: down to the oldest part that nobody has judged, then with what came since. */
+function useQueue() {
   const [queue, setQueue] = useState<readonly ResultJson[]>([]);
-  const [next, setNext] = useState<number | null>(Number.MAX_SAFE_INTEGER);
+  /** Where the walk goes on; null where it has come to its end, and the next one begins at the top. */
+  const [next, setNext] = useState<number | null>(TOP);
   const [defectClasses, setDefectClasses] = useState<readonly string[]>([]);
-  const isLoading = useRef(false);
-  const load = useCallback(
-    async (before: number) => {
-      if (isLoading.current) return;
-      isLoading.current = true;
-      try {
-        const cursor = before === Number.MAX_SAFE_INTEGER ? '' : `&before=${before}`;
-        const page = await getJson<QueuePage>(`/api/v1/reviews/queue?limit=50${cursor}`);
-        setDefectClasses(page.defectClasses);
-        setQueue((old) => [
-          ...old,
-          ...page.results.filter(({ resultId }) => !old.some((o) => o.resultId === resultId)),
-        ]);
-        setNext(page.next);
-      } catch (error) {
-        onFailure(error instanceof Error ? error.message : String(error));
-      } finally {
-        isLoading.current = false;
+  const [unread, setUnread] = useState<string | null>(null);
+  /** The newest part of this walk, and of the last one that came to its end: a walk need not go below that again. */
+  const newest = useRef(0);
+  const walked = useRef(0);
+  const { length } = queue;
+  const refill = useCallback(
+    async (signal: AbortSignal) => {
+      if (length >= REFILL_BELOW) return;
+      const cursor = next === null || next === TOP ? '' : `&before=${next}`;
+      const page = await getJson<QueuePage>(`/api/v1/reviews/queue?limit=50${cursor}`, signal);
+      setUnread(null);
+      setDefectClasses(page.defectClasses);
+      // Samples come along with new parts only: else those that wait would draw more of them at each look.
+      if (page.results.some((result) => placeOf(result) > walked.current)) {
+        const isNew = (old: readonly ResultJson[], id: string) => old.every(({ resultId }) => resultId !== id);
+        setQueue((old) => [...old, ...page.results.filter(({ resultId }) => isNew(old, resultId))]);
       }
+      newest.current = Math.max(newest.current, ...page.results.map(placeOf));
+      const isWalked = page.next === null || page.next <= walked.current;
+      if (isWalked) walked.current = newest.current;
+      setNext(isWalked ? null : page.next);
     },
-    [onFailure],
+    [length, next],
   );
+  const fail = useCallback((error: unknown) => setUnread(textOf(error)), []);
+  useRepeated(refill, fail, LOOK_MS);
   useEffect(() => {
-    if (queue.length < REFILL_BELOW && next !== null) void load(next);
     for (const ahead of queue.slice(1, 1 + AHEAD)) {
       if (isPicture(ahead)) preloadPicture(ahead.resultId);
     }
-  }, [queue, next, load]);
+  }, [queue]);
   return {
     queue,
     next,
     defectClasses,
+    unread,
     take: (done: ResultJson) => setQueue((old) => old.filter(({ resultId }) => resultId !== done.resultId)),
     putBack: (result: ResultJson) => setQueue((old) => [result, ...old]),
   };

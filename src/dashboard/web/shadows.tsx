@@ -2,7 +2,8 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import type { DisagreementJson, ShadowJson } from '../shadow-routes.ts';
-import { getJson, pictureAt, request } from './api.ts';
+import { getJson, pictureAt, request, textOf } from './api.ts';
+import { useRepeated } from './repeat.ts';
 import { VerdictShape } from './verdict.tsx';
 import { useMay } from './who.ts';
 import { useWords } from './words.ts';
@@ -10,24 +11,23 @@ import { useWords } from './words.ts';
 const PERIOD_MS = 3000;
 const SHOWN = 12;
 
+/** The models, which the page asks for beside them, say it too. */
+const ignore = () => undefined;
+
 export function Shadows({ onFailure }: { readonly onFailure: (message: string) => void }) {
   const words = useWords();
   const [shadows, setShadows] = useState<readonly ShadowJson[]>([]);
   const load = useCallback(
-    () => getJson<{ shadows: ShadowJson[] }>('/api/v1/shadows').then((found) => setShadows(found.shadows)),
+    (signal?: AbortSignal) =>
+      getJson<{ shadows: ShadowJson[] }>('/api/v1/shadows', signal).then((found) => setShadows(found.shadows)),
     [],
   );
-  useEffect(() => {
-    const look = () => void load().catch(() => undefined);
-    look();
-    const timer = setInterval(look, PERIOD_MS);
-    return () => clearInterval(timer);
-  }, [load]);
+  useRepeated(load, ignore, PERIOD_MS);
   const mayTune = useMay('tune');
   const stop = (recipe: string) =>
     void request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
-      .then(load)
-      .catch((error: unknown) => onFailure(error instanceof Error ? error.message : String(error)));
+      .then(() => load())
+      .catch((error: unknown) => onFailure(textOf(error)));
   return shadows.map((shadow) => (
     <section key={shadow.recipe} className="card wide" aria-label={words.shadowOf(shadow.recipe)}>
       <h2>

@@ -1,7 +1,8 @@
 /** Signing in, and the very first time: making the account that lets others in. */
 
 import { type FormEvent, type ReactNode, useState } from 'react';
-import { ApiError } from './api.ts';
+import { ApiError, textOf } from './api.ts';
+import { Failure } from './failure.tsx';
 import { PasswordField, typedIn } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { changeSettings, useSettings } from './settings.ts';
@@ -111,7 +112,7 @@ export function AskForm(props: {
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) setFailure(props.wrong);
       else if (error instanceof ApiError && error.status === 429) setFailure(people.wait(error.retryAfterS ?? 1));
-      else setFailure(error instanceof Error ? error.message : String(error));
+      else setFailure(textOf(error));
     } finally {
       setIsBusy(false);
     }
@@ -119,11 +120,7 @@ export function AskForm(props: {
   return (
     <form onSubmit={(event) => void submit(event)}>
       {props.children}
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure text={failure} />
       <button type="submit" className="primary big" disabled={isBusy}>
         {isBusy ? words.working : props.button}
       </button>

@@ -1,12 +1,13 @@
 /** The service itself: engines, provider, store, outbox, recent errors. */
 
-import { useEffect, useState } from 'react';
-import { getJson } from './api.ts';
+import { useCallback, useState } from 'react';
+import { getJson, textOf } from './api.ts';
 import { ADVICES } from './event-words.ts';
 import type { Reason } from './live.ts';
 import { NoAccounts } from './people-page.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { FactList } from './fact-list.tsx';
+import { useRepeated } from './repeat.ts';
 import { useSettings } from './settings.ts';
 import { useWho } from './who.ts';
 import { useWords } from './words.ts';
@@ -61,19 +62,12 @@ export function SystemPage() {
   const advices = ADVICES[useSettings().language];
   const [status, setStatus] = useState<Status | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
-  useEffect(() => {
-    const load = () =>
-      getJson<Status>('/api/v1/status').then(
-        (found) => {
-          setStatus(found);
-          setFailure(null);
-        },
-        (error: unknown) => setFailure(String(error)),
-      );
-    void load();
-    const timer = setInterval(() => void load(), PERIOD_MS);
-    return () => clearInterval(timer);
+  const ask = useCallback(async (signal: AbortSignal) => {
+    setStatus(await getJson<Status>('/api/v1/status', signal));
+    setFailure(null);
   }, []);
+  const fail = useCallback((error: unknown) => setFailure(textOf(error)), []);
+  useRepeated(ask, fail, PERIOD_MS);
   if (status === null) return <main className="system">{failure ?? ''}</main>;
   return (
     <main className="system">
