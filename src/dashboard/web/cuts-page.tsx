@@ -183,21 +183,45 @@ function Sliders(props: {
             aria-label={label}
             onChange={(event) => change(event.target.valueAsNumber)}
           />
-          <input
-            type="number"
-            min={0}
-            max={1}
-            step={0.001}
+          <CutField
             value={value}
-            aria-label={`${label}, 0–1`}
-            onChange={(event) => {
-              const given = event.target.valueAsNumber;
-              if (given >= 0 && given <= 1) change(given);
-            }}
+            label={`${label}, 0–1`}
+            isInOrder={(typed) => (kind === 'PASS' ? typed <= cuts.failAbove : typed >= cuts.passBelow)}
+            onChange={change}
           />
         </div>
       ))}
     </div>
+  );
+}
+
+/** A cut as a number. On the way to it stand others (`0` before `0.9`), which must not take the other cut along. */
+function CutField(props: {
+  readonly value: number;
+  readonly label: string;
+  readonly isInOrder: (typed: number) => boolean;
+  readonly onChange: (cut: number) => void;
+}) {
+  const { value, label, isInOrder, onChange } = props;
+  /** Null: what stands in the field is the cut. */
+  const [typed, setTyped] = useState<string | null>(null);
+  const take = (text: string, isDone: boolean) => {
+    const cut = text.trim() === '' ? Number.NaN : Number(text);
+    if (cut >= 0 && cut <= 1 && (isDone || isInOrder(cut))) onChange(cut);
+    setTyped(isDone ? null : text);
+  };
+  return (
+    <input
+      type="number"
+      min={0}
+      max={1}
+      step={0.001}
+      value={typed ?? value}
+      aria-label={label}
+      onChange={(event) => take(event.target.value, false)}
+      onBlur={() => typed !== null && take(typed, true)}
+      onKeyDown={(event) => event.key === 'Enter' && typed !== null && take(typed, true)}
+    />
   );
 }
 
