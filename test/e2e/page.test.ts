@@ -119,6 +119,31 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await close(page);
   }, 180_000);
 
+  it('shows what was searched for last, whichever answer comes last', async () => {
+    const page = await open('results');
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route(/camera=demo/, async (route) => {
+      await released;
+      await route.continue().catch(() => undefined);
+    });
+    await page.locator('tbody tr').first().waitFor();
+    const search = page.getByRole('button', { name: 'Search' });
+    await page.getByLabel('Camera').fill('demo-grpc-1');
+    await search.click();
+    await page.getByText('Working').waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(0);
+    await page.getByLabel('Camera').fill('');
+    await page.getByLabel('Part').fill('no such part');
+    await search.click();
+    await page.getByText('Nothing found.').waitFor();
+    const answered = page.waitForResponse(/camera=demo/, { timeout: 1000 }).catch(() => null);
+    release();
+    await answered;
+    expect(await page.locator('tbody tr').count()).toBe(0);
+    await close(page);
+  });
+
   it('is judged by keyboard: one key a part, undone by another', async () => {
     const page = await open('review');
     const frame = () => page.locator('.facts-list').innerText();
@@ -152,31 +177,6 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await close(page);
   });
 
-  it('asks who judges before it keeps a judgement', async () => {
-    const page = await open('review', { reviewer: '' });
-    await page.locator('.review .picture').waitFor();
-    await page.keyboard.press('o');
-    await page.getByRole('alert').waitFor();
-    expect(await page.getByRole('alert').innerText()).toContain('Type your name');
-    await close(page);
-  });
-
-  it('speaks Chinese, is dark, and fits a phone', async () => {
-    const page = await open('line', { language: 'zh', theme: 'dark' });
-    await page.getByRole('link', { name: '产线' }).waitFor();
-    await page.locator('.tile .strip').first().waitFor();
-    const shown = '[document.documentElement.lang, getComputedStyle(document.body).colorScheme]';
-    expect(await page.evaluate(shown)).toEqual(['zh-Hans', 'dark']);
-    await expect.poll(() => page.locator('.tile .open').count(), { timeout: 15_000 }).toBeGreaterThan(1);
-    expect(await accessibilityFaults(page)).toEqual([]);
-    await shoot(page, 'line-zh-dark');
-    await page.setViewportSize({ width: 390, height: 844 });
-    for (const where of ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system']) {
-      await page.goto(`${service.addresses.http}/#/${where}`);
-      await page.locator('main').waitFor();
-      expect([where, await overflowOf(page)]).toEqual([where, 0]);
-      if (where === 'line') await shoot(page, 'line-phone');
-    }
   it('brings what came since to a queue that ran empty, and a key that is held down judges one part', async () => {
     const other = await ServiceProcess.start([
       ...testSettings(emptyFolder()),
@@ -205,6 +205,31 @@ describe.skipIf(!hasBrowser())('the page', () => {
     }
   }, 60_000);
 
+  it('asks who judges before it keeps a judgement', async () => {
+    const page = await open('review', { reviewer: '' });
+    await page.locator('.review .picture').waitFor();
+    await page.keyboard.press('o');
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('Type your name');
+    await close(page);
+  });
+
+  it('speaks Chinese, is dark, and fits a phone', async () => {
+    const page = await open('line', { language: 'zh', theme: 'dark' });
+    await page.getByRole('link', { name: '产线' }).waitFor();
+    await page.locator('.tile .strip').first().waitFor();
+    const shown = '[document.documentElement.lang, getComputedStyle(document.body).colorScheme]';
+    expect(await page.evaluate(shown)).toEqual(['zh-Hans', 'dark']);
+    await expect.poll(() => page.locator('.tile .open').count(), { timeout: 15_000 }).toBeGreaterThan(1);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await shoot(page, 'line-zh-dark');
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const where of ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system']) {
+      await page.goto(`${service.addresses.http}/#/${where}`);
+      await page.locator('main').waitFor();
+      expect([where, await overflowOf(page)]).toEqual([where, 0]);
+      if (where === 'line') await shoot(page, 'line-phone');
+    }
     await close(page);
   });
 
@@ -242,6 +267,13 @@ describe.skipIf(!hasBrowser())('the page', () => {
       await page.getByRole('button', { name: 'Yes, do it' }).click();
       await model('1').getByText('At work for: default').waitFor();
       await shoot(page, 'models');
+      // Somebody else does it, without this page.
+      await fetch(`${other.addresses.http}/api/v1/models/activate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'mean-brightness', version: '2' }),
+      });
+      await model('2').getByText('At work for: default').waitFor();
       await context.close();
     } finally {
       await other.end('SIGKILL');
@@ -267,13 +299,6 @@ describe.skipIf(!hasBrowser())('the page', () => {
   it('says at once that the service is gone', async () => {
     const other = await ServiceProcess.start(testSettings(emptyFolder()));
     const context = await browser.newContext();
-      // Somebody else does it, without this page.
-      await fetch(`${other.addresses.http}/api/v1/models/activate`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ name: 'mean-brightness', version: '2' }),
-      });
-      await model('2').getByText('At work for: default').waitFor();
     const page = await context.newPage();
     await page.goto(other.addresses.http);
     await page.getByRole('link', { name: 'Line' }).waitFor();
@@ -287,6 +312,30 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await expect.poll(() => page.getByText('This page could not be shown').count()).toBe(0);
     await context.close();
   });
+
+  it('forgets a camera that the service does not know any more', async () => {
+    const before = await ServiceProcess.start(testSettings(emptyFolder()));
+    const { http } = before.addresses;
+    const body = Uint8Array.from(await greyPng(20));
+    await fetch(`${http}/api/v1/frames?camera_id=gone&frame_id=one`, { method: 'POST', body });
+    const context = await browser.newContext({ locale: 'en-GB' });
+    const page = await context.newPage();
+    await page.goto(http);
+    const tile = page.getByRole('region', { name: 'gone' });
+    await tile.getByText('PASS').first().waitFor();
+    await before.end('SIGKILL');
+    await page.getByText('Connection lost').waitFor();
+    expect(await tile.getAttribute('class')).toContain('still');
+    const after = await ServiceProcess.start([...testSettings(emptyFolder()), `http.listen=${new URL(http).host}`]);
+    try {
+      await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 15_000 }).toBe(0);
+      await page.getByText('No camera has sent anything yet').waitFor();
+      expect(await tile.count()).toBe(0);
+      await context.close();
+    } finally {
+      await after.end('SIGKILL');
+    }
+  }, 60_000);
 
   it('asks for a token where the service wants one', async () => {
     const secret = 'ann-0123456789abcdef';
@@ -315,27 +364,3 @@ describe.skipIf(!hasBrowser())('the page', () => {
     }
   });
 });
-  it('forgets a camera that the service does not know any more', async () => {
-    const before = await ServiceProcess.start(testSettings(emptyFolder()));
-    const { http } = before.addresses;
-    const body = Uint8Array.from(await greyPng(20));
-    await fetch(`${http}/api/v1/frames?camera_id=gone&frame_id=one`, { method: 'POST', body });
-    const context = await browser.newContext({ locale: 'en-GB' });
-    const page = await context.newPage();
-    await page.goto(http);
-    const tile = page.getByRole('region', { name: 'gone' });
-    await tile.getByText('PASS').first().waitFor();
-    await before.end('SIGKILL');
-    await page.getByText('Connection lost').waitFor();
-    expect(await tile.getAttribute('class')).toContain('still');
-    const after = await ServiceProcess.start([...testSettings(emptyFolder()), `http.listen=${new URL(http).host}`]);
-    try {
-      await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 15_000 }).toBe(0);
-      await page.getByText('No camera has sent anything yet').waitFor();
-      expect(await tile.count()).toBe(0);
-      await context.close();
-    } finally {
-      await after.end('SIGKILL');
-    }
-  }, 60_000);
-

@@ -1,8 +1,8 @@
 /** The ledger, searched. */
 
-import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { VERDICTS } from '../../frame/verdict.ts';
-import { getJson, type ResultJson, type ResultsPage as Page } from './api.ts';
+import { getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
 import { DownloadLink } from './download-link.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
 import { VerdictBadge } from './verdict.tsx';
@@ -17,24 +17,39 @@ export function ResultsPage() {
   const [rows, setRows] = useState<readonly ResultJson[] | null>(null);
   const [next, setNext] = useState<number | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  const [isBusy, setIsBusy] = useState(true);
+  const running = useRef(new AbortController());
 
+  /** Adds a page of `search` to `old`. What was asked before is not waited for: it may be of another search. */
   const load = useCallback(async (search: string, before: number | null, old: readonly ResultJson[]) => {
+    running.current.abort();
+    running.current = new AbortController();
+    const { signal } = running.current;
+    setIsBusy(true);
+    setRows(before === null ? null : old);
+    setNext(null);
+    setFailure(null);
     try {
       let page: Page = { results: [], next: before };
       // A page may be empty and still go on: a rare part is looked for further back, with an eye on the clock.
       const endsAt = performance.now() + SEARCH_MS;
       do {
         const cursor: string = page.next === null ? '' : `&before=${page.next}`;
-        page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`);
+        page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`, signal);
       } while (page.results.length === 0 && page.next !== null && performance.now() < endsAt);
       setRows([...old, ...page.results]);
       setNext(page.next);
-      setFailure(null);
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
+      if (signal.aborted) return;
+      setNext(before);
+      setFailure(textOf(error));
     }
+    setIsBusy(false);
   }, []);
-  useEffect(() => void load(query, null, []), [load, query]);
+  useEffect(() => {
+    void load(query, null, []);
+    return () => running.current.abort();
+  }, [load, query]);
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -73,7 +88,7 @@ export function ResultsPage() {
             key={format}
             where={`/api/v1/results/export?format=${format}${query}`}
             name={`loupe-results.${format}`}
-            onFailure={(error) => setFailure(String(error))}
+            onFailure={(error) => setFailure(textOf(error))}
           >
             {format === 'csv' ? words.exportCsv : words.exportJsonl}
           </DownloadLink>
@@ -85,12 +100,18 @@ export function ResultsPage() {
         </p>
       )}
       {rows !== null && <Table rows={rows} />}
-      {next === null ? (
-        <p className="quiet">{rows?.length === 0 ? words.noResults : words.noMore}</p>
-      ) : (
+      {next !== null && (
         <button type="button" onClick={() => void load(query, next, rows ?? [])}>
           {words.more}
         </button>
+      )}
+      {isBusy && (
+        <p className="quiet" role="status">
+          {words.working}
+        </p>
+      )}
+      {!isBusy && next === null && rows !== null && (
+        <p className="quiet">{rows.length === 0 ? words.noResults : words.noMore}</p>
       )}
     </main>
   );
