@@ -7,6 +7,7 @@ import { useKeptHeatMap } from './heat-map.tsx';
 import { useLine } from './live.ts';
 import { Picture } from './picture.tsx';
 import { changeSettings, settings, useSettings } from './settings.ts';
+import { momentText } from './time-text.ts';
 import { Strip, VerdictBadge, VerdictShape } from './verdict.tsx';
 import { useWords, type Words } from './words.ts';
 
@@ -26,8 +27,8 @@ export function LinePage() {
           acknowledged={acknowledged[camera.cameraId] ?? ''}
           countThen={acknowledgedCount[camera.cameraId] ?? 0}
           hasRoom={size !== 'crowd'}
-        />
           isOld={connection === 'lost'}
+        />
       ))}
     </main>
   );
@@ -40,9 +41,9 @@ const Tile = memo(function Tile(props: {
   readonly countThen: number;
   /** Whether there is room for a picture of every frame. */
   readonly hasRoom: boolean;
-}) {
   /** Whether nobody knows what the camera does now. */
   readonly isOld: boolean;
+}) {
   const { camera, acknowledged, countThen, hasRoom, isOld } = props;
   const words = useWords();
   const { last, lastRejected } = camera;
@@ -108,8 +109,7 @@ function OpenPart(props: {
         <VerdictBadge verdict={open.verdict} />
         <p className="id">{open.partId ?? open.frameId}</p>
         <p>
-          <time dateTime={open.receivedAt}>{new Date(open.receivedAt).toLocaleTimeString()}</time> →{' '}
-          {words[open.disposition]}
+          <time dateTime={open.receivedAt}>{momentText(open.receivedAt)}</time> → {words[open.disposition]}
         </p>
       </div>
       <button type="button" className="primary" onClick={onAcknowledge}>
@@ -142,7 +142,7 @@ function LastPicture({ last }: { readonly last: Sight }) {
       <Picture resultId={sight.resultId} isKept alt="" heatMap={heatMap} />
       {sight.resultId !== last.resultId && (
         <figcaption>
-          <VerdictShape verdict={sight.verdict} /> {new Date(sight.receivedAt).toLocaleTimeString()}
+          <VerdictShape verdict={sight.verdict} /> {momentText(sight.receivedAt)}
         </figcaption>
       )}
     </figure>
@@ -180,16 +180,16 @@ function acknowledge({ cameraId, notPassed }: CameraView, { resultId }: Sight): 
   });
 }
 
-export function conditionText(words: Words, condition: Condition): string {
+function conditionText(words: Words, condition: Condition): string {
   switch (condition.kind) {
     case 'never_seen':
       return words.never_seen;
     case 'silent':
-      return words.silent(Math.round(condition.sinceMs / 1000));
+      return words.silent(condition.sinceMs);
     case 'late':
       return words.late(Math.round(condition.share * 100));
     case 'uninspected':
-      return words.uninspected(Math.round(condition.share * 100), condition.reason.replaceAll('_', ' '));
+      return words.uninspected(Math.round(condition.share * 100), words.reasons[condition.reason] ?? condition.reason);
     case 'brightness':
     case 'contrast':
     case 'focus':

@@ -31,7 +31,8 @@ export function Picture(props: {
       isWanted = false;
     };
   }, [resultId, isKept]);
-  if (!isKept || loaded?.url === null) return <div className="picture none">{words.noPicture}</div>;
+  if (!isKept) return <div className="picture none">{words.noPicture}</div>;
+  if (loaded?.url === null) return <div className="picture none">{words.pictureMissing}</div>;
   // The picture before stays until the next one is there: no flicker at five parts a second.
   if (loaded === null) return <div className="picture" role="img" aria-label={alt} />;
   const style = zoom === null ? {} : { transform: 'scale(3)', transformOrigin: zoom };

@@ -9,7 +9,7 @@ import { Picture } from './picture.tsx';
 import { ReplayButton } from './replay-button.tsx';
 import { StageBar } from './stage-bar.tsx';
 import { VerdictBadge } from './verdict.tsx';
-import { useWords } from './words.ts';
+import { useWords, type Words } from './words.ts';
 
 interface Everything {
   readonly result: ResultJson;
@@ -81,7 +81,7 @@ function Facts({ result }: { readonly result: ResultJson }) {
     [words.job, result.jobId],
     [words.frame, result.frameId],
     [words.disposition, words[result.disposition]],
-    [words.reason, result.reason === null ? null : `${result.reason}: ${result.reasonDetail ?? ''}`],
+    [words.reason, reasonText(words, result)],
     [words.recipe, result.recipeId],
     [words.cuts, `${formatProbability(result.passBelow)} / ${formatProbability(result.failAbove)}`],
     [words.model, model === null ? null : `${model.name}/${model.version} (${model.provider ?? ''})`],
@@ -134,6 +134,12 @@ function Reviews({ reviews }: { readonly reviews: readonly ReviewJson[] }) {
       </ul>
     </section>
   );
+}
+
+/** In the words of the page first; code and detail, in English, behind them for whoever mends it. */
+function reasonText(words: Words, { reason, reasonDetail }: ResultJson): string | null {
+  if (reason === null) return null;
+  return `${words.reasons[reason] ?? reason} (${[reason, reasonDetail].filter(Boolean).join(': ')})`;
 }
 
 function tagsText(tags: Readonly<Record<string, string>>): string {

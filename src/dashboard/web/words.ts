@@ -1,6 +1,8 @@
 /** Every word of the page, in both languages. A word that is missing in one does not compile. */
 
+import { REASONS } from './reason-words.ts';
 import { useSettings } from './settings.ts';
+import { durationText } from './time-text.ts';
 
 const en = {
   line: 'Line',
@@ -47,7 +49,6 @@ const en = {
   waiting: 'no part yet',
   probability: 'Defect probability',
   latency: 'Answer time',
-  takt: 'takt',
   lastVerdicts: 'Last 50 verdicts',
   perMinute: 'per minute',
   yield: 'yield, 1 h',
@@ -57,9 +58,10 @@ const en = {
   noCameras: 'No camera has sent anything yet. README, "First frames", shows how to connect one.',
   lastNotPassed: 'Last part not passed',
   noPicture: 'No picture kept',
+  pictureMissing: 'Picture gone, or not reached',
   simulated: 'simulated',
   never_seen: 'Has sent nothing yet',
-  silent: (seconds: number) => `Silent for ${seconds} s`,
+  silent: (ms: number) => `Silent for ${durationText(ms, 'en')}`,
   late: (percent: number) => `${percent} % of answers late`,
   uninspected: (percent: number, why: string) => `${percent} % not inspected: ${why}`,
   connecting: 'Connecting to the service …',
@@ -103,6 +105,7 @@ const en = {
   chainPlace: 'Place in the ledger',
   tags: 'Tags',
   reason: 'Reason',
+  reasons: REASONS.en,
   disposition: 'Where the part goes',
   whatPeopleSaid: 'What people said',
   nobodyYet: 'Nobody yet.',
@@ -115,7 +118,6 @@ const en = {
   ok: 'good part',
   ng: 'defect',
   withdrawn: 'withdrawn',
-  keys: 'Keys: O good, N defect, U unsure, Z undo',
   defectClass: 'Kind of defect',
   /** Of the classes that the configuration offers by default; any other is shown as it is. */
   defectClasses: {
@@ -145,7 +147,6 @@ const en = {
   outbox: 'Outbox',
   noOutbox: 'nothing is published',
   oldest: 'oldest',
-  addresses: 'Addresses',
   recentEvents: 'Recent warnings and errors',
   noEvents: 'None since the service started.',
   themeLight: 'Light',
@@ -243,7 +244,6 @@ const zh: Words = {
   waiting: '尚无零件',
   probability: '缺陷概率',
   latency: '应答时间',
-  takt: '节拍',
   lastVerdicts: '最近 50 个判定',
   perMinute: '每分钟',
   yield: '良率(1 小时)',
@@ -253,9 +253,10 @@ const zh: Words = {
   noCameras: '还没有相机发送图像。连接方法见 README「第一批图像」。',
   lastNotPassed: '最近未放行的零件',
   noPicture: '未保存图片',
+  pictureMissing: '图片已删除,或无法载入',
   simulated: '模拟',
   never_seen: '尚未发送任何图像',
-  silent: (seconds) => `已 ${seconds} 秒无图像`,
+  silent: (ms) => `已 ${durationText(ms, 'zh')}无图像`,
   late: (percent) => `${percent} % 的应答超时`,
   uninspected: (percent, why) => `${percent} % 未检测:${why}`,
   connecting: '正在连接服务……',
@@ -299,6 +300,7 @@ const zh: Words = {
   chainPlace: '台账位置',
   tags: '标签',
   reason: '原因',
+  reasons: REASONS.zh,
   disposition: '零件去向',
   whatPeopleSaid: '人工判断',
   nobodyYet: '暂无。',
@@ -311,7 +313,6 @@ const zh: Words = {
   ok: '良品',
   ng: '缺陷',
   withdrawn: '已撤回',
-  keys: '按键:O 良品,N 缺陷,U 不确定,Z 撤销',
   defectClass: '缺陷类别',
   defectClasses: { scratch: '划痕', dent: '凹坑', crack: '裂纹', stain: '污渍', missing: '缺失', shape: '形状' },
   comment: '备注',
@@ -333,7 +334,6 @@ const zh: Words = {
   outbox: '发件箱',
   noOutbox: '不发布',
   oldest: '最早',
-  addresses: '地址',
   recentEvents: '最近的警告与错误',
   noEvents: '服务启动以来没有。',
   themeLight: '浅色',
