@@ -1,6 +1,6 @@
 /** Scores of a labelled folder to everything that is said about them. Pure. */
 
-import { bootstrap, type MeasureIntervals } from './intervals.ts';
+import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import type { SeenAmong } from './seen-images.ts';
 import { alikeAcross, alikeAcrossGroups, type Fingerprint } from './near-duplicates.ts';
@@ -62,7 +62,7 @@ export function evaluate(input: EvaluationInput): Evaluation {
     scored: rankedImages,
     cuts,
     measures: hasScores ? measure(rankedImages, new Float64Array(scored.length).fill(1), cuts) : null,
-    intervals: hasScores ? bootstrap(scored, cuts) : null,
+    intervals: hasScores ? intervalsOf(scored, cuts) : null,
     groups: new Set(images.map((image) => image.group)).size,
     escapes: images.filter((image) => image.isDefective && image.verdict === 'PASS'),
     falseRejects: images.filter((image) => !image.isDefective && image.verdict === 'FAIL'),

@@ -1,6 +1,6 @@
-/** How sure a figure is. Images of one group rise and fall together, so groups are drawn, not images. Pure. */
+/** How sure a figure is. Images of one group rise and fall together, so groups are drawn and counted, not images. Pure. */
 
-import type { Interval } from '../statistics/interval.ts';
+import { areaInterval, type Interval, wilson } from '../statistics/interval.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import { randomFrom } from './random.ts';
 
@@ -10,40 +10,56 @@ const ROUNDS = 1000;
 /** Rounds in which a figure exists, below which it has no interval. */
 const LEAST_ROUNDS = 100;
 
-/** 95 % intervals by a bootstrap over groups; null for a figure that most rounds cannot measure. */
-export function bootstrap(scores: readonly ScoredImage[], cuts: DecisionCuts, seed = 1): MeasureIntervals {
+/**
+ * 95 % intervals; null for a figure that cannot be measured. Rates at the cuts: Wilson's, one vote per group. The others: a bootstrap over
+ * groups. Where no image is wrong every round says the same, which is no certainty: then score intervals of as many groups, or none.
+ */
+export function intervalsOf(scores: readonly ScoredImage[], cuts: DecisionCuts, seed = 1): MeasureIntervals {
   const images = ranked(scores);
+  const found = measure(images, new Float64Array(images.length).fill(1), cuts);
+  const rounds = bootstrap(images, cuts, seed);
+  const groups = groupsOf(images);
+  const bad = groupsOf(images.filter((image) => image.isDefective));
+  const good = groupsOf(images.filter((image) => !image.isDefective));
+  const drawn = (key: keyof Measures) => spreadOf(rounds.map((round) => round[key]));
+  const voted = (key: keyof Measures, votes: number) => (votes === 0 ? null : wilson(found[key], votes));
+  return {
+    auroc: drawn('auroc') ?? (bad === 0 || good === 0 ? null : areaInterval(found.auroc, bad, good)),
+    averagePrecision: drawn('averagePrecision'),
+    accuracy: drawn('accuracy') ?? voted('accuracy', groups),
+    ece: drawn('ece'),
+    escapeRate: voted('escapeRate', bad),
+    falseRejectRate: voted('falseRejectRate', good),
+    reviewRate: voted('reviewRate', groups),
+  };
+}
+
+/** The figures of each round, in which as many groups are drawn as there are, some of them more than once. */
+function bootstrap(images: readonly ScoredImage[], cuts: DecisionCuts, seed: number): Measures[] {
   const names = [...new Set(images.map((image) => image.group))];
   const numberOf = new Map(names.map((name, i) => [name, i]));
   const groupOf = images.map((image) => numberOf.get(image.group) ?? 0);
   const random = randomFrom(seed);
-  const rounds: Measures[] = [];
   const weights = new Float64Array(images.length);
-  for (let round = 0; round < ROUNDS; round++) {
+  return Array.from({ length: ROUNDS }, () => {
     const drawn = new Float64Array(names.length);
     for (let k = 0; k < names.length; k++) {
       const group = Math.floor(random() * names.length);
       drawn[group] = (drawn[group] ?? 0) + 1;
     }
     for (let i = 0; i < weights.length; i++) weights[i] = drawn[groupOf[i] ?? 0] ?? 0;
-    rounds.push(measure(images, weights, cuts));
-  }
-  const of = (key: keyof Measures): Interval | null => {
-    const values = rounds
-      .map((each) => each[key])
-      .filter((value) => !Number.isNaN(value))
-      .sort((a, b) => a - b);
-    if (values.length < LEAST_ROUNDS) return null;
-    const at = (share: number) => values[Math.round(share * (values.length - 1))] ?? Number.NaN;
-    return { low: at(0.025), high: at(0.975) };
-  };
-  return {
-    auroc: of('auroc'),
-    averagePrecision: of('averagePrecision'),
-    accuracy: of('accuracy'),
-    ece: of('ece'),
-    escapeRate: of('escapeRate'),
-    falseRejectRate: of('falseRejectRate'),
-    reviewRate: of('reviewRate'),
-  };
+    return measure(images, weights, cuts);
+  });
+}
+
+/** Null where too few rounds have the figure, and where all of them say the same but for rounding. */
+function spreadOf(figures: readonly number[]): Interval | null {
+  const values = figures.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  if (values.length < LEAST_ROUNDS || (values.at(-1) ?? 0) - (values[0] ?? 0) < 1e-9) return null;
+  const at = (share: number) => values[Math.round(share * (values.length - 1))] ?? Number.NaN;
+  return { low: at(0.025), high: at(0.975) };
+}
+
+function groupsOf(images: readonly ScoredImage[]): number {
+  return new Set(images.map((image) => image.group)).size;
 }

@@ -4,7 +4,7 @@
 
 import { chooseCuts, type CutChoice, type CutLimits } from './cuts.ts';
 import { type Grouped, groupFolds } from './folds.ts';
-import { bootstrap, type MeasureIntervals } from './intervals.ts';
+import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
 import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
 import { hasMarks, LEAST_MASKED, learnMarks, markedness } from './marked-patches.ts';
@@ -106,7 +106,7 @@ export function teach(
     validation,
     cuts: choice,
     measures: hasCuts ? measure(images, new Float64Array(images.length).fill(1), choice.cuts) : null,
-    intervals: hasCuts ? bootstrap(validation, choice.cuts) : null,
+    intervals: hasCuts ? intervalsOf(validation, choice.cuts) : null,
     isFit: area >= UNFIT,
     warnings,
   };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { chooseCuts } from '../../src/training/cuts.ts';
 import { groupFolds } from '../../src/training/folds.ts';
-import { wilson } from '../../src/statistics/interval.ts';
-import { bootstrap } from '../../src/training/intervals.ts';
+import { areaInterval, wilson } from '../../src/statistics/interval.ts';
+import { intervalsOf } from '../../src/training/intervals.ts';
 import { auroc, measure, ranked, type ScoredImage } from '../../src/training/measures.ts';
 import { randomFrom } from '../../src/training/random.ts';
 
@@ -61,7 +61,7 @@ describe('intervals', () => {
     const grouped = scores.map((each, i) => ({ ...each, group: `g${i % 2}-${Math.floor(each.probability * 8)}` }));
     const cuts = { passBelow: 0.3, failAbove: 0.7 };
     const width = (images: readonly ScoredImage[]) => {
-      const interval = bootstrap(images, cuts).auroc;
+      const interval = intervalsOf(images, cuts).auroc;
       return (interval?.high ?? 0) - (interval?.low ?? 0);
     };
     expect(width(scores)).toBeGreaterThan(0.02);
@@ -71,8 +71,32 @@ describe('intervals', () => {
   it('are null for what cannot be measured, the same for the same images', () => {
     const good = Array.from({ length: 40 }, (_, i) => image(i / 40, false));
     const cuts = { passBelow: 0.3, failAbove: 0.7 };
-    expect(bootstrap(good, cuts).auroc).toBeNull();
-    expect(bootstrap(good, cuts)).toEqual(bootstrap(good, cuts));
+    expect(intervalsOf(good, cuts).auroc).toBeNull();
+    expect(intervalsOf(good, cuts)).toEqual(intervalsOf(good, cuts));
+  });
+
+  it('never call sure what merely did not happen on so few parts', () => {
+    const apart = Array.from({ length: 40 }, (_, i) => image(i % 2 === 0 ? 0.9 : 0.1, i % 2 === 0, `g${i}`));
+    const cuts = { passBelow: 0.5, failAbove: 0.5 };
+    const found = intervalsOf(apart, cuts);
+    expect(found.escapeRate).toEqual({ low: 0, high: expect.closeTo(0.161, 3) });
+    expect(found.falseRejectRate?.high).toBeCloseTo(0.161, 3);
+    expect(found.accuracy).toEqual({ low: expect.closeTo(0.912, 3), high: 1 });
+    expect(found.auroc?.low).toBeLessThan(0.95);
+    expect(found.auroc?.high).toBe(1);
+    expect(found.averagePrecision).toBeNull();
+    // The same images of two parts of each class: hardly anything is known.
+    const parts = apart.map((each, i) => ({ ...each, group: `${i % 4}` }));
+    expect(intervalsOf(parts, cuts).escapeRate?.high).toBeGreaterThan(0.6);
+    expect(intervalsOf(parts, cuts).auroc?.low).toBeLessThan(0.6);
+  });
+
+  it('of an area: as chance reaches, from both sides alike, the less the more parts there are', () => {
+    const few = areaInterval(0.9, 10, 20);
+    expect(few.low).toBeCloseTo(0.699, 3);
+    const turned = areaInterval(0.1, 20, 10);
+    expect(turned).toEqual({ low: expect.closeTo(1 - few.high, 9), high: expect.closeTo(1 - few.low, 9) });
+    expect(areaInterval(0.9, 1000, 1000).low).toBeGreaterThan(0.88);
   });
 
   it('of a share: no escape among 30 still allows more than 10 %', () => {

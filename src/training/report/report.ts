@@ -53,7 +53,7 @@ export function reportHtml(input: ReportInput): string {
     `<h1>${escapeHtml(model)} on ${escapeHtml(data)}</h1>`,
     `<p>${evaluation.images.length} images (${evaluation.images.length - bad} OK, ${bad} NG) of ${evaluation.groups} groups; ` +
       `PASS below ${evaluation.cuts.passBelow}, FAIL at or above ${evaluation.cuts.failAbove}. ${escapeHtml(input.madeAt)}. ` +
-      'Intervals: 95 %, bootstrap over groups.</p>',
+      'Intervals: 95 %; of the rates at the cuts Wilson&#39;s with one vote per group, of the rest a bootstrap over groups.</p>',
     ...evaluation.warnings.map((warning) => `<p class="warn">${escapeHtml(warning)}</p>`),
     figuresTable(evaluation),
     confusionTable(evaluation),
