@@ -3,7 +3,7 @@
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import type { SeenAmong } from './seen-images.ts';
-import { alikeAcross, alikeAcrossGroups, type Fingerprint } from './near-duplicates.ts';
+import { alikeAcross, alikeAcrossGroups, type Fingerprint, labelledTwice } from './near-duplicates.ts';
 
 export type VerdictName = 'PASS' | 'REVIEW' | 'FAIL' | 'UNINSPECTED';
 
@@ -120,8 +120,8 @@ export function likenessWarnings(
   const near = torn.filter((pair) => !pair.isIdentical);
   if (same.length > 0) warnings.push(`${same.length} images are identical to one of another group${examples(same)}`);
   if (near.length > 0) warnings.push(`${near.length} images look nearly like one of another group${examples(near)}`);
-  const torn2 = torn.filter(({ a, b, isIdentical }) => isIdentical && a.isDefective !== b.isDefective);
-  if (torn2.length > 0) warnings.push(`${torn2.length} images are labelled OK and NG at once${examples(torn2)}`);
+  const twice = labelledTwice(fingerprints);
+  if (twice.length > 0) warnings.push(`${twice.length} images are labelled OK and NG at once${examples(twice)}`);
   return warnings;
 }
 

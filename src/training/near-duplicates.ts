@@ -61,6 +61,15 @@ export function alikeAcrossGroups(images: readonly Fingerprint[]): Likeness[] {
   return images.flatMap((a, i) => firstLike(a, images.slice(i + 1), (b) => a.group !== b.group));
 }
 
+/** Each defective image with a good one that is the same file, whatever their groups: one of the two labels is wrong. */
+export function labelledTwice(images: readonly Fingerprint[]): Likeness[] {
+  const good = new Map(images.filter((image) => !image.isDefective).map((image) => [image.sha256, image]));
+  return images.flatMap((b) => {
+    const a = b.isDefective ? good.get(b.sha256) : undefined;
+    return a === undefined ? [] : [{ a, b, isIdentical: true }];
+  });
+}
+
 function firstLike(
   a: Fingerprint,
   others: readonly Fingerprint[],

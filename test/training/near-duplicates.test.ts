@@ -7,6 +7,7 @@ import {
   type Fingerprint,
   HASH_HEIGHT,
   HASH_WIDTH,
+  labelledTwice,
   levelsOf,
 } from '../../src/training/near-duplicates.ts';
 import { randomFrom } from '../../src/training/random.ts';
@@ -63,5 +64,15 @@ describe('pictures that are nearly the same', () => {
     const again = await sharp(picture).jpeg({ quality: 60 }).toBuffer();
     expect(alikeAcrossGroups([await print('a', picture, 'part'), await print('b', again, 'part')])).toEqual([]);
     expect(alikeAcrossGroups([await print('a', picture, 'part'), await print('b', again, 'other')])).toHaveLength(1);
+  });
+
+  it('finds a file under both labels, of one part too', async () => {
+    const bytes = await smooth(3);
+    const twice = [
+      { ...(await print('ok/7', bytes, 'part')), sha256: 'same' },
+      { ...(await print('ng/7', bytes, 'part')), sha256: 'same', isDefective: true },
+      { ...(await print('ng/8', bytes, 'part')), isDefective: true },
+    ];
+    expect(labelledTwice(twice)).toMatchObject([{ a: { file: 'ok/7' }, b: { file: 'ng/7' } }]);
   });
 });
