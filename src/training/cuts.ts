@@ -57,6 +57,26 @@ export function chooseCuts(scores: readonly ScoredImage[], limits: CutLimits): C
   };
 }
 
+/** Cuts have a least and a largest value: an image beyond it is on its wrong side whatever the limits say. */
+export function limitWarnings(cuts: Extract<CutChoice, { kind: 'chosen' }>, limits: CutLimits): string[] {
+  const warnings: string[] = [];
+  const unmet = (what: string, limit: number, rate: number, why: string) =>
+    `the limit of ${limit} ${what} is not met: ${rate.toFixed(3)} of them ${why}; look whether they are labelled wrongly`;
+  if (cuts.escapeRate > limits.escapes) {
+    warnings.push(unmet('defective images that pass', limits.escapes, cuts.escapeRate, 'score below the least cut'));
+  } else if (!cuts.isShown) {
+    warnings.push(
+      `the escape limit of ${limits.escapes} is met on these images but not shown: with 95 % confidence at most ` +
+        `${cuts.escapeInterval.high.toFixed(3)} escape`,
+    );
+  }
+  if (cuts.falseRejectRate > limits.falseRejects) {
+    const why = 'score above the largest cut';
+    warnings.push(unmet('good images that fail', limits.falseRejects, cuts.falseRejectRate, why));
+  }
+  return warnings;
+}
+
 function share(images: readonly ScoredImage[], holds: (probability: number) => boolean): number {
   return images.filter((image) => holds(image.probability)).length / images.length;
 }

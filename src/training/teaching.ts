@@ -2,7 +2,7 @@
  * Embeddings and labels to a calibrated linear head with cuts, everything judged on images that the judging fit never saw. Pure.
  */
 
-import { chooseCuts, type CutChoice, type CutLimits } from './cuts.ts';
+import { chooseCuts, type CutChoice, type CutLimits, limitWarnings } from './cuts.ts';
 import { type Grouped, groupFolds } from './folds.ts';
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
@@ -274,12 +274,7 @@ function warningsOf(
     warnings.push(`held-out AUROC ${area.toFixed(2)}: this backbone does not see these defects. Do not use the model.`);
   }
   if (cuts.kind === 'none') warnings.push(`no cuts: ${cuts.why}`);
-  else if (!cuts.isShown) {
-    warnings.push(
-      `the escape limit of ${limits.escapes} is met on these images but not shown: with 95 % confidence at most ` +
-        `${cuts.escapeInterval.high.toFixed(3)} escape`,
-    );
-  }
+  else warnings.push(...limitWarnings(cuts, limits));
   if (!isConverged) warnings.push('the fit stopped before it converged');
   return warnings;
 }

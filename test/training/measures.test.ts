@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseCuts } from '../../src/training/cuts.ts';
+import { chooseCuts, limitWarnings } from '../../src/training/cuts.ts';
 import { groupFolds } from '../../src/training/folds.ts';
 import { areaInterval, wilson } from '../../src/statistics/interval.ts';
 import { intervalsOf } from '../../src/training/intervals.ts';
@@ -132,6 +132,18 @@ describe('cuts', () => {
     expect(chooseCuts(many, { escapes: 0.2, falseRejects: 0.01 })).toMatchObject({ kind: 'chosen', isShown: false });
     const sure = Array.from({ length: 1000 }, (_, i) => image(i % 2 === 0 ? 0.9 : 0.1, i % 2 === 0));
     expect(chooseCuts(sure, { escapes: 0.02, falseRejects: 0.01 })).toMatchObject({ kind: 'chosen', isShown: true });
+  });
+
+  it('say where no cut can meet a limit, since some defect scores as good as nothing', () => {
+    const limits = { escapes: 0.02, falseRejects: 0.02 };
+    const bad = [0.0001, ...Array.from({ length: 19 }, () => 0.9)].map((p) => image(p, true));
+    const good = [0.9999, ...Array.from({ length: 19 }, () => 0.1)].map((p) => image(p, false));
+    const choice = chooseCuts([...bad, ...good], limits);
+    if (choice.kind === 'none') throw new Error(choice.why);
+    expect(choice.escapeRate).toBe(0.05);
+    const [escapes, falseRejects] = limitWarnings(choice, limits);
+    expect(escapes).toMatch(/limit of 0\.02 defective images that pass is not met: 0\.050 of them/);
+    expect(falseRejects).toMatch(/limit of 0\.02 good images that fail is not met: 0\.050 of them/);
   });
 
   it('never come from a set without defects, or without good parts', () => {
