@@ -9,8 +9,8 @@ const MASK_CELLS = 64;
 export interface PixelSource {
   /** uint8 HWC of one file of the folder. @throws when it cannot be decoded */
   pixels(file: string): Promise<Uint8Array>;
-  /** uint8 [height, width] of a mask, in the size of the pixels. @throws when it cannot be decoded */
-  mask(file: string): Promise<Uint8Array>;
+  /** uint8 [height, width] of the mask of an image, in the size of the pixels. @throws when it cannot be decoded or does not lie over the image */
+  mask(file: string, image: string): Promise<Uint8Array>;
 }
 
 export interface PixelShape {
@@ -36,7 +36,7 @@ export async function packFolder<M extends PixelShape>(
   const grid = { rows: maskCells, columns: maskCells };
   for (const [i, image] of folder.images.entries()) {
     try {
-      const mask = image.mask === null ? null : await source.mask(image.mask);
+      const mask = image.mask === null ? null : await source.mask(image.mask, image.file);
       const cells = mask === null ? new Uint8Array(maskCells * maskCells) : cellsOf(mask, meta, grid);
       const label = [image.file, image.isDefective ? 'NG' : 'OK', image.kind, image.group, mask === null ? 0 : 1];
       await writer.add(await source.pixels(image.file), cells, label);

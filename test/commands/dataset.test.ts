@@ -83,6 +83,26 @@ describe('loupe dataset pack', () => {
     });
   });
 
+  it('refuses a mask that does not lie over its image, as where a tool turned the one and not the other', async () => {
+    const data = path.join(folder, 'turned');
+    await mkdir(data);
+    const write = async (name: string, width: number, height: number) =>
+      writeFile(
+        path.join(data, name),
+        await sharp({ create: { width, height, channels: 3, background: '#fff' } })
+          .png()
+          .toBuffer(),
+      );
+    await write('a.png', 64, 40);
+    await writeFile(path.join(data, 'manifest.csv'), 'image,label,mask\na.png,NG,mask.png\n');
+    const pack = ['dataset', 'pack', '--data', data, '--out', path.join(folder, 'out')];
+    await write('mask.png', 40, 64);
+    await expect(run(...pack)).rejects.toThrow(/a\.png: expected a mask of the shape of its image, 64x40 .*got 40x64/);
+    // A smaller one lies over it, rounded to whole pixels.
+    await write('mask.png', 21, 13);
+    await run(...pack);
+  });
+
   it('takes the size of the images where nobody says one, in steps of 8 and 320 at most', async () => {
     const sized = async (name: string, ...sizes: [number, number][]) => {
       const data = path.join(folder, name);

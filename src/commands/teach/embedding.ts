@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { readHeader } from '../../frame/image-header/dimensions.ts';
-import { type LabelledFolder, LabelledFolderError } from '../../training/labelled-folder.ts';
+import { type LabelledFolder, LabelledFolderError, type LabelledImage } from '../../training/labelled-folder.ts';
 import { cellsOf, type PixelSource } from '../../training/packing.ts';
 import type { PatchGrid } from '../../training/taught-graph.ts';
 import type { Example } from '../../training/teaching.ts';
@@ -78,7 +78,7 @@ export async function embedFolder(
         }),
       ),
     );
-    const marked = await Promise.all(batch.map(({ mask }) => markedSquares(mask, source, input, grid)));
+    const marked = await Promise.all(batch.map((image) => markedSquares(image, source, input, grid)));
     const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
       const outputs = found.map((rows) => rows[i] ?? new Float32Array());
@@ -97,16 +97,16 @@ const MARKED = 32;
 
 /**
  * Which squares hold some of the defect; null without a mask, and where it is black: it shows nothing, above all not what is good.
- * @throws LabelledFolderError when the mask cannot be decoded
+ * @throws LabelledFolderError when the mask cannot be decoded or does not lie over the image
  */
 async function markedSquares(
-  mask: string | null,
+  { file, mask }: LabelledImage,
   source: PixelSource,
   input: InputContract,
   grid: PatchGrid,
 ): Promise<boolean[] | null> {
   if (mask === null) return null;
-  const shown = await source.mask(mask).catch((error: unknown) => {
+  const shown = await source.mask(mask, file).catch((error: unknown) => {
     throw faultOf(mask, error);
   });
   const squares = cellsOf(shown, input, grid);

@@ -13,16 +13,33 @@ import type { PixelSource } from '../../training/packing.ts';
 const MAX_PIXELS = 1 << 28;
 
 export function folderPixels(root: string, wanted: Wanted): PixelSource {
-  const read = async (file: string, want: Wanted): Promise<Uint8Array> => {
-    const bytes = await readFile(path.join(root, file));
+  const read = (file: string) => readFile(path.join(root, file));
+  const shown = async (bytes: Uint8Array, want: Wanted): Promise<Uint8Array> => {
     const decoding = await decode({ kind: 'encoded', bytes }, want, null, { maxPixels: MAX_PIXELS });
     if (!decoding.ok) throw new Error(`${decoding.reason}: ${decoding.detail}`);
     return decoding.pixels;
   };
   return {
-    pixels: (file) => read(file, wanted),
-    mask: (file) => read(file, { ...wanted, colour: 'GREY', kernel: 'linear' }),
+    pixels: async (file) => shown(await read(file), wanted),
+    mask: async (file, image) => {
+      const [bytes, below] = await Promise.all([read(file), read(image)]);
+      expectSameShape(readHeader(bytes).dimensions, readHeader(below).dimensions);
+      return shown(bytes, { ...wanted, colour: 'GREY', kernel: 'linear' });
+    },
   };
+}
+
+/** A mask may be smaller than its image or larger, but not of another shape: stretched over it, it would mark other places. */
+function expectSameShape(mask: Dimensions | null, image: Dimensions | null): void {
+  // What has no header that can be read is left to `decode`, which says what is wrong with it.
+  if (mask === null || image === null) return;
+  // Either edge of the mask may be rounded by a pixel.
+  const isAlike = Math.abs(mask.width * image.height - mask.height * image.width) <= image.width + image.height;
+  if (isAlike) return;
+  throw new Error(
+    `expected a mask of the shape of its image, ${image.width}x${image.height} as it is stored (a turn noted in EXIF is not ` +
+      `applied), got ${mask.width}x${mask.height}`,
+  );
 }
 
 /** So many images, evenly over the folder, say what size suits it. */
