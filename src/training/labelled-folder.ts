@@ -31,6 +31,8 @@ export class LabelledFolderError extends Error {
 
 const MAX_FAULTS = 10;
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
+/** Images that are not taken: left out without a word they would be missed in every figure. */
+const OTHER_IMAGE_NAME = /\.(bmp|gif|hei[cf]|avif|jp2|jxl|p[bgpn]m|dng|raw)$/i;
 
 const row = z.object({
   image: z.string().min(1),
@@ -101,6 +103,7 @@ function fromManifest(root: string, text: string): LabelledFolder {
 /** `ok/**` and `ng/**`; a subfolder of `ng/` names the kind of defect. */
 async function fromSubfolders(root: string): Promise<LabelledFolder> {
   const images: LabelledImage[] = [];
+  const others: string[] = [];
   for (const label of ['ok', 'ng']) {
     const names = await readdir(path.join(root, label), { recursive: true }).catch((error: unknown) => {
       throw new LabelledFolderError(`${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/`, {
@@ -108,11 +111,17 @@ async function fromSubfolders(root: string): Promise<LabelledFolder> {
       });
     });
     for (const name of names.map((each) => each.split(path.sep).join('/')).sort()) {
-      if (!IMAGE_NAME.test(name)) continue;
       const file = `${label}/${name}`;
+      if (OTHER_IMAGE_NAME.test(name)) others.push(file);
+      if (!IMAGE_NAME.test(name)) continue;
       const kind = name.includes('/') ? (name.split('/')[0] ?? label) : label;
       images.push({ file, isDefective: label === 'ng', kind, group: file, mask: null });
     }
+  }
+  if (others.length > 0) {
+    throw new LabelledFolderError(
+      `${root}: expected JPEG, PNG, WebP or TIFF, got ${others.length} other images, the first is ${others[0]}`,
+    );
   }
   return { root, images, hasGroups: false };
 }

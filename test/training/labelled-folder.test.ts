@@ -37,6 +37,11 @@ describe('a labelled folder', () => {
     ]);
   });
 
+  it('refuses images that it cannot take: left out, they would be missed in every figure', async () => {
+    for (const name of ['ok/a.jpg', 'ng/b.png', 'ng/c.BMP']) await put(name);
+    await expect(readLabelledFolder(root)).rejects.toThrow(/got 1 other images, the first is ng\/c\.BMP/);
+  });
+
   it('tells every fault of a manifest with its line', async () => {
     await put('manifest.csv', 'image,label\nok/a.png,GOOD\n../b.png,NG\nok/c.png,OK\nok/c.png,OK\n');
     const reading = readLabelledFolder(root);
