@@ -4,8 +4,10 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
+import { worstMistakes } from '../../src/commands/training/pictures.ts';
 import { markedImages } from '../../src/commands/training/seen.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { type EvaluatedImage, evaluate } from '../../src/training/evaluation.ts';
 import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
 import { seenCsv } from '../../src/training/seen-images.ts';
 import { greyImage, TINY_MODELS } from '../support/pool.ts';
@@ -68,6 +70,16 @@ describe('loupe evaluate', () => {
       ['ng/e.png', 'NG', 'FAIL'],
     ]);
     expect(await readFile(report, 'utf8')).toContain('data:image/jpeg;base64,');
+  });
+
+  it('shows an escape among the mistakes, though it scores on the defective side of 0.5', async () => {
+    const images = (await readLabelledFolder(data)).images.map((image): EvaluatedImage => {
+      const times = { reason: null, decodeMs: 1, inferMs: 1 };
+      return { ...image, probability: image.isDefective ? 0.9 : 0.1, verdict: 'PASS', ...times };
+    });
+    const known = { hasGroups: false, fingerprints: [], trained: [], seen: null };
+    const shown = await worstMistakes(evaluate({ images, cuts: { passBelow: 0.95, failAbove: 0.95 }, ...known }), data);
+    expect(shown.map(({ caption }) => caption)).toEqual(['NG (ng): 0.900, PASS', 'NG (ng): 0.900, PASS']);
   });
 
   it('finds the model by name below models.path, and prints text', async () => {

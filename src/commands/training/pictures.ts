@@ -22,12 +22,15 @@ const MAX_PIXELS = 1 << 28;
 const SHOWN = 12;
 
 /**
- * The defective images with the lowest and the good ones with the highest probability, on the wrong side of 0.5.
+ * The defective images with the lowest and the good ones with the highest probability: on the wrong side of 0.5, escaped or falsely
+ * rejected.
  * @param model for heat maps; without it there are none
  */
 export async function worstMistakes({ scored }: Evaluation, root: string, model?: EngineModel): Promise<Mistake[]> {
-  const missed = scored.filter((image) => image.isDefective && image.probability < 0.5).toReversed();
-  const blamed = scored.filter((image) => !image.isDefective && image.probability >= 0.5);
+  const missed = scored
+    .filter((image) => image.isDefective && (image.probability < 0.5 || image.verdict === 'PASS'))
+    .toReversed();
+  const blamed = scored.filter((image) => !image.isDefective && (image.probability >= 0.5 || image.verdict === 'FAIL'));
   const limits = { maxPixels: MAX_PIXELS, startTimeoutMs: HEAT_BUDGET_MS, timeoutMs: HEAT_BUDGET_MS };
   const explainer = new Explainer({ ...limits, idleMs: HEAT_BUDGET_MS, maxWaiting: 1 });
   const until = performance.now() + HEAT_BUDGET_MS;

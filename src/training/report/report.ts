@@ -24,9 +24,9 @@ export interface ReportInput {
   /** How many false rejects one escape costs. */
   readonly costRatio: number;
   readonly mistakes: readonly Mistake[];
-  /** Logistic regression on pixels, for comparison; null where there was nothing to fit it on. */
   /** Absent where a model is just made and only held-out scores are reported. */
   readonly beside?: Beside;
+  /** Logistic regression on pixels, for comparison; null where there was nothing to fit it on. */
   readonly baseline: { readonly auroc: number; readonly weightPicture: string } | null;
 }
 
@@ -186,7 +186,9 @@ function latencyOf({ images }: Evaluation): string {
 }
 
 function mistakesOf(mistakes: readonly Mistake[]): string {
-  if (mistakes.length === 0) return '<h2>Worst mistakes</h2><p>None: every image is on the right side of 0.5.</p>';
+  if (mistakes.length === 0) {
+    return '<h2>Worst mistakes</h2><p>None of the images that were scored: all are on the right side of 0.5 and of the cuts.</p>';
+  }
   const figures = mistakes.map(({ file, caption, picture, heat }) => {
     const image = [picture, heat].map((source) => (source === null ? '' : `<img alt="" src="${source}">`)).join('');
     return `<figure>${image}<figcaption>${escapeHtml(caption)}<br>${escapeHtml(file)}</figcaption></figure>`;
