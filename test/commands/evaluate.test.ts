@@ -111,6 +111,10 @@ describe('loupe evaluate', () => {
     printed = '';
     await run('--model', telling, '--data', data);
     expect(printed).toContain('trained on          1 of these 5 images');
+    printed = '';
+    await run('--model', model, '--data', data, '--json', '--beside', telling);
+    const beside = JSON.parse(printed) as { warnings: string[] };
+    expect(beside.warnings.join('\n')).toContain('beside, mean-brightness/1: LEAK: 1 of these images were trained on');
     await writeFile(seen, 'image,group,pixels\nok/a.png,a,?\n');
     await expect(run('--model', telling, '--data', data)).rejects.toThrow(/report\/seen\.csv: line 2: pixels/);
   });

@@ -8,14 +8,13 @@ import { evaluate, type Evaluation } from '../../training/evaluation.ts';
 import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '../../training/labelled-folder.ts';
 import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
-import { seenAmong } from '../../training/seen-images.ts';
 import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { scoreFolder } from '../training/scoring.ts';
-import { knownImagesOf, markedImages } from '../training/seen.ts';
+import { seenBy } from '../training/seen.ts';
 import { costsOf, curveOf, planeOfModel } from './beside.ts';
 
 export interface EvaluateOptions {
@@ -47,7 +46,7 @@ export async function runEvaluation(
   const cuts = cutsOf(options, found);
   const folder = await readLabelledFolder(options.data);
   const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
-  const known = await knownImagesOf(found.folder);
+  const seen = await seenBy(found, folder);
   const trainedPrints = trained === null ? null : await fingerprintsOfTrained(trained);
   bar.start(folder.images.length);
   const { images, provider } = await scoreFolder({
@@ -58,20 +57,21 @@ export async function runEvaluation(
     onImage: (done) => bar.update(done),
   });
   bar.stop();
-  const evaluation = evaluate({
+  const measured = evaluate({
     images,
     cuts,
     hasGroups: folder.hasGroups,
     fingerprints: (await fingerprintsOf(folder)).fingerprints,
     trained: trainedPrints,
-    seen: known === null ? null : seenAmong(await markedImages(folder, found.manifest.input), folder.hasGroups, known),
+    seen,
   });
+  const evaluation = { ...measured, warnings: [...measured.warnings, ...(await warningsOfOthers(others, folder))] };
   const { name, version } = found.manifest;
   const model = `${name}/${version}${options.variant === undefined ? '' : ` (${options.variant})`}`;
   const baseline = trained === null ? null : await baselineOf(trained, folder);
   if (options.scores !== undefined) await writeFile(options.scores, scoresCsv(evaluation));
   if (options.report !== undefined) {
-    const measured = { package: whole, variant: options.variant ?? null, images };
+    const scored = { package: whole, variant: options.variant ?? null, images };
     const html = reportHtml({
       evaluation,
       model,
@@ -81,7 +81,7 @@ export async function runEvaluation(
       beside: {
         plane: await planeOfModel(found, evaluation, folder),
         curve: await curveOf(whole),
-        costs: await costsOf(measured, others, folder, options.provider),
+        costs: await costsOf(scored, others, folder, options.provider),
         maxEscapes: options.maxEscapes,
       },
       mistakes: await worstMistakes(evaluation, options.data, found.engineModel),
@@ -90,6 +90,18 @@ export async function runEvaluation(
     await writeFile(options.report, html);
   }
   return { summary: summaryOf(evaluation, model, options.data, provider, baseline?.auroc ?? null), evaluation };
+}
+
+/** A model that learned from these images looks better beside one that did not. */
+async function warningsOfOthers(others: readonly ModelPackage[], folder: LabelledFolder): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const other of others) {
+    const { name, version } = other.manifest;
+    const seen = await seenBy(other, folder);
+    const said = seen?.warnings ?? ['the images that it was trained on are not known'];
+    warnings.push(...said.map((warning) => `beside, ${name}/${version}: ${warning}`));
+  }
+  return warnings;
 }
 
 /** @throws LabelledFolderError where one cannot be read: what is not looked at is not known to be another image */

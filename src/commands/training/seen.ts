@@ -3,9 +3,17 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { InputContract } from '../../engine/contract.ts';
-import { ModelPackageError } from '../../model-repository/package.ts';
+import { type ModelPackage, ModelPackageError } from '../../model-repository/package.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
-import { type KnownImages, type MarkedImage, markOf, readHeldOut, readSeen } from '../../training/seen-images.ts';
+import {
+  type KnownImages,
+  type MarkedImage,
+  markOf,
+  readHeldOut,
+  readSeen,
+  type SeenAmong,
+  seenAmong,
+} from '../../training/seen-images.ts';
 import { folderPixels } from './folder-pixels.ts';
 
 const LISTS = [
@@ -45,4 +53,10 @@ export async function markedImages({ root, images }: LabelledFolder, input: Inpu
     if (pixels !== null) marked.push({ file, group, pixels: markOf(pixels) });
   }
   return marked;
+}
+
+/** Which of these images a package was trained on, by its own list; null where it has none. */
+export async function seenBy({ folder, manifest }: ModelPackage, data: LabelledFolder): Promise<SeenAmong | null> {
+  const known = await knownImagesOf(folder);
+  return known === null ? null : seenAmong(await markedImages(data, manifest.input), data.hasGroups, known);
 }
