@@ -1,5 +1,6 @@
 /** A cheaper form of a model against the model itself, on the same images. Pure. */
 
+import { type Interval, wilson } from '../statistics/interval.ts';
 import type { EvaluatedImage, VerdictName } from './evaluation.ts';
 import { type DecisionCuts, measure, ranked, type ScoredImage } from './measures.ts';
 
@@ -29,6 +30,8 @@ export interface VariantComparison {
   readonly flips: readonly Flip[];
   /** Defective images that PASS with the variant alone. */
   readonly newEscapes: number;
+  /** 95 %, of the share of the defective images, one vote per group. */
+  readonly newEscapeInterval: Interval;
   /** Why the variant is not fit; empty where it is. */
   readonly faults: readonly string[];
 }
@@ -62,9 +65,11 @@ export function compareVariant(
   if (!(aurocDrop <= limits.aurocDrop)) {
     faults.push(`expected an AUROC drop of at most ${limits.aurocDrop}, got ${aurocDrop.toFixed(5)}`);
   }
-  const allowed = Math.floor(limits.newEscapes * original.filter((image) => image.isDefective).length);
+  const bad = original.filter((image) => image.isDefective);
+  const newEscapeInterval = wilson(newEscapes / bad.length, new Set(bad.map(({ group }) => group)).size);
+  const allowed = Math.floor(limits.newEscapes * bad.length);
   if (newEscapes > allowed) faults.push(`expected at most ${allowed} new escapes, got ${newEscapes}`);
-  return { images: original.length, auroc, aurocDrop, maxDifference, flips, newEscapes, faults };
+  return { images: original.length, auroc, aurocDrop, maxDifference, flips, newEscapes, newEscapeInterval, faults };
 }
 
 function aurocOf(images: readonly EvaluatedImage[], cuts: DecisionCuts): number {

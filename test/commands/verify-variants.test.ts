@@ -4,7 +4,10 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerModels } from '../../src/commands/models.ts';
+import { markedImages } from '../../src/commands/training/seen.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
+import { seenCsv } from '../../src/training/seen-images.ts';
 import { greyImage, TINY_MODELS } from '../support/pool.ts';
 
 let folder = '';
@@ -62,6 +65,18 @@ describe('loupe models verify-variants', () => {
     expect(JSON.parse(printed.slice(printed.indexOf('{')))).toMatchObject({
       variants: [{ name: 'int8', isKept: true }],
     });
+  });
+
+  it('says how little a few images show, and names those that the model was trained on', async () => {
+    await variantFrom('int8', 'golden-mismatch');
+    const { manifest } = await loadModelPackage(folder, 'mean-brightness', '1');
+    await mkdir(path.join(model, 'report'));
+    const [first, second] = await markedImages(await readLabelledFolder(data), manifest.input);
+    if (first === undefined || second === undefined) throw new Error('no images');
+    await writeFile(path.join(model, 'report', 'seen.csv'), seenCsv([first, second]));
+    await run();
+    expect(printed).toContain('0 new escapes (95 %: at most 65.8 % of defective parts)');
+    expect(printed).toContain('WARNING LEAK: 2 of these images were trained on, pixel for pixel: ok/a.png, ok/b.png');
   });
 
   it('forgets in the manifest what it removes', async () => {

@@ -12,6 +12,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { scoreFolder } from '../training/scoring.ts';
+import { seenBy } from '../training/seen.ts';
 
 export interface VerifyVariantsOptions {
   readonly data: string;
@@ -38,6 +39,8 @@ export interface VerifiedVariant {
 export interface VerifiedVariants {
   readonly model: string;
   readonly data: string;
+  /** What makes the comparison say less than it seems to. */
+  readonly warnings: readonly string[];
   readonly variants: readonly VerifiedVariant[];
 }
 
@@ -56,6 +59,7 @@ export async function verifyVariants(
     const missing = isDefective ? 'defective' : 'good';
     throw new CommandError(EXIT.failed, `${options.data}: expected good and defective images, got no ${missing} one`);
   }
+  const warnings = (await seenBy(found, data))?.warnings ?? [];
   bar.start(data.images.length * (names.length + 1));
   let done = 0;
   const score = async (form: ModelPackage) => {
@@ -99,7 +103,7 @@ export async function verifyVariants(
   // After the manifest: one that names a file which is gone could not even be verified again.
   for (const file of removed) await rm(file);
   const { name, version } = found.manifest;
-  return { model: `${name}/${version}`, data: options.data, variants };
+  return { model: `${name}/${version}`, data: options.data, warnings, variants };
 }
 
 async function verify(
@@ -158,15 +162,15 @@ function medianMs(images: readonly EvaluatedImage[]): number {
 
 const SHOWN = 20;
 
-export function textOf({ model, data, variants }: VerifiedVariants): string {
-  const lines = [`${model} on ${data}`];
+export function textOf({ model, data, warnings, variants }: VerifiedVariants): string {
+  const lines = [`${model} on ${data}`, ...warnings.map((warning) => `  WARNING ${warning}`)];
   for (const { name, isKept, faults, comparison, inferMs, originalInferMs } of variants) {
     lines.push(`  ${name}: ${isKept ? 'kept' : 'removed'}${faults.map((fault) => `; ${fault}`).join('')}`);
     if (comparison === null) continue;
-    const { images, auroc, aurocDrop, maxDifference, flips, newEscapes } = comparison;
+    const { images, auroc, aurocDrop, maxDifference, flips, newEscapes, newEscapeInterval } = comparison;
     lines.push(
       `    AUROC ${auroc.toFixed(5)} (${(-aurocDrop).toFixed(5)}), largest difference ${maxDifference.toFixed(4)}, ` +
-        `${flips.length} of ${images} verdicts flip, ${newEscapes} new escapes`,
+        `${flips.length} of ${images} verdicts flip, ${newEscapes} new escapes (95 %: at most ${(100 * newEscapeInterval.high).toFixed(1)} % of defective parts)`,
       `    ${inferMs?.toFixed(2)} ms an image, model.onnx ${originalInferMs.toFixed(2)} ms (median, this machine)`,
       ...flips
         .slice(0, SHOWN)
