@@ -70,7 +70,10 @@ describe('loupe teach', () => {
     const { manifest } = await loadModelPackage(path.join(folder, 'models'), 'noise', '1');
     expect(manifest.golden).toHaveLength(6);
     expect(manifest.metrics['cross_validated_auroc']?.value).toBeGreaterThan(0.9);
-    expect(await readFile(path.join(out, 'report', 'report.html'), 'utf8')).toContain('Cross-validated');
+    const html = await readFile(path.join(out, 'report', 'report.html'), 'utf8');
+    expect(html).toContain('Cross-validated');
+    expect(html).toContain('Calibration and cuts were chosen on these same scores');
+    expect(html).not.toContain('Time per image');
     expect(await readdir(path.join(folder, 'models', 'noise'))).toEqual(['1']);
     printed = '';
     await run('evaluate', '--model', out, '--data', data, '--json');

@@ -103,6 +103,13 @@ describe('the report', () => {
     expect(html).not.toContain('NaN');
   });
 
+  it('says nothing of times where no engine was timed', () => {
+    expect(report()).toContain('Time per image');
+    expect(report({ images: images.map((each) => ({ ...each, inferMs: 0, decodeMs: 0 })) })).not.toContain(
+      'Time per image',
+    );
+  });
+
   it('shows no curve where a class is missing', () => {
     const html = report({ images: images.slice(0, 2) });
     expect(html).not.toContain('<svg');

@@ -48,9 +48,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const lesson = { ...learned, warnings };
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
   const { cuts } = lesson.cuts;
-  const manifest = await step('package', 1, () =>
-    writePackage(out, { folder, fingerprints, backbone, input, lesson, cuts }),
-  );
+  const manifest = await step('package', 1, () => writePackage(out, { folder, backbone, input, lesson, cuts }));
   const seconds = (performance.now() - began) / 1000;
   if (options.activate === true && !lesson.isFit) {
     throw new CommandError(EXIT.failed, `${out} is written and not active: ${lesson.warnings.join('; ')}`);

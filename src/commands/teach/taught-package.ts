@@ -11,7 +11,6 @@ import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
 import type { Interval } from '../../statistics/interval.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
-import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
 import { seenCsv } from '../../training/seen-images.ts';
 import { OUTPUT_NAME, taughtGraph } from '../../training/taught-graph.ts';
@@ -28,7 +27,6 @@ const COST_RATIO = 100;
 
 export interface TaughtModel {
   readonly folder: LabelledFolder;
-  readonly fingerprints: readonly Fingerprint[];
   readonly backbone: Uint8Array;
   readonly input: InputContract;
   readonly lesson: Lesson;
@@ -118,21 +116,25 @@ async function manifestOf(
     sha256: createHash('sha256').update(model).digest('hex'),
     input: { name: inputName, dtype, layout, width, height, colour, resize },
     output: { name: OUTPUT_NAME, kind: 'probability' },
-    calibration: { method: 'platt', ...lesson.calibration, parts: folder.images.length },
+    calibration: { method: 'platt', ...lesson.calibration, parts: partsOf(folder) },
     cuts: { pass_below: cuts.passBelow, fail_above: cuts.failAbove },
     golden_tolerance: GOLDEN_TOLERANCE,
     golden,
     training_data: {
       source: `labelled folder ${path.basename(path.resolve(folder.root))}, the images themselves hashed in its order`,
       licence: "the user's own",
-      parts: new Set(folder.images.map((image) => image.group)).size,
+      parts: partsOf(folder),
       sha256: hash.digest('hex'),
     },
     metrics: metricsOf(lesson, folder.images.length),
   };
 }
 
-/** Cross-validated by group. The cuts were chosen on the same held-out scores: that is why they are named so. */
+function partsOf({ images }: LabelledFolder): number {
+  return new Set(images.map((image) => image.group)).size;
+}
+
+/** Cross-validated by group. What was chosen on the same held-out scores is named so: it looks a little better than it is. */
 function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['metrics'] {
   const metrics: Manifest['metrics'] = {};
   const put = (key: string, value: number | undefined, interval: Interval | null | undefined) => {
@@ -141,8 +143,8 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
   };
   put('cross_validated_auroc', measures?.auroc, intervals?.auroc);
   put('cross_validated_average_precision', measures?.averagePrecision, intervals?.averagePrecision);
-  put('cross_validated_calibration_error', measures?.ece, intervals?.ece);
-  put('cross_validated_review_rate', measures?.reviewRate, intervals?.reviewRate);
+  put('calibration_error_where_calibrated', measures?.ece, intervals?.ece);
+  put('review_rate_at_chosen_cuts', measures?.reviewRate, intervals?.reviewRate);
   if (cuts.kind === 'chosen') {
     put('escape_rate_at_chosen_cuts', cuts.escapeRate, cuts.escapeInterval);
     put('false_reject_rate_at_chosen_cuts', cuts.falseRejectRate, cuts.falseRejectInterval);
@@ -150,7 +152,7 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
   return metrics;
 }
 
-async function reportOf(model: string, { folder, fingerprints, lesson, cuts }: TaughtModel): Promise<string> {
+async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): Promise<string> {
   const kindOf = new Map(folder.images.map((image) => [image.file, image.kind]));
   const images = lesson.validation.map((image): EvaluatedImage => {
     const judgement = judge(image.probability, cuts);
@@ -163,12 +165,14 @@ async function reportOf(model: string, { folder, fingerprints, lesson, cuts }: T
     images,
     cuts,
     hasGroups: folder.hasGroups,
-    fingerprints,
+    // What is alike stands in the warnings of the lesson.
+    fingerprints: [],
     trained: [],
     seen: null,
   });
   const cautions = [
-    'Cross-validated: each image was scored by a fit that saw nothing of its part; the cuts were chosen on these same scores.',
+    'Cross-validated: each image was scored by a fit that saw nothing of its part. Calibration and cuts were chosen on these same ' +
+      'scores: calibration error and rates may look better here than on new parts.',
     ...lesson.warnings,
   ];
   return reportHtml({

@@ -176,7 +176,8 @@ function baselineOf({ baseline, evaluation }: ReportInput): string {
 function latencyOf({ images }: Evaluation): string {
   const at = (values: readonly number[], share: number) =>
     values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))] ?? 0;
-  const inspected = images.filter((image) => image.probability !== null);
+  // Where a model is just made its scores are held-out ones, and no engine was timed.
+  const inspected = images.filter((image) => image.inferMs > 0);
   if (inspected.length === 0) return '';
   const rows = (['decodeMs', 'inferMs'] as const).map((key) => {
     const values = inspected.map((image) => image[key]);
