@@ -74,7 +74,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
 export async function runMeasuring(options: TeachOptions, bar: Progress) {
   const { images, draws } = options;
   const whole = await readLabelledFolder(options.data);
-  const folder = images === 'all' ? whole : thinned(whole);
+  const folder = images === 'all' ? whole : thinned(whole, Math.max(MEASURED_PER_CLASS, 3 * images));
   const drawn = <T extends Grouped>(of: readonly T[]) =>
     images === 'all' ? fifthsOf(of) : halvesOf(of, images, draws);
   // Once before anything is computed: it refuses what is too little.
@@ -168,13 +168,13 @@ function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): s
 /** Faults that are named. */
 const SHOWN = 10;
 
-/** Of each class, for a measurement: more would only take longer. */
+/** Of each class, for a measurement: more would only take longer. Half of the parts must hold the images that are taught, or it is more. */
 const MEASURED_PER_CLASS = 300;
 
-function thinned(folder: LabelledFolder): LabelledFolder {
+function thinned(folder: LabelledFolder, perClass: number): LabelledFolder {
   const images = [false, true].flatMap((isDefective) => {
     const of = folder.images.filter((image) => image.isDefective === isDefective);
-    const every = of.length / Math.min(of.length, MEASURED_PER_CLASS);
+    const every = of.length / Math.min(of.length, perClass);
     return of.filter((_, i) => Math.floor(i / every) !== Math.floor((i - 1) / every));
   });
   return { ...folder, images };
