@@ -190,6 +190,15 @@ class Figures(unittest.TestCase):
         self.assertTrue(0.09 < cuts["pass_below"] <= 0.101 and 0.9 <= cuts["fail_above"] < 0.91, cuts)
 
 
+    def test_a_network_that_says_the_same_of_every_image_is_a_coin(self):
+        self.assertEqual(auroc(np.full(10, 0.5), np.repeat([0, 1], 5)), 0.5)
+        self.assertEqual(auroc(np.array([0.1, 0.5, 0.5, 0.9]), np.array([0, 0, 1, 1])), 0.875)
+        rng = np.random.default_rng(2)
+        scores, labels = rng.integers(0, 9, 60), rng.integers(0, 2, 60)
+        pairs = np.sign(scores[labels == 1][:, None] - scores[labels == 0][None, :])
+        self.assertAlmostEqual(auroc(scores, labels), (pairs.mean() + 1) / 2)
+
+
 class Pictures(unittest.TestCase):
     def test_marks_move_with_the_pixels(self):
         images = np.full((64, 64, 64, 1), 20, dtype=np.uint8)
