@@ -18,7 +18,7 @@ from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.known import Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
-from recipe.measure import fit_opinions, fit_platt, part_weights
+from recipe.measure import fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
 from recipe.package import export
 from recipe.packed import MANY_PARTS, Packed, load, split
@@ -197,6 +197,18 @@ class Figures(unittest.TestCase):
         scores, labels = rng.integers(0, 9, 60), rng.integers(0, 2, 60)
         pairs = np.sign(scores[labels == 1][:, None] - scores[labels == 0][None, :])
         self.assertAlmostEqual(auroc(scores, labels), (pairs.mean() + 1) / 2)
+
+    def test_what_did_not_happen_on_few_parts_is_not_called_impossible_however_many_images_they_have(self):
+        labels = np.repeat([0, 1], 100)
+        groups = np.array([f"part{i // 10}" for i in range(200)])
+        kinds = np.where(labels == 1, "划痕", "good")
+        found = measure(labels * 0.8 + 0.1, labels, kinds, groups, {"pass_below": 0.5, "fail_above": 0.5}, np.random.default_rng(0))
+        self.assertEqual((found["escape_rate"]["value"], found["escape_rate"]["n"]), (0, 100))
+        for name in ("escape_rate", "escape_rate_划痕", "false_reject_rate"):
+            self.assertAlmostEqual(found[name]["high"], 0.2775, places=3)
+        self.assertAlmostEqual(found["accuracy"]["low"], 0.8389, places=3)
+        self.assertEqual(found["auroc"]["high"], 1)
+        self.assertLess(found["auroc"]["low"], 0.9)
 
 
 class Pictures(unittest.TestCase):

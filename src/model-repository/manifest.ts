@@ -119,8 +119,8 @@ export const manifestSchema = z.strictObject({
     /** Of the packed pixels: two models with the same one saw the same parts. */
     sha256: sha256.nullable(),
   }),
-  /** Measured on parts that training never saw. */
-  metrics: z.record(z.string().regex(/^[a-z0-9_]+$/), measured),
+  /** Measured on parts that training never saw. A kind of defect may be called by any script's letters. */
+  metrics: z.record(z.string().regex(/^[\p{L}\p{N}_]+$/u), measured),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -70,6 +70,14 @@ describe('a model package', () => {
     expect(turns).toBeGreaterThan(48 * 4);
   });
 
+  it('takes figures of kinds of defect that are called by other letters than Latin ones, and of no other names', async () => {
+    const figure = { value: 0, low: 0, high: 0.3, n: 9 };
+    await edit((manifest) => ({ ...manifest, metrics: { escape_rate_划痕: figure } }));
+    expect(await faultsOf()).toBe('none');
+    await edit((manifest) => ({ ...manifest, metrics: { 'escape rate': figure } }));
+    expect(await faultsOf()).toContain('metrics');
+  });
+
   it('is refused when model.onnx is not the file that the manifest was written for', async () => {
     await writeFile(path.join(folder, 'model.onnx'), 'something else');
     expect(await faultsOf()).toMatch(/the manifest is for SHA-256 [0-9a-f]{64}, the file has [0-9a-f]{64}/);

@@ -40,21 +40,36 @@ def calibration_error_of_chance(probabilities, groups, rng, rounds=200):
     return float(np.mean([calibration_error(probabilities, (rng.random(len(of_part)) < of_part)[inverse]) for _ in range(rounds)]))
 
 
-def wilson(hits, n):
-    """Wilson score interval, 95 %."""
+Z95 = 1.959964
+
+
+def wilson(p, n):
+    """Wilson score interval, 95 %, of a share that was seen in n independent cases."""
     if n == 0:
-        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-    z = 1.959964
-    p = hits / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return {"value": round(float(p), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": int(n)}
+        return 0.0, 1.0
+    centre = (p + Z95 * Z95 / (2 * n)) / (1 + Z95 * Z95 / n)
+    half = Z95 * np.sqrt(p * (1 - p) / n + Z95 * Z95 / (4 * n * n)) / (1 + Z95 * Z95 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def bootstrap(measure, probabilities, labels, rng, groups=None, rounds=1000):
-    """95 % by drawing whole groups again: images of one part are not independent."""
-    groups = np.arange(len(labels)) if groups is None else groups
+def area_interval(area, bad, good):
+    """Score interval, 95 %, of an area under the ROC curve over so many independent cases (Newcombe 2006, method 5)."""
+
+    def least(area):
+        low, high = 0.0, area
+        for _ in range(50):
+            middle = (low + high) / 2
+            pairs = 1 + ((bad + good) / 2 - 1) * ((1 - middle) / (2 - middle) + middle / (1 + middle))
+            is_out_of_reach = area - middle > Z95 * np.sqrt(middle * (1 - middle) * pairs / (bad * good))
+            low, high = (middle, high) if is_out_of_reach else (low, middle)
+        return low
+
+    return least(area), 1 - least(1 - area)
+
+
+def bootstrap(measure, probabilities, labels, groups, rng, alike=None, rounds=1000):
+    """(low, high), 95 %, by drawing whole groups again: images of one part are not independent. `alike`: what it is where all rounds
+    say the same, as they do where no image is wrong."""
     names, inverse = np.unique(groups, return_inverse=True)
     members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     values = []
@@ -62,9 +77,9 @@ def bootstrap(measure, probabilities, labels, rng, groups=None, rounds=1000):
         pick = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
         if 0 < labels[pick].sum() < len(pick):
             values.append(measure(probabilities[pick], labels[pick]))
-    low, high = np.percentile(values, [2.5, 97.5])
-    value = measure(probabilities, labels)
-    return {"value": round(float(value), 5), "low": round(float(low), 5), "high": round(float(high), 5), "n": len(labels)}
+    if alike is not None and np.ptp(values) < 1e-9:
+        return alike
+    return tuple(np.percentile(values, [2.5, 97.5]))
 
 
 def part_weights(labels, groups):
@@ -142,21 +157,32 @@ def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
 
 
 def measure(probabilities, labels, kinds, groups, cuts, rng):
-    """`kinds`: class of each image; escape rates are given for each that has a defect."""
+    """`kinds`: class of each image; escape rates are given for each that has a defect. Intervals count parts (groups), not images."""
     escaped = probabilities < cuts["pass_below"]
     rejected = probabilities >= cuts["fail_above"]
     good, bad = labels == 0, labels == 1
     metrics = {
-        "auroc": bootstrap(auroc, probabilities, labels, rng, groups),
-        "accuracy": bootstrap(accuracy, probabilities, labels, rng, groups),
-        "calibration_error": bootstrap(calibration_error, probabilities, labels, rng, groups),
-        "escape_rate": wilson((escaped & bad).sum(), bad.sum()),
-        "false_reject_rate": wilson((rejected & good).sum(), good.sum()),
-        "review_rate_good": wilson((~escaped & ~rejected & good).sum(), good.sum()),
-        "review_rate_defective": wilson((~escaped & ~rejected & bad).sum(), bad.sum()),
+    parts = lambda of: len(set(groups[of]))
+
+    def figure(value, interval, n):
+        return {"value": round(float(value), 5), "low": round(float(interval[0]), 5), "high": round(float(interval[1]), 5), "n": int(n)}
+
+    def drawn(of, alike=None):
+        return figure(of(probabilities, labels), bootstrap(of, probabilities, labels, groups, rng, alike), len(labels))
+
+    def share(holds, of):
+        value = holds[of].mean() if of.any() else 0.0
+        return figure(value, wilson(value, parts(of)), of.sum())
+
+        "auroc": drawn(auroc, area_interval(auroc(probabilities, labels), parts(bad), parts(good))),
+        "accuracy": drawn(accuracy, wilson(accuracy(probabilities, labels), len(set(groups)))),
+        "calibration_error": drawn(calibration_error),
+        "escape_rate": share(escaped, bad),
+        "false_reject_rate": share(rejected, good),
+        "review_rate_good": share(~escaped & ~rejected, good),
+        "review_rate_defective": share(~escaped & ~rejected, bad),
     }
     for kind in sorted(set(kinds[bad])):
-        of_kind = bad & (kinds == kind)
         name = "".join(c if c.isalnum() else "_" for c in kind.lower())
-        metrics[f"escape_rate_{name}"] = wilson((escaped & of_kind).sum(), of_kind.sum())
+        metrics[f"escape_rate_{name}"] = share(escaped, bad & (kinds == kind))
     return metrics

@@ -175,7 +175,7 @@ def describe(args, net, manifest, folds, table, parameters, size):
         "",
         f"Trained with {settings(args)}.",
         "",
-        "On its test images (95 % confidence; Wilson for shares, bootstrap over groups for the rest):",
+        "On its test images (95 % confidence; rates at the cuts: Wilson, one vote per part; the rest: bootstrap over parts):",
         "",
         "| metric | value | low | high | images |",
         "| --- | --- | --- | --- | --- |",
