@@ -210,6 +210,10 @@ class Figures(unittest.TestCase):
         self.assertEqual(found["auroc"]["high"], 1)
         self.assertLess(found["auroc"]["low"], 0.9)
 
+    def test_the_cut_lies_above_a_good_part_that_scores_just_a_thousandth(self):
+        cuts = choose_cuts(np.full(40, 0.5), np.repeat([0, 1], 20), 0.02, 0.005)
+        self.assertEqual(cuts, {"pass_below": 0.5, "fail_above": 0.501})
+
 
 class Pictures(unittest.TestCase):
     def test_marks_move_with_the_pixels(self):

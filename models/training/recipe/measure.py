@@ -152,7 +152,8 @@ def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
     if len(defects) == 0 or len(good) == 0:
         raise SystemExit("expected good and defective parts in validation: a set with one kind only yields no cut")
     most = max(0.001, np.floor(defects[int(len(defects) * max_escapes)] * 1000) / 1000)
-    least = min(0.999, np.ceil(good[int(len(good) * max_false_rejects)] * 1000) / 1000)
+    # The cut itself fails: it lies above the last good part that may not, never on it.
+    least = min(0.999, (np.floor(good[int(len(good) * max_false_rejects)] * 1000) + 1) / 1000)
     return {"pass_below": float(min(most, least)), "fail_above": float(max(most, least))}
 
 
@@ -161,7 +162,6 @@ def measure(probabilities, labels, kinds, groups, cuts, rng):
     escaped = probabilities < cuts["pass_below"]
     rejected = probabilities >= cuts["fail_above"]
     good, bad = labels == 0, labels == 1
-    metrics = {
     parts = lambda of: len(set(groups[of]))
 
     def figure(value, interval, n):
@@ -174,6 +174,7 @@ def measure(probabilities, labels, kinds, groups, cuts, rng):
         value = holds[of].mean() if of.any() else 0.0
         return figure(value, wilson(value, parts(of)), of.sum())
 
+    metrics = {
         "auroc": drawn(auroc, area_interval(auroc(probabilities, labels), parts(bad), parts(good))),
         "accuracy": drawn(accuracy, wilson(accuracy(probabilities, labels), len(set(groups)))),
         "calibration_error": drawn(calibration_error),
