@@ -104,6 +104,19 @@ class Sides(unittest.TestCase):
             (folder / "labels.csv").write_text("\n".join(["index,image,label,class,group,has_mask", *rows]))
             self.assertEqual(list(load(folder).is_marked), [False, True, True])
 
+    def test_a_small_defect_whose_mask_shrank_to_little_light_is_still_marked_and_a_bright_one_no_wider_than_before(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            meta = {"count": 3, "height": 8, "width": 8, "colour": "GREY", "maskCells": 2}
+            (folder / "dataset.json").write_text(json.dumps(meta))
+            (folder / "pixels.bin").write_bytes(bytes(3 * 64))
+            (folder / "masks.bin").write_bytes(bytes([0, 0, 40, 0]) + bytes([255, 40, 0, 0]) + bytes([9, 9, 9, 9]))
+            rows = ["0,a.png,NG,dent,a,1", "1,b.png,NG,dent,b,1", "2,c.png,OK,good,c,1"]
+            (folder / "labels.csv").write_text("\n".join(["index,image,label,class,group,has_mask", *rows]))
+            packed = load(folder)
+            self.assertEqual(packed.spots.reshape(3, 4).tolist(), [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+            self.assertEqual(list(packed.is_marked), [True, True, True])
+
     def test_two_good_parts_are_refused(self):
         packed = drawn(parts=4)
         with self.assertRaisesRegex(SystemExit, "at least 3 good parts"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
+# From which brightness on a cell of a mask is marked, where any is as bright.
 MASK_LEVEL = 128
 
 
@@ -31,13 +32,15 @@ def load(folder):
     channels = 1 if meta["colour"] == "GREY" else 3
     shape = (meta["count"], meta["height"], meta["width"], channels)
     pixels = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r", shape=shape)
-    with open(folder / "labels.csv", newline="") as file:
+    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     column = lambda name: np.array([row[name] for row in rows])
     labels = (column("label") == "NG").astype(np.int64)
     cells = meta["maskCells"]
     masks = np.fromfile(folder / "masks.bin", dtype=np.uint8).reshape(meta["count"], cells, cells)
-    spots = (masks >= MASK_LEVEL).astype(np.float32)
+    # A small defect, shrunk with its mask, leaves little light: what is brightest is marked then.
+    brightest = masks.max(axis=(1, 2), keepdims=True)
+    spots = ((masks >= np.clip(brightest, 1, MASK_LEVEL)) & (labels == 1)[:, None, None]).astype(np.float32)
     # A mask that is all black tells nothing of where the defect is.
     is_marked = ((column("has_mask") == "1") & spots.any(axis=(1, 2))) | (labels == 0)
     kinds = np.unique(column("class"), return_inverse=True)[1]
