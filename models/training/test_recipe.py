@@ -1,6 +1,7 @@
 """python3 -m unittest test_recipe -- what the recipe promises, on images drawn here. A few seconds."""
 
 import copy
+import csv
 import io
 import json
 import pathlib
@@ -20,7 +21,7 @@ from recipe.known import Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
 from recipe.measure import fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
-from recipe.package import export
+from recipe.package import export, write_rows
 from recipe.packed import MANY_PARTS, Packed, load, split
 from recipe.pasting import Donors, made_defective
 from recipe.progress import Progress
@@ -226,6 +227,16 @@ class Figures(unittest.TestCase):
     def test_the_cut_lies_above_a_good_part_that_scores_just_a_thousandth(self):
         cuts = choose_cuts(np.full(40, 0.5), np.repeat([0, 1], 20), 0.02, 0.005)
         self.assertEqual(cuts, {"pass_below": 0.5, "fail_above": 0.501})
+
+
+class Lists(unittest.TestCase):
+    def test_a_name_with_a_comma_is_read_as_it_was_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "test.csv"
+            write_rows(file, ["image", "label"], zip(np.array(["ng/a, b.png", 'ok/"c".png', "ok/面.png"]), np.array(["NG", "OK", "OK"])))
+            self.assertEqual(file.read_text(encoding="utf-8").splitlines()[0], "image,label")
+            with open(file, newline="", encoding="utf-8") as rows:
+                self.assertEqual([row["image"] for row in csv.DictReader(rows)], ["ng/a, b.png", 'ok/"c".png', "ok/面.png"])
 
 
 class Pictures(unittest.TestCase):

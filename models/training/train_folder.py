@@ -25,7 +25,7 @@ from recipe.known import Known, fit_logistic
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
 from recipe.measure import measure, part_weights
 from recipe.networks import Together, build
-from recipe.package import write_package
+from recipe.package import write_package, write_rows
 from recipe.packed import FOLDS, load, part_of, split
 from recipe.progress import Progress
 from recipe.settings import SCRATCH, settle
@@ -204,9 +204,9 @@ def main():
             test = folds["test"]
             kinds, groups = packed.classes[test], packed.groups[test]
             if args.scores is not None:
-                rows = zip(packed.files[test], packed.labels[test], probabilities)
-                lines = [f"{file},{'NG' if label else 'OK'},{probability:.8f}" for file, label, probability in rows]
-                args.scores.write_text("\n".join(["file,label,probability", *lines]) + "\n")
+                labels = np.where(packed.labels[test] == 1, "NG", "OK")
+                rows = zip(packed.files[test], labels, (f"{probability:.8f}" for probability in probabilities))
+                write_rows(args.scores, ["file", "label", "probability"], rows)
             first = (net, folds, cuts, probabilities, measure(probabilities, packed.labels[test], kinds, groups, cuts, rng))
         if args.figures is not None:
             args.figures.write_text(json.dumps({"images": packed.meta["sha256"], "seeds": table}, indent=2) + "\n")

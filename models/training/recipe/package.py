@@ -49,10 +49,10 @@ def choose_golden(probabilities, labels):
 def write_package(args, packed, net, folds, cuts, probabilities, metrics, table, curve):
     """@returns the text of report/report.md"""
     meta, test, package = packed.meta, folds["test"], args.package
-    (package / "report").mkdir(parents=True, exist_ok=True)
     # What belonged to the model that was there before.
-    for name in ("golden", "variants"):
+    for name in ("golden", "variants", "report"):
         shutil.rmtree(package / name, ignore_errors=True)
+    (package / "report").mkdir(parents=True)
     model = package / "model.onnx"
     export(net, packed.pixels.shape[1:], model)
     golden = []
@@ -84,7 +84,7 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
             "method": "platt",
             "scale": round(float(net.scale), 4),
             "shift": round(float(net.shift), 4),
-            "parts": len(folds["validation"]),
+            "parts": len(set(packed.groups[folds["validation"]])),
         },
         "cuts": cuts,
         "golden_tolerance": GOLDEN_TOLERANCE,
@@ -92,15 +92,15 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
         "training_data": {
             "source": args.source,
             "licence": args.licence,
-            "parts": meta["count"],
+            "parts": len(set(packed.groups)),
             "sha256": meta["sha256"],
         },
         "metrics": metrics,
     }
     (package / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     # What was held out, for `loupe evaluate` and for whoever wants to check.
-    rows = [f"{packed.files[i]},{'NG' if packed.labels[i] else 'OK'},{packed.classes[i]},{packed.groups[i]}" for i in test]
-    (package / "report" / "test.csv").write_text("\n".join(["image,label,class,group", *rows]) + "\n")
+    of_test = (each[test] for each in (packed.files, np.where(packed.labels == 1, "NG", "OK"), packed.classes, packed.groups))
+    write_rows(package / "report" / "test.csv", ["image", "label", "class", "group"], zip(*of_test))
     write_seen(package, packed, test)
     if curve:
         (package / "report" / "learning-curve.json").write_text(json.dumps({"points": curve}, indent=2) + "\n")
@@ -111,11 +111,15 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
 
 def write_seen(package, packed, test):
     """What training and validation saw (docs/models.md): by its pixels, which a copy under another name has too."""
-    with open(package / "report" / "seen.csv", "w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["image", "group", "pixels"])
-        for i in np.setdiff1d(np.arange(len(packed.files)), test):
-            rows.writerow([packed.files[i], packed.groups[i], hashlib.sha256(packed.pixels[i].tobytes()).hexdigest()[:16]])
+    seen = np.setdiff1d(np.arange(len(packed.files)), test)
+    marks = (hashlib.sha256(packed.pixels[i].tobytes()).hexdigest()[:16] for i in seen)
+    write_rows(package / "report" / "seen.csv", ["image", "group", "pixels"], zip(packed.files[seen], packed.groups[seen], marks))
+
+
+def write_rows(file, names, rows):
+    """A CSV that names with commas and quotes do not break."""
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        csv.writer(out, lineterminator="\n").writerows([names, *rows])
 
 
 def views(args):
