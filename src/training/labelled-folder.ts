@@ -1,6 +1,6 @@
 /** A labelled folder: `ok/` and `ng/` with images, and if there is one, `manifest.csv` (`image,label,class,group[,mask]`). */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
@@ -43,7 +43,7 @@ const row = z.object({
 });
 
 /**
- * Reads which images there are; the images themselves are not opened.
+ * Reads which images there are, and that they are there; the images themselves are not opened.
  * @throws LabelledFolderError with what was expected
  */
 export async function readLabelledFolder(root: string): Promise<LabelledFolder> {
@@ -51,12 +51,12 @@ export async function readLabelledFolder(root: string): Promise<LabelledFolder> 
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw new LabelledFolderError(`${root}: manifest.csv cannot be read`, { cause: error });
   });
-  const folder = manifest === null ? await fromSubfolders(root) : fromManifest(root, manifest);
+  const folder = manifest === null ? await fromSubfolders(root) : await fromManifest(root, manifest);
   if (folder.images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
   return folder;
 }
 
-function fromManifest(root: string, text: string): LabelledFolder {
+async function fromManifest(root: string, text: string): Promise<LabelledFolder> {
   let records: unknown[];
   try {
     records = parse(text, { columns: true, bom: true, skip_empty_lines: true, trim: true });
@@ -79,8 +79,13 @@ function fromManifest(root: string, text: string): LabelledFolder {
       continue;
     }
     const { image, label, class: kind = '', group = '', mask = '' } = parsed.data;
-    if (leadsOut(image) || leadsOut(mask))
+    if (leadsOut(image) || leadsOut(mask)) {
       faults.push(`${line}: expected paths below the folder, got "${image}" "${mask}"`);
+    } else {
+      for (const file of mask === '' ? [image] : [image, mask]) {
+        if (!(await isThere(path.join(root, file)))) faults.push(`${line}: there is no "${file}"`);
+      }
+    }
     if (seen.has(image)) faults.push(`${line}: "${image}" is named twice`);
     seen.add(image);
     hasGroups &&= group !== '';
@@ -124,6 +129,13 @@ async function fromSubfolders(root: string): Promise<LabelledFolder> {
     );
   }
   return { root, images, hasGroups: false };
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 function leadsOut(file: string): boolean {

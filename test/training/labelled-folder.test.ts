@@ -17,6 +17,7 @@ const put = async (name: string, text = '') => {
 
 describe('a labelled folder', () => {
   it('is read from its manifest: label, class, group and mask', async () => {
+    for (const name of ['ok/a.png', 'ng/b.png', 'mask/b.png']) await put(name);
     await put('manifest.csv', 'image,label,class,group,mask\nok/a.png,OK,plain,p1,\nng/b.png,NG,dent,p2,mask/b.png\n');
     const { images, hasGroups } = await readLabelledFolder(root);
     expect(hasGroups).toBe(true);
@@ -43,11 +44,16 @@ describe('a labelled folder', () => {
   });
 
   it('tells every fault of a manifest with its line', async () => {
-    await put('manifest.csv', 'image,label\nok/a.png,GOOD\n../b.png,NG\nok/c.png,OK\nok/c.png,OK\n');
+    await put('ok/c.png');
+    await put(
+      'manifest.csv',
+      'image,label,mask\nok/a.png,GOOD,\n../b.png,NG,\nok/c.png,OK,\nok/c.png,OK,\nng/d.png,NG,mask/d.png\n',
+    );
     const reading = readLabelledFolder(root);
     await expect(reading).rejects.toThrow(/line 2: label/);
     await expect(reading).rejects.toThrow(/line 3: expected paths below the folder/);
     await expect(reading).rejects.toThrow(/line 5: "ok\/c.png" is named twice/);
+    await expect(reading).rejects.toThrow(/line 6: there is no "ng\/d\.png"\n.*line 6: there is no "mask\/d\.png"/);
   });
 
   it('refuses a manifest that is no table, and a folder without images', async () => {
