@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { describeError, LoupeError, RETRY_AFTER_MS } from '../../errors.ts';
 import { resultJson } from '../../frame/result-json.ts';
 import { type Clock, type FrameDraft, takeIn } from '../intake.ts';
+import { BrokenRule, flagFrom, millisecondsFrom, sequenceFrom, timeFrom } from '../named-values.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused, Inspector } from '../ports.ts';
 
@@ -83,27 +84,26 @@ function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
     }
     given.set(name, value);
   }
-  const text = (name: Name) => given.get(name) ?? null;
-  const sequence = text('sequence');
-  if (sequence !== null && !/^\d{1,19}$/.test(sequence)) {
-    return new LoupeError('invalid_request', 'sequence: expected a whole number');
+  const text = (name: Name) => given.get(name) || null;
+  try {
+    return {
+      cameraId: text('camera_id') ?? '',
+      frameId: text('frame_id'),
+      sequence: sequenceFrom('sequence', text('sequence')),
+      capturedAt: timeFrom('captured_at', text('captured_at')),
+      partId: text('part_id'),
+      jobId: text('job_id'),
+      productId: text('product_id'),
+      measId: text('meas_id'),
+      recipeId: text('recipe_id'),
+      roi: null,
+      maxWaitMs: millisecondsFrom('max_wait_ms', text('max_wait_ms')),
+      tags: {},
+      isSimulated: flagFrom('simulated', text('simulated')),
+      image: { kind: 'encoded', bytes: body instanceof Uint8Array ? body : new Uint8Array(0) },
+    };
+  } catch (error) {
+    if (!(error instanceof BrokenRule)) throw error;
+    return new LoupeError('invalid_request', error.message);
   }
-  const capturedAt = text('captured_at');
-  const maxWaitMs = text('max_wait_ms');
-  return {
-    cameraId: text('camera_id') ?? '',
-    frameId: text('frame_id'),
-    sequence: sequence === null ? null : BigInt(sequence),
-    capturedAt: capturedAt === null ? null : Date.parse(capturedAt),
-    partId: text('part_id'),
-    jobId: text('job_id'),
-    productId: text('product_id'),
-    measId: text('meas_id'),
-    recipeId: text('recipe_id'),
-    roi: null,
-    maxWaitMs: maxWaitMs === null ? null : Number(maxWaitMs),
-    tags: {},
-    isSimulated: text('simulated') === 'true',
-    image: { kind: 'encoded', bytes: body instanceof Uint8Array ? body : new Uint8Array(0) },
-  };
 }

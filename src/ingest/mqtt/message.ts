@@ -4,6 +4,7 @@ import type { CameraId, Image } from '../../frame/frame.ts';
 import { bytesPerRow, PIXEL_FORMATS } from '../../frame/pixel-format.ts';
 import type { Refusal } from '../../frame/verdict.ts';
 import { type FrameDraft, invalidRequest, quote } from '../intake.ts';
+import { BrokenRule, flagFrom, millisecondsFrom, sequenceFrom, timeFrom } from '../named-values.ts';
 import { decodeInspectRequest } from '../wire/request.ts';
 import type { InTopic } from './topics.ts';
 
@@ -30,9 +31,6 @@ export type Drafted = { readonly kind: 'draft'; readonly draft: FrameDraft } | R
 const TAG_PREFIX = 'tag-';
 const RAW_TYPE = 'application/x-raw';
 const MAX_DIMENSION = 2 ** 31 - 1;
-
-/** Thrown inside this file only, so that each rule is one line. */
-class BrokenRule extends Error {}
 
 /** @returns the draft, or a refusal `invalid_request` that says what was expected and what came */
 export function draftOf(publish: Publish, topic: InTopic): Drafted {
@@ -62,17 +60,17 @@ function frameDraft({ payload, properties }: Publish, topic: InTopic & { readonl
       draft: {
         cameraId: topic.cameraId,
         frameId: topic.frameId ?? frameId,
-        sequence: sequenceFrom(text('sequence')),
-        capturedAt: timeFrom(text('captured-at')),
+        sequence: sequenceFrom('sequence', text('sequence')),
+        capturedAt: timeFrom('captured-at', text('captured-at')),
         partId: text('part-id'),
         jobId: text('job-id'),
         productId: text('product-id'),
         measId: text('meas-id'),
         recipeId: text('recipe-id'),
         roi: null,
-        maxWaitMs: millisecondsFrom(text('max-wait-ms')),
+        maxWaitMs: millisecondsFrom('max-wait-ms', text('max-wait-ms')),
         tags: tagsFrom(given),
-        isSimulated: flagFrom(text('simulated')),
+        isSimulated: flagFrom('simulated', text('simulated')),
         image: imageFrom(payload, properties?.contentType ?? ''),
       },
     };
@@ -87,32 +85,6 @@ function onlyValue(given: Readonly<Record<string, string | readonly string[]>>, 
   if (value === undefined || value === '') return null;
   if (typeof value !== 'string') throw new BrokenRule(`expected ${name} once, got it ${value.length} times`);
   return value;
-}
-
-function sequenceFrom(value: string | null): bigint | null {
-  if (value === null) return null;
-  if (!/^\d{1,19}$/.test(value)) throw new BrokenRule(`expected sequence as a whole number, got ${quote(value)}`);
-  return BigInt(value);
-}
-
-/** ISO 8601, or milliseconds since 1970. */
-function timeFrom(value: string | null): number | null {
-  if (value === null) return null;
-  const time = /^\d{1,16}$/.test(value) ? Number(value) : Date.parse(value);
-  if (Number.isFinite(time)) return time;
-  throw new BrokenRule(`expected captured-at as ISO 8601 or milliseconds since 1970, got ${quote(value)}`);
-}
-
-function millisecondsFrom(value: string | null): number | null {
-  if (value === null) return null;
-  if (!/^\d{1,10}$/.test(value)) throw new BrokenRule(`expected max-wait-ms as a whole number, got ${quote(value)}`);
-  return Number(value);
-}
-
-function flagFrom(value: string | null): boolean {
-  if (value === null || value === 'false' || value === '0') return false;
-  if (value === 'true' || value === '1') return true;
-  throw new BrokenRule(`expected simulated as true or false, got ${quote(value)}`);
 }
 
 function tagsFrom(given: Readonly<Record<string, string | readonly string[]>>): Readonly<Record<string, string>> {
