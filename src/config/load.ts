@@ -27,6 +27,8 @@ export class ConfigError extends Error {
 export const EXIT_CONFIG = 78;
 export const DEFAULT_FILE = 'loupe.yaml';
 const PREFIX = 'LOUPE_';
+/** Of a value that is wrong. */
+const MAX_SHOWN = 80;
 /** Of the commands that are a client: in the same shell as the others, and no keys of the configuration. */
 const OF_CLIENTS: ReadonlySet<string> = new Set(['LOUPE_TOKEN', 'LOUPE_MQTT_PASSWORD']);
 const wholeSchema = configSchema.superRefine(checkWhole);
@@ -52,7 +54,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     if (equals < 1) faults.push({ path: set, message: 'expected path.to.key=value' });
     else place(tree, set.slice(0, equals).split('.'), set.slice(equals + 1), set, faults);
   }
-  const parsed = wholeSchema.safeParse(tree);
+  const parsed = wholeSchema.safeParse(tree, { reportInput: true });
   if (!parsed.success) faults.push(...parsed.error.issues.flatMap(faultsOf));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   return deepFreeze(parsed.data);
@@ -109,8 +111,16 @@ function isTree(value: unknown): value is Tree {
 
 function faultsOf(issue: z.core.$ZodIssue): ConfigFault[] {
   const path = issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-  return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'unknown key' }));
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: `${issue.message}${whatCame(issue)}` }];
+  const message = 'unknown key; docs/configuration.md has all of them';
+  return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message }));
+}
+
+/** Rules over several keys say it themselves; what stands where a secret belongs is not shown. */
+function whatCame({ path, input }: z.core.$ZodIssue): string {
+  const isScalar = input === null || ['string', 'number', 'boolean'].includes(typeof input);
+  if (!isScalar || (path[0] === 'auth' && path[1] === 'tokens')) return '';
+  return `, got ${JSON.stringify(input).slice(0, MAX_SHOWN)}`;
 }
 
 function deepFreeze<T>(value: T): T {

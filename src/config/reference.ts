@@ -6,7 +6,7 @@ import { configSchema } from './schema.ts';
 interface Node {
   readonly description?: string;
   readonly default?: unknown;
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
@@ -76,5 +76,5 @@ function expected(node: Node): string {
   const range = [least === undefined ? '' : `from ${least}`, most === undefined ? '' : `to ${most}`]
     .filter(Boolean)
     .join(' ');
-  return [node.type ?? 'value', range].filter(Boolean).join(' ');
+  return [[node.type ?? 'value'].flat().join(' or '), range].filter(Boolean).join(' ');
 }

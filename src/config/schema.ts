@@ -212,7 +212,13 @@ const engine = z
       .default(null)
       .describe('Engine processes per model; null: one per core (at most 8) on a CPU, one on a GPU.'),
     threads: z.int().min(1).max(64).default(1).describe('Threads inside one run of the model.'),
-    decode_threads: z.int().min(1).max(64).nullable().default(null).describe('Images one engine decodes at once.'),
+    decode_threads: z
+      .int()
+      .min(1)
+      .max(64)
+      .nullable()
+      .default(null)
+      .describe('Images one engine decodes at once; null: 2 on a CPU, one per core but at least 4 on a GPU.'),
     batch_sizes: z
       .array(z.int().min(1).max(256))
       .min(1)
@@ -319,13 +325,15 @@ export const configSchema = z.strictObject({
       { name: 'late', start: '14:00' },
       { name: 'night', start: '22:00' },
     ])
-    .describe('Shifts by when they begin, in the order of the day.'),
+    .describe(
+      'Shifts by when they begin, in the order of the day; nothing said: early 06:00, late 14:00, night 22:00.',
+    ),
   cameras: z.array(camera).max(1000).default([]).describe('The cameras of the line.'),
   unlisted_cameras: unlisted.describe('What happens to frames of other cameras.'),
   recipes: z
     .record(name, recipe)
     .prefault({ default: { model: 'plate-demo' } })
-    .describe('Model, region and cuts of a product, by name.'),
+    .describe('Model, region and cuts of a product, by name; nothing said: `default`, with the model plate-demo.'),
   models: z
     .strictObject({
       path: filePath.default('models').describe('Folder of the model packages.'),
@@ -338,7 +346,13 @@ export const configSchema = z.strictObject({
   mqtt,
   auth: z
     .strictObject({
-      tokens: z.array(token).max(100).default([]).describe('Which program may do what; empty: see operations.md.'),
+      tokens: z
+        .array(token)
+        .max(100)
+        .default([])
+        .describe(
+          'Which program may do what (docs/operations.md). Empty: whoever is at this machine may, until somebody has an account.',
+        ),
       viewing: z
         .enum(['open_on_loopback', 'signed_in'])
         .default('open_on_loopback')

@@ -51,6 +51,24 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('says what was expected and what came, but no secret', async () => {
+    const faults = await faultsOf(
+      load(null, { LOUPE_ENGINE__PROVIDER: 'quantum' }, [
+        'limits.pixels=-1',
+        'grpc.listen=nowhere',
+        'shutdown_ms=soon',
+        'models.paht=x',
+        'auth.tokens=[{name: a, token: short}, geheim]',
+      ]),
+    );
+    expect(faults['engine.provider']).toMatch(/expected one of .*"cpu", got "quantum"$/);
+    expect(faults['limits.pixels']).toMatch(/expected .*4096, got -1$/);
+    expect(faults['grpc.listen']).toBe('expected HOST:PORT, for example 127.0.0.1:8080, got "nowhere"');
+    expect(faults['shutdown_ms']).toMatch(/expected number.*, got "soon"$/);
+    expect(faults['models.paht']).toContain('docs/configuration.md');
+    expect(JSON.stringify(faults)).not.toMatch(/short"|geheim/);
+  });
+
   it('checks that the parts fit each other', async () => {
     const faults = await faultsOf(
       load(null, {}, [
