@@ -68,6 +68,15 @@ function report(error: unknown): number {
     if (error.message !== '') process.stderr.write(`loupe: ${error.message}\n`);
     return error.status;
   }
+  if (isOfSystem(error)) {
+    process.stderr.write(`loupe: ${error.message}\n`);
+    return EXIT.failed;
+  }
   process.stderr.write(`loupe: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT.software;
+}
+
+/** A file, a folder or a disk that is not as it should be: the message says which, and no stack says more. */
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && 'syscall' in error;
 }

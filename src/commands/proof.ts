@@ -8,6 +8,7 @@ import type { StoreReader } from '../record/store-reader.ts';
 import { VERSION } from '../version.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
+import { expectPlaceFor } from './place.ts';
 
 interface ProofOptions extends ConfigOptions {
   readonly store: string;
@@ -35,6 +36,7 @@ export function registerProof(program: Command): void {
     .option('--no-verify', 'leave out the check of the whole ledger')
     .action(async (id: string, options: ProofOptions) => {
       const config = await configFrom(options);
+      await expectPlaceFor('--out', options.out);
       const { StoreReader: Reader } = await import('../record/store-reader.ts');
       const { StoreRefusedError } = await import('../record/database.ts');
       try {

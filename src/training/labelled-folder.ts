@@ -33,6 +33,7 @@ const MAX_FAULTS = 10;
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
 /** Images that are not taken: left out without a word they would be missed in every figure. */
 const OTHER_IMAGE_NAME = /\.(bmp|gif|hei[cf]|avif|jp2|jxl|p[bgpn]m|dng|raw)$/i;
+const SHOWN_NAMES = 5;
 
 const row = z.object({
   image: z.string().min(1),
@@ -47,13 +48,24 @@ const row = z.object({
  * @throws LabelledFolderError with what was expected
  */
 export async function readLabelledFolder(root: string): Promise<LabelledFolder> {
+  const there = await namesIn(root);
+  if (!there.includes('manifest.csv')) return fromSubfolders(root, there);
   const manifest = await readFile(path.join(root, 'manifest.csv'), 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw new LabelledFolderError(`${root}: manifest.csv cannot be read`, { cause: error });
+    throw new LabelledFolderError(`${root}: manifest.csv cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  const folder = manifest === null ? await fromSubfolders(root) : await fromManifest(root, manifest);
-  if (folder.images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
-  return folder;
+  return fromManifest(root, manifest);
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    throw new LabelledFolderError(`expected a folder with labelled images: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function fromManifest(root: string, text: string): Promise<LabelledFolder> {
@@ -61,9 +73,15 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
   try {
     records = parse(text, { columns: true, bom: true, skip_empty_lines: true, trim: true });
   } catch (error) {
-    throw new LabelledFolderError(`${root}/manifest.csv: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new LabelledFolderError(`${root}/manifest.csv: ${messageOf(error)}`, { cause: error });
+  }
+  const [first] = records;
+  const columns = Object.keys(first ?? {});
+  if (first === undefined || !['image', 'label'].every((column) => columns.includes(column))) {
+    const came = first === undefined ? 'no line below its heading' : columns.join(',');
+    throw new LabelledFolderError(
+      `${root}/manifest.csv: expected lines of image,label,class,group[,mask], got ${came}`,
+    );
   }
   const faults: string[] = [];
   const images: LabelledImage[] = [];
@@ -106,14 +124,16 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
 }
 
 /** `ok/**` and `ng/**`; a subfolder of `ng/` names the kind of defect. */
-async function fromSubfolders(root: string): Promise<LabelledFolder> {
+async function fromSubfolders(root: string, there: readonly string[]): Promise<LabelledFolder> {
   const images: LabelledImage[] = [];
   const others: string[] = [];
   for (const label of ['ok', 'ng']) {
     const names = await readdir(path.join(root, label), { recursive: true }).catch((error: unknown) => {
-      throw new LabelledFolderError(`${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/`, {
-        cause: error,
-      });
+      const found = there.slice(0, SHOWN_NAMES).join(', ') || 'nothing';
+      throw new LabelledFolderError(
+        `${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/, found ${found}`,
+        { cause: error },
+      );
     });
     for (const name of names.map((each) => each.split(path.sep).join('/')).sort()) {
       const file = `${label}/${name}`;
@@ -125,9 +145,10 @@ async function fromSubfolders(root: string): Promise<LabelledFolder> {
   }
   if (others.length > 0) {
     throw new LabelledFolderError(
-      `${root}: expected JPEG, PNG, WebP or TIFF, got ${others.length} other images, the first is ${others[0]}`,
+      `${root}: expected JPEG, PNG, WebP or TIFF, got ${others.length} other images, the first is ${others[0]}: convert them or move them away`,
     );
   }
+  if (images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
   return { root, images, hasGroups: false };
 }
 

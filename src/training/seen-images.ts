@@ -1,6 +1,6 @@
 /**
  * What a package says of the images that it was trained on, and which of those that it is measured on are among them
- * (docs/models.md, "What a model has seen"). Pure.
+ * (docs/models.md, "Measuring a model"). Pure.
  */
 
 import { createHash } from 'node:crypto';

@@ -60,6 +60,24 @@ describe('a labelled folder', () => {
     await put('manifest.csv', 'image,label\n"ok/a.png,OK\n');
     await expect(readLabelledFolder(root)).rejects.toThrow(/manifest.csv/);
     await put('manifest.csv', 'image,label\n');
-    await expect(readLabelledFolder(root)).rejects.toThrow(/found none/);
+    await expect(readLabelledFolder(root)).rejects.toThrow(
+      'expected lines of image,label,class,group[,mask], got no line below its heading',
+    );
+  });
+
+  it('says what is there instead: no folder, a file, other folders, other columns, other pictures', async () => {
+    const refused = (folder: string) => expect(readLabelledFolder(folder)).rejects;
+    await refused(path.join(root, 'nowhere')).toThrow(/expected a folder with labelled images: ENOENT/);
+    await put('good/a.png');
+    await refused(path.join(root, 'good', 'a.png')).toThrow(/expected a folder with labelled images: ENOTDIR/);
+    await refused(root).toThrow('no folder ok/, found good');
+    await put('ok/notes.txt');
+    await put('ng/notes.txt');
+    await refused(root).toThrow('expected images in ok/ and ng/, found none');
+    await put('ok/a.png');
+    await put('ok/b.bmp');
+    await refused(root).toThrow('expected JPEG, PNG, WebP or TIFF, got 1 other images, the first is ok/b.bmp');
+    await put('manifest.csv', 'file,verdict\nok/a.png,OK\n');
+    await refused(root).toThrow('expected lines of image,label,class,group[,mask], got file,verdict');
   });
 });

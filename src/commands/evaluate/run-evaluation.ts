@@ -9,6 +9,7 @@ import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '..
 import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { reportHtml } from '../../training/report/report.ts';
 import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
+import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
@@ -39,6 +40,8 @@ export async function runEvaluation(
   modelsRoot: string,
   bar: Progress,
 ): Promise<{ readonly summary: Summary; readonly evaluation: Evaluation }> {
+  await expectPlaceFor('--scores', options.scores);
+  await expectPlaceFor('--report', options.report);
   const whole = await packageOf(options.model, modelsRoot);
   const found = inOneForm(whole, options.variant ?? null);
   const others: ModelPackage[] = [];

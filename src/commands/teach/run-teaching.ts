@@ -9,6 +9,7 @@ import { type Example, foldsFor, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { show } from '../models/show.ts';
 import type { WhereOptions } from '../options.ts';
+import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { activateTaught, expectWhere } from './activation.ts';
@@ -33,6 +34,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   if (out === undefined) throw new CommandError(EXIT.usage, 'expected --out MODELS/NAME/VERSION, or --measure');
   const { name, version } = nameOf(out);
   await refuseOverwriting(out);
+  await expectPlaceFor('--out', out, true);
   if (options.activate === true) await expectWhere(options);
   else if (options.http !== undefined || options.recipe !== undefined) {
     throw new CommandError(EXIT.usage, '--http and --recipe say where to activate: expected --activate with them');
