@@ -7,14 +7,14 @@ import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
 import type { WireResponse } from '../ingest/wire/response.ts';
 import { answered, failed, methodOf, requestOf } from './grpc-answers.ts';
 import { GrpcStreamSender } from './grpc-stream-sender.ts';
-import type { FrameSender, OutgoingFrame, SendOutcome } from './sender.ts';
+import type { FrameSender, OutgoingFrame, SenderTls, SendOutcome } from './sender.ts';
 
 export interface GrpcSenderOptions {
   /** HOST:PORT. */
   readonly address: string;
   readonly token?: string | null;
-  /** PEM of the authority that signed the server's certificate; null: plain text. */
-  readonly tlsCa?: Buffer | null;
+  /** Null: plain text. */
+  readonly tls?: SenderTls | null;
   /** Recipe asked for; null: the camera's own. */
   readonly recipeId?: string | null;
   /** How long to wait for a connection. Default 5 s. */
@@ -30,8 +30,11 @@ const ANSWER_MS = 30_000;
 
 /** Rejects where nothing answers at `options.address` within `connectMs`. Later losses of the connection heal by themselves. */
 export async function connectGrpcSender(options: GrpcSenderOptions): Promise<FrameSender> {
-  const { address, token = null, tlsCa = null, recipeId = null } = options;
-  const channel = tlsCa === null ? credentials.createInsecure() : credentials.createSsl(tlsCa);
+  const { address, token = null, tls = null, recipeId = null } = options;
+  const channel =
+    tls === null
+      ? credentials.createInsecure()
+      : credentials.createSsl(tls.ca, tls.client?.key ?? null, tls.client?.cert ?? null);
   const client = new Client(address, channel, {
     'grpc.max_send_message_length': -1,
     'grpc.enable_channelz': 0,
@@ -41,7 +44,7 @@ export async function connectGrpcSender(options: GrpcSenderOptions): Promise<Fra
   const connectMs = options.connectMs ?? CONNECT_MS;
   if (!(await isReachable(client, connectMs))) {
     client.close();
-    throw new Error(`nothing answers gRPC at ${address}${tlsCa === null ? '' : ' over TLS'}`);
+    throw new Error(`nothing answers gRPC at ${address}${tls === null ? '' : ' over TLS'}`);
   }
   const metadata = new Metadata();
   if (token !== null) metadata.set('authorization', `Bearer ${token}`);

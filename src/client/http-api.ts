@@ -32,7 +32,7 @@ export class HttpApi {
     const response = await this.send(method, pathname, body);
     if (response.status === 204) return undefined as T;
     const answer: unknown = await response.json().catch(() => null);
-    if (response.ok) return answer as T;
+    if (response.ok && answer !== null) return answer as T;
     throw errorFrom(answer, response.status, this.url);
   }
 
@@ -61,7 +61,7 @@ function errorFrom(answer: unknown, status: number, url: string): LoupeError {
   const fields = typeof answer === 'object' && answer !== null ? answer : {};
   const code = ERROR_CODES.find((known) => 'code' in fields && fields.code === known);
   const said =
-    'message' in fields ? String(fields.message) : 'detail' in fields ? String(fields.detail) : `status ${status}`;
+    'message' in fields ? String(fields.message) : 'detail' in fields ? String(fields.detail) : 'no JSON of Loupe';
   return code === undefined
     ? asLoupeError(new Error(`${url} answered ${status}: ${said}`))
     : new LoupeError(code, said);

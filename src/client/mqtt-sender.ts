@@ -10,7 +10,7 @@ import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { ERROR_CODES, type ErrorCode } from '../errors.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import { sendAtOnce } from '../mqtt-socket.ts';
-import type { FrameSender, OutgoingFrame, SendOutcome } from './sender.ts';
+import type { FrameSender, OutgoingFrame, SenderTls, SendOutcome } from './sender.ts';
 
 export interface MqttSenderOptions {
   /** mqtt://HOST:PORT or mqtts:// */
@@ -18,6 +18,8 @@ export interface MqttSenderOptions {
   readonly root: string;
   readonly username?: string;
   readonly password?: string;
+  /** For mqtts://; null: the authorities that Node trusts. */
+  readonly tls?: SenderTls | null;
   /** Default 5. */
   readonly protocolVersion?: 4 | 5;
   /** How long to wait for the answer to a frame, and for the connection. Default 30 s. */
@@ -30,7 +32,7 @@ const EXPLANATION_MS = 500;
 
 /** Rejects where no broker answers, or it refuses. Later losses of the connection heal by themselves. */
 export async function connectMqttSender(options: MqttSenderOptions): Promise<FrameSender> {
-  const { url, root, username, password, protocolVersion = 5, timeoutMs = TIMEOUT_MS } = options;
+  const { url, root, username, password, tls = null, protocolVersion = 5, timeoutMs = TIMEOUT_MS } = options;
   const id = `loupe-send-${randomUUID().slice(0, 8)}`;
   let client: MqttClient;
   try {
@@ -44,6 +46,8 @@ export async function connectMqttSender(options: MqttSenderOptions): Promise<Fra
         reconnectPeriod: 1000,
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
+        ...(tls?.ca ? { ca: tls.ca } : {}),
+        ...tls?.client,
       },
       false,
     );

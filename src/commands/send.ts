@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { Presets, SingleBar } from 'cli-progress';
-import type { FrameSender } from '../client/sender.ts';
+import type { FrameSender, SenderTls } from '../client/sender.ts';
 import { cameraIdFrom, ID_RULE } from '../frame/identifiers.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { numberIn } from './options.ts';
@@ -19,6 +19,8 @@ export interface SendOptions {
   readonly concurrency: number;
   readonly token?: string;
   readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly recipe?: string;
   readonly stream?: boolean;
   readonly root: string;
@@ -47,7 +49,9 @@ export function registerSend(program: Command): void {
     .option('--recipe <id>', 'recipe to inspect with (gRPC; default: the camera’s own)')
     .option('--stream', 'all frames on one stream instead of a call each (gRPC)')
     .addOption(new Option('--token <token>', 'bearer token (gRPC)').env('LOUPE_TOKEN'))
-    .option('--tls-ca <file>', 'use TLS; PEM of the authority that signed the server’s certificate (gRPC)')
+    .option('--tls-ca <file>', 'use TLS; PEM of the authority that signed the server’s certificate')
+    .option('--tls-cert <file>', 'client certificate, PEM, where the server asks for one')
+    .option('--tls-key <file>', 'its private key, PEM')
     .option('--root <topic>', 'topic root (MQTT)', 'loupe')
     .option('--username <name>', 'user name (MQTT)')
     .addOption(new Option('--password <text>', 'password (MQTT)').env('LOUPE_MQTT_PASSWORD'))
@@ -75,15 +79,25 @@ export async function send(paths: readonly string[], options: SendOptions): Prom
   if (summary.answered < summary.frames) throw new CommandError(EXIT.failed, '');
 }
 
-function checkOptions({ grpc, mqtt, recipe, tlsCa, stream, camera }: SendOptions): void {
+function checkOptions({ grpc, mqtt, recipe, tlsCa, tlsCert, tlsKey, stream, camera }: SendOptions): void {
   if (cameraIdFrom(camera) === null) {
     throw new CommandError(EXIT.usage, `--camera must be at most 64 characters: ${ID_RULE}; got "${camera}"`);
   }
   if ((grpc === undefined) === (mqtt === undefined)) {
     throw new CommandError(EXIT.usage, 'expected either --grpc HOST:PORT or --mqtt URL');
   }
-  if (mqtt !== undefined && (recipe !== undefined || tlsCa !== undefined || stream !== undefined)) {
-    throw new CommandError(EXIT.usage, '--recipe, --stream and --tls-ca go with --grpc');
+  if (grpc?.includes('/') === true) throw new CommandError(EXIT.usage, `--grpc: expected HOST:PORT, got "${grpc}"`);
+  if (mqtt !== undefined && !/^(mqtts?|wss?):\/\//.test(mqtt)) {
+    throw new CommandError(EXIT.usage, `--mqtt: expected a URL such as mqtt://127.0.0.1:1883, got "${mqtt}"`);
+  }
+  if (mqtt !== undefined && (recipe !== undefined || stream !== undefined)) {
+    throw new CommandError(EXIT.usage, '--recipe and --stream go with --grpc');
+  }
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new CommandError(EXIT.usage, 'expected both --tls-cert and --tls-key, or neither');
+  }
+  if (mqtt !== undefined && !/^(mqtt|ws)s:/.test(mqtt) && (tlsCa ?? tlsCert) !== undefined) {
+    throw new CommandError(EXIT.usage, `--tls-ca and --tls-cert go with mqtts://HOST:PORT, got "${mqtt}"`);
   }
 }
 
@@ -141,17 +155,34 @@ async function filesOf(paths: readonly string[], prefix: string): Promise<readon
   return files;
 }
 
+/** Null where nothing is said of TLS. */
+async function tlsOf({ tlsCa, tlsCert, tlsKey }: SendOptions): Promise<SenderTls | null> {
+  const [ca = null, cert, key] = await Promise.all([tlsCa, tlsCert, tlsKey].map(pemOf));
+  if (ca === null && cert === undefined) return null;
+  return { ca, client: cert === undefined || key === undefined ? null : { cert, key } };
+}
+
+async function pemOf(file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(EXIT.usage, `expected a file in PEM: ${why}`, { cause: error });
+  }
+}
+
 async function connect(options: SendOptions): Promise<FrameSender> {
-  const { grpc, mqtt, token, tlsCa, recipe, stream, username, password } = options;
+  const { grpc, mqtt, token, recipe, stream, username, password } = options;
+  const tls = await tlsOf(options);
   try {
     // Loaded when asked for: either library takes a quarter of a second.
     if (grpc !== undefined) {
       const { connectGrpcSender } = await import('../client/grpc-sender.ts');
-      const ca = tlsCa === undefined ? null : await readFile(tlsCa);
       return await connectGrpcSender({
         address: grpc,
         token: token ?? null,
-        tlsCa: ca,
+        tls,
         recipeId: recipe ?? null,
         streams: stream === true,
       });
@@ -162,6 +193,7 @@ async function connect(options: SendOptions): Promise<FrameSender> {
       root: options.root,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
+      tls,
       protocolVersion: options.protocol === '4' ? 4 : 5,
     });
   } catch (error) {

@@ -127,12 +127,13 @@ describe('loupe send', () => {
     ['a rate that is no number', ['--grpc', 'h:1', '--camera', 'c', '--fps', 'fast', '.'], 'expected a number'],
     ['a path that is not there', ['--grpc', 'h:1', '--camera', 'c', '/nowhere'], 'cannot read the images'],
     ['a folder without images', ['--grpc', 'h:1', '--camera', 'c', 'proto'], 'no images in proto'],
-    [
-      'a recipe over MQTT',
-      ['--mqtt', 'mqtt://h', '--recipe', 'r', '--camera', 'c', '.'],
-      '--recipe, --stream and --tls-ca',
-    ],
-    ['a stream over MQTT', ['--mqtt', 'mqtt://h', '--stream', '--camera', 'c', '.'], '--recipe, --stream and --tls-ca'],
+    ['a recipe over MQTT', ['--mqtt', 'mqtt://h', '--recipe', 'r', '--camera', 'c', '.'], '--recipe and --stream'],
+    ['a stream over MQTT', ['--mqtt', 'mqtt://h', '--stream', '--camera', 'c', '.'], '--recipe and --stream'],
+    ['a URL for gRPC', ['--grpc', 'http://h:1', '--camera', 'c', '.'], 'expected HOST:PORT, got "http://h:1"'],
+    ['a broker that is no URL', ['--mqtt', 'h:1883', '--camera', 'c', '.'], 'mqtt://127.0.0.1:1883, got "h:1883"'],
+    ['TLS without TLS', ['--mqtt', 'mqtt://h', '--tls-ca', 'x', '--camera', 'c', '.'], 'go with mqtts://HOST:PORT'],
+    ['half a pair', ['--grpc', 'h:1', '--tls-key', 'x', '--camera', 'c', '.'], 'both --tls-cert and --tls-key'],
+    ['an authority that is not there', ['--grpc', 'h:1', '--tls-ca', '/nowhere', '--camera', 'c', '.'], '/nowhere'],
   ])('refuses %s as wrong usage', async (_, args, message) => {
     const ended = await runSend(...args);
     expect(ended.status).toBe(2);

@@ -1,4 +1,4 @@
-/** Who gets in: the table of docs/operations.md tried cell by cell, certificates that name cameras, and new certificates at work. */
+/** Who gets in: the table of docs/operations/rights.md tried cell by cell, certificates that name cameras, and new certificates at work. */
 
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -65,7 +65,7 @@ const publishFrame = (camera: string) => (client: mqtt.MqttClient) =>
 const subscribe = (topic: string) => (client: mqtt.MqttClient) => client.subscribeAsync(topic, { qos: 1 });
 
 describe('the table of endpoints and credentials', () => {
-  const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../docs/operations/rights.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| ((?:HTTP|gRPC|MQTT) [^|]+) \|(.+)\|$/gm)].map(
     ([, endpoint = '', cells = '']) => [endpoint.trim(), cells.split('|').map((cell) => cell.trim())] as const,
   );
@@ -187,6 +187,30 @@ describe('certificates', () => {
       };
       socket.once('secureConnect', () => end(true)).once('error', () => end(false));
     });
+
+  it('are shown by loupe send, over gRPC and MQTT', async () => {
+    const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
+    const tokens = [{ name: 'line', token: tokenFor('ingest'), rights: ['ingest'] }];
+    const service = await start([
+      ...testSettings(emptyFolder()),
+      ...serverOf(server, binding),
+      `auth.tokens=${JSON.stringify(tokens)}`,
+    ]);
+    const folder = emptyFolder();
+    writeFileSync(path.join(folder, 'part.png'), picture);
+    const { grpc, mqtt: broker } = service.addresses;
+    const sent = (...args: string[]) => loupe(['send', '--tls-ca', authority.caFile, ...args, '--json', folder]);
+    const shown = ['--tls-cert', camera1.certFile, '--tls-key', camera1.keyFile];
+    for (const road of [
+      ['--grpc', grpc],
+      ['--mqtt', broker ?? ''],
+    ]) {
+      const { code, stdout } = await sent(...road, ...shown, '--camera', 'cam-1');
+      expect([code, stdout]).toEqual([0, expect.stringContaining('"verdict":')]);
+      expect((await sent(...road, ...shown, '--camera', 'cam-2')).stdout).toContain('permission_denied');
+      expect((await sent(...road, '--camera', 'cam-1')).code).toBe(69);
+    }
+  });
 
   it('name the camera: its own frames without a token, nobody else’s, and nobody without one', async () => {
     const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
