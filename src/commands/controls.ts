@@ -2,20 +2,18 @@
 
 import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { HttpApi } from '../client/http-api.ts';
 import { HttpCuts } from '../client/http-cuts.ts';
 import { HttpModels } from '../client/http-models.ts';
 import { ConfigError } from '../config/load.ts';
 import { cudaProviderMissing } from '../engine/cuda.ts';
-import { LoupeError } from '../errors.ts';
 import type { CutsControl } from '../frame/cuts.ts';
 import type { ModelControl } from '../frame/models.ts';
 import { ModelLife } from '../wiring/model-life.ts';
 import { ModelPackageError } from '../model-repository/package.ts';
 import { lockStore, StoreRefusedError } from '../record/database.ts';
+import { explained, withApi } from './asked-service.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { configFrom, type WhereOptions } from './options.ts';
-import { type AskSecret, withSecrets } from './secret-input.ts';
 
 export interface Controls {
   readonly models: ModelControl;
@@ -30,6 +28,7 @@ export async function withControls<T>(
 ): Promise<T> {
   try {
     if (options.http !== undefined) {
+      refuseFolders(options);
       return await withApi(options, (api) =>
         work({ models: new HttpModels(api), cuts: new HttpCuts(api) }, userInfo().username),
       );
@@ -40,38 +39,10 @@ export async function withControls<T>(
   }
 }
 
-/**
- * At the running service of `--http`, as the person of `--user`.
- * @param ask for the password of `--user`; without it the terminal or standard input is asked
- */
-export async function withApi<T>(
-  options: WhereOptions,
-  work: (api: HttpApi) => Promise<T>,
-  ask?: AskSecret,
-): Promise<T> {
-  const { user } = options;
-  if (user !== undefined && ask === undefined) return withSecrets((asked) => withApi(options, work, asked));
-  try {
-    const api = apiFrom(options, options.http ?? '');
-    if (user !== undefined) await api.signIn(user, (await ask?.(`Password of ${user}`)) ?? '');
-    try {
-      return await work(api);
-    } finally {
-      await api.signOut();
-    }
-  } catch (error) {
-    throw explain(error);
-  }
-}
-
-function apiFrom({ models, store, token, user }: WhereOptions, url: string): HttpApi {
-  if (token !== undefined && user !== undefined)
-    throw new CommandError(EXIT.usage, 'expected either --token or --user');
-  if (models !== undefined || store !== undefined) {
-    throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
-  }
-  if (!URL.canParse(url)) throw new CommandError(EXIT.usage, `--http: expected a URL, got "${url}"`);
-  return new HttpApi({ url, token: token ?? null });
+/** A running service has its own. @throws CommandError where folders are named beside `--http` */
+export function refuseFolders({ models, store }: WhereOptions): void {
+  if (models === undefined && store === undefined) return;
+  throw new CommandError(EXIT.usage, 'expected either --http, or --models and --store');
 }
 
 async function onFolders<T>(
@@ -105,10 +76,6 @@ async function onFolders<T>(
 
 /** What a command says of an error. */
 export function explain(error: unknown): unknown {
-  if (error instanceof LoupeError) {
-    const isElsewhere = error.code === 'store_unavailable' || error.code === 'shutting_down';
-    return new CommandError(isElsewhere ? EXIT.unavailable : EXIT.failed, error.message, { cause: error });
-  }
   if (error instanceof StoreRefusedError) {
     return new CommandError(EXIT.unavailable, `${error.message}; a running service is asked with --http URL`, {
       cause: error,
@@ -116,5 +83,5 @@ export function explain(error: unknown): unknown {
   }
   if (error instanceof ModelPackageError) return new CommandError(EXIT.failed, error.message, { cause: error });
   if (error instanceof ConfigError) return new CommandError(EXIT.config, error.message, { cause: error });
-  return error;
+  return explained(error);
 }

@@ -2,14 +2,11 @@
 
 import CliTable from 'cli-table3';
 import type { Command } from 'commander';
-import { HttpApi } from '../client/http-api.ts';
 import type { CameraDriftJson } from '../dashboard/drift-routes.ts';
-import { LoupeError } from '../errors.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { withApi } from './asked-service.ts';
+import { addServiceOptions, type ServiceOptions } from './options.ts';
 
-interface DriftOptions {
-  readonly http: string;
-  readonly token?: string;
+interface DriftOptions extends ServiceOptions {
   readonly json?: true;
 }
 
@@ -19,7 +16,7 @@ export function registerDrift(program: Command): void {
     .description('how the cameras of a running service stand against their baselines');
   addHttpOptions(drift.command('show', { isDefault: true }).description('each camera against its baseline')).action(
     async (options: DriftOptions) => {
-      const answer = await asked(options, (api) => api.ask<{ cameras: CameraDriftJson[] }>('GET', '/api/v1/drift'));
+      const answer = await withApi(options, (api) => api.ask<{ cameras: CameraDriftJson[] }>('GET', '/api/v1/drift'));
       process.stdout.write(options.json === true ? `${JSON.stringify(answer)}\n` : textOf(answer.cameras));
     },
   );
@@ -27,7 +24,7 @@ export function registerDrift(program: Command): void {
     .option('--camera <id>', 'of this camera (default: of every one)')
     .action(async (options: DriftOptions & { camera?: string }) => {
       const body = { camera: options.camera ?? null };
-      const answer = await asked(options, (api) =>
+      const answer = await withApi(options, (api) =>
         api.ask<{ cameras: string[] }>('POST', '/api/v1/drift/baseline', body),
       );
       const text = `learning anew: ${answer.cameras.join(', ') || 'no camera has been seen'}\n`;
@@ -36,21 +33,7 @@ export function registerDrift(program: Command): void {
 }
 
 function addHttpOptions(command: Command): Command {
-  return command
-    .option('--http <url>', 'the running service', 'http://127.0.0.1:8080')
-    .option('--token <token>', 'bearer token')
-    .option('--json', 'print one line of JSON');
-}
-
-async function asked<T>({ http, token }: DriftOptions, ask: (api: HttpApi) => Promise<T>): Promise<T> {
-  if (!URL.canParse(http)) throw new CommandError(EXIT.usage, `--http: expected a URL, got "${http}"`);
-  try {
-    return await ask(new HttpApi({ url: http, token: token ?? null }));
-  } catch (error) {
-    if (!(error instanceof LoupeError)) throw error;
-    const status = error.code === 'store_unavailable' ? EXIT.unavailable : EXIT.failed;
-    throw new CommandError(status, error.message, { cause: error });
-  }
+  return addServiceOptions(command, 'http://127.0.0.1:8080').option('--json', 'print one line of JSON');
 }
 
 function textOf(cameras: readonly CameraDriftJson[]): string {

@@ -24,10 +24,26 @@ export async function configFrom(options: ConfigOptions): Promise<Config> {
   }
 }
 
-export interface WhereOptions extends ConfigOptions {
+export interface ServiceOptions {
   readonly http?: string;
   readonly token?: string;
   readonly user?: string;
+}
+
+/** @param url where it is when nothing is said; undefined: nowhere */
+export function addServiceOptions(command: Command, url?: string): Command {
+  return command
+    .option('--http <url>', 'a running service, for example http://127.0.0.1:8080', httpUrlFrom, url)
+    .option('--token <token>', 'bearer token for --http (default: LOUPE_TOKEN of the environment)')
+    .option('--user <name>', 'sign in for --http instead; the password is asked for, or read from standard input');
+}
+
+function httpUrlFrom(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError('expected a URL such as http://127.0.0.1:8080');
+}
+
+export interface WhereOptions extends ConfigOptions, ServiceOptions {
   readonly models?: string;
   readonly store?: string;
   readonly json?: boolean;
@@ -43,10 +59,7 @@ export function addWhereOptions(command: Command): Command {
 
 /** A running service, or the store of one that does not run. */
 export function addPlaceOptions(command: Command): Command {
-  return addConfigOptions(command)
-    .option('--http <url>', 'a running service, for example http://127.0.0.1:8080')
-    .option('--token <token>', 'bearer token for --http')
-    .option('--user <name>', 'sign in for --http; the password is asked for, or read from standard input')
+  return addServiceOptions(addConfigOptions(command))
     .option('--store <dir>', 'store folder of the service (default: store.path of the configuration)')
     .option('--json', 'print one line of JSON');
 }

@@ -7,7 +7,8 @@ import type { Account, AccountListing, Asker, PeopleControl } from '../frame/peo
 import { AuditLog } from '../people/audit-log.ts';
 import { People } from '../people/people.ts';
 import { OfflinePeople, readStoredAudit, readStoredPeople } from '../record/offline-people.ts';
-import { explain, withApi } from './controls.ts';
+import { withApi } from './asked-service.ts';
+import { explain, refuseFolders } from './controls.ts';
 import { configFrom, type WhereOptions } from './options.ts';
 import { type AskSecret, withSecrets } from './secret-input.ts';
 
@@ -18,7 +19,10 @@ export async function withPeople<T>(
   work: (people: PeopleControl, ask: AskSecret) => Promise<T>,
 ): Promise<T> {
   return withSecrets(async (ask) => {
-    if (options.http !== undefined) return withApi(options, (api) => work(new HttpPeople(api), ask), ask);
+    if (options.http !== undefined) {
+      refuseFolders(options);
+      return withApi(options, (api) => work(new HttpPeople(api), ask), ask);
+    }
     const folder = options.store === undefined ? [] : [`store.path=${JSON.stringify(options.store)}`];
     const { store } = await configFrom({ ...options, set: [...options.set, ...folder] });
     try {

@@ -4,18 +4,18 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import CliTable from 'cli-table3';
 import { stringify } from 'csv-stringify/sync';
+import type { HttpApi } from '../client/http-api.ts';
 import { cameraIdFrom } from '../frame/identifiers.ts';
 import { resultJson, type ResultJson } from '../frame/result-json.ts';
 import { type Verdict, VERDICTS } from '../frame/verdict.ts';
 import { StoreReader } from '../record/store-reader.ts';
 import { StoreRefusedError } from '../record/database.ts';
+import { withApi } from './asked-service.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { numberIn, timeFrom } from './options.ts';
+import { addServiceOptions, numberIn, type ServiceOptions, timeFrom } from './options.ts';
 
-interface ResultsOptions {
+interface ResultsOptions extends ServiceOptions {
   readonly store?: string;
-  readonly http?: string;
-  readonly token?: string;
   readonly camera?: string;
   readonly verdict?: Verdict;
   readonly since?: number;
@@ -50,12 +50,12 @@ interface Line {
 const PAGE = 1000;
 
 export function registerResults(program: Command): void {
-  program
-    .command('results')
-    .description('show recorded results, newest first')
-    .option('--store <dir>', 'read a store folder (beside a running service, or a copy)')
-    .option('--http <url>', 'ask a running service, for example http://127.0.0.1:8080')
-    .option('--token <token>', 'bearer token for --http')
+  addServiceOptions(
+    program
+      .command('results')
+      .description('show recorded results, newest first')
+      .option('--store <dir>', 'read a store folder (beside a running service, or a copy)'),
+  )
     .option('--camera <id>', 'only of this camera')
     .addOption(new Option('--verdict <verdict>', 'only with this verdict').choices(VERDICTS))
     .option('--since <time>', 'received at or after, for example 2026-11-24T06:00:00Z or 15m, 8h, 2d ago', timeFrom)
@@ -71,8 +71,8 @@ export function registerResults(program: Command): void {
         throw new CommandError(EXIT.usage, `"${options.camera}" can be no camera id`);
       }
       const format = options.json === true ? 'jsonl' : options.format;
-      const pages = options.store === undefined ? pagesOverHttp(options) : pagesOnDisk(options.store, options);
-      await print(pages, format);
+      if (options.store === undefined) await withApi(options, (api) => print(pagesOverHttp(api, options), format));
+      else await print(pagesOnDisk(options.store, options), format);
     });
 }
 
@@ -105,17 +105,16 @@ async function* pagesOnDisk(store: string, options: ResultsOptions): AsyncGenera
   }
 }
 
-async function* pagesOverHttp(options: ResultsOptions): AsyncGenerator<ResultJson[]> {
+async function* pagesOverHttp(api: HttpApi, options: ResultsOptions): AsyncGenerator<ResultJson[]> {
   let before: number | null = null;
   for (let left = options.limit; left > 0; ) {
-    const url = new URL('/api/v1/results', options.http);
-    url.searchParams.set('limit', String(Math.min(PAGE, left)));
-    if (options.camera !== undefined) url.searchParams.set('camera', options.camera);
-    if (options.verdict !== undefined) url.searchParams.set('verdict', options.verdict);
-    if (options.since !== undefined) url.searchParams.set('since', new Date(options.since).toISOString());
-    if (options.until !== undefined) url.searchParams.set('until', new Date(options.until).toISOString());
-    if (before !== null) url.searchParams.set('before', String(before));
-    const page = await ask(url, options.token);
+    const query = new URLSearchParams({ limit: String(Math.min(PAGE, left)) });
+    if (options.camera !== undefined) query.set('camera', options.camera);
+    if (options.verdict !== undefined) query.set('verdict', options.verdict);
+    if (options.since !== undefined) query.set('since', new Date(options.since).toISOString());
+    if (options.until !== undefined) query.set('until', new Date(options.until).toISOString());
+    if (before !== null) query.set('before', String(before));
+    const page: ResultsPage = await api.ask('GET', `/api/v1/results?${query.toString()}`);
     yield page.results;
     left -= page.results.length;
     before = page.next;
@@ -123,20 +122,9 @@ async function* pagesOverHttp(options: ResultsOptions): AsyncGenerator<ResultJso
   }
 }
 
-async function ask(url: URL, token: string | undefined): Promise<{ results: ResultJson[]; next: number | null }> {
-  let response: Response;
-  try {
-    response = await fetch(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new CommandError(EXIT.failed, `no answer from ${url.origin}: ${cause}`, { cause: error });
-  }
-  const body: unknown = await response.json().catch(() => null);
-  if (!response.ok || typeof body !== 'object' || body === null || !('results' in body)) {
-    const message = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : 'no JSON';
-    throw new CommandError(EXIT.failed, `${url.origin} answered ${response.status}: ${message}`);
-  }
-  return body as { results: ResultJson[]; next: number | null };
+interface ResultsPage {
+  readonly results: ResultJson[];
+  readonly next: number | null;
 }
 
 async function print(pages: AsyncGenerator<ResultJson[]>, format: ResultsOptions['format']): Promise<void> {

@@ -109,6 +109,9 @@ describe('the commands', () => {
     for (const args of [
       ['results'],
       ['results', '--store', 'a', '--http', 'b'],
+      ['results', '--http', '127.0.0.1:8080'],
+      ['drift', '--http', 'localhost:8080'],
+      ['models', 'list', '--http', 'ftp://127.0.0.1'],
       ['results', '--store', store, '--verdict', 'MAYBE'],
       ['results', '--store', store, '--since', 'yesterday-ish'],
       ['send', '--camera', 'a', 'x.jpg'],
@@ -125,10 +128,18 @@ describe('the commands', () => {
   it('end with 1 where there is no ledger, and with 0 and JSON where there is one', async () => {
     expect((await loupe(['results', '--store', emptyFolder()])).code).toBe(1);
     expect((await loupe(['verify', '--store', emptyFolder()])).code).toBe(1);
-    expect((await loupe(['results', '--http', 'http://127.0.0.1:1'])).code).toBe(1);
     const verified = await loupe(['verify', '--store', store, '--json']);
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true });
+  });
+
+  it('end with 69 where no service answers, and with 1 and a sentence where a file cannot be had', async () => {
+    for (const command of [['results'], ['drift'], ['models', 'list']]) {
+      const { code, stderr } = await loupe([...command, '--http', 'http://127.0.0.1:1']);
+      expect([code, stderr]).toEqual([69, expect.stringMatching(/^loupe: no answer from http:.*\n$/)]);
+    }
+    const drawn = await loupe(['dataset', 'draw', '--count', '2', '--out', path.join(LOUPE, 'below-a-file')]);
+    expect([drawn.code, drawn.stderr]).toEqual([1, expect.stringMatching(/^loupe: ENOTDIR: .*below-a-file.*\n$/)]);
   });
 
   it('every command has help', async () => {

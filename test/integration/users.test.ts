@@ -97,5 +97,12 @@ describe('at a station that runs', () => {
     expect(shown.match(/sign_out/g)?.length).toBe(1);
     const { stdout } = await loupe(['models', 'list', ...asAnn, '--json'], {}, `${PASSWORD}\n`);
     expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ name: 'mean-brightness' }));
+    // Every command that asks a service does so alike; a person goes before the token of the shell.
+    for (const command of [['results'], ['drift'], ['drift', 'baseline'], ['cuts', 'list']]) {
+      expect((await loupe([...command, ...http])).code).toBe(1);
+      const asked = await loupe([...command, ...asAnn], { LOUPE_TOKEN: 'of another station' }, `${PASSWORD}\n`);
+      expect([asked.code, asked.stderr]).toEqual([0, '']);
+    }
+    expect((await loupe(['drift', 'baseline', ...http], { LOUPE_TOKEN: token })).code).toBe(0);
   }, 240_000);
 });

@@ -36,7 +36,7 @@ async function run(model: Named | undefined, options: ShadowOptions): Promise<vo
   if (model !== undefined && options.stop === true) {
     throw new CommandError(EXIT.usage, 'expected a model to start, or --stop with --recipe; not both');
   }
-  const { withApi } = await import('../controls.ts');
+  const { withApi } = await import('../asked-service.ts');
   const { HttpShadows } = await import('../../client/http-shadows.ts');
   await withApi(options, async (api) => {
     const shadows = new HttpShadows(api);
