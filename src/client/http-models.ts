@@ -58,7 +58,8 @@ export class HttpModels implements ModelControl {
     const form = new FormData();
     for (const place of await placesIn(folder)) {
       const bytes = await readFile(path.join(folder, place)).catch((error: unknown) => {
-        throw new LoupeError('invalid_request', `${place}: ${String(error)}`, { cause: error });
+        const why = error instanceof Error ? error.message : String(error);
+        throw new LoupeError('invalid_request', `${folder} is no model package: ${why}`, { cause: error });
       });
       form.append(place, new Blob([new Uint8Array(bytes)]), path.basename(place));
     }

@@ -45,9 +45,12 @@ export interface ConfigSources {
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const faults: ConfigFault[] = [];
   const tree = await readTree(sources.file, faults);
+  const variables = new Map<string, string>();
   for (const [key, text] of Object.entries(sources.env)) {
     if (!key.startsWith(PREFIX) || OF_CLIENTS.has(key) || text === undefined) continue;
-    place(tree, key.slice(PREFIX.length).toLowerCase().split('__'), text, key, faults);
+    const keys = key.slice(PREFIX.length).toLowerCase().split('__');
+    variables.set(keys.join('.'), key);
+    place(tree, keys, text, key, faults);
   }
   for (const set of sources.sets) {
     const equals = set.indexOf('=');
@@ -55,7 +58,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     else place(tree, set.slice(0, equals).split('.'), set.slice(equals + 1), set, faults);
   }
   const parsed = wholeSchema.safeParse(tree, { reportInput: true });
-  if (!parsed.success) faults.push(...parsed.error.issues.flatMap(faultsOf));
+  if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, variables)));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   return deepFreeze(parsed.data);
 }
@@ -109,11 +112,16 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function faultsOf(issue: z.core.$ZodIssue): ConfigFault[] {
+/** @param variables of the environment, by the path that each of them sets */
+function faultsOf(issue: z.core.$ZodIssue, variables: ReadonlyMap<string, string>): ConfigFault[] {
   const path = issue.path.join('.');
   if (issue.code !== 'unrecognized_keys') return [{ path, message: `${issue.message}${whatCame(issue)}` }];
-  const message = 'unknown key; docs/configuration.md has all of them';
-  return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message }));
+  return issue.keys.map((key) => {
+    const unknown = path === '' ? key : `${path}.${key}`;
+    const variable = variables.get(unknown);
+    const from = variable === undefined ? '' : `, from ${variable} (two underscores between levels)`;
+    return { path: unknown, message: `unknown key${from}; docs/configuration.md has all of them` };
+  });
 }
 
 /** Rules over several keys say it themselves; what stands where a secret belongs is not shown. */

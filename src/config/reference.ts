@@ -24,7 +24,7 @@ Generated from \`src/config/schema.ts\` by \`loupe config --reference\`; a test 
 
 One YAML file: \`--config FILE\`, or \`loupe.yaml\` in the working folder where there is one. Environment variables go over it
 (\`LOUPE_GRPC__LISTEN=127.0.0.1:6000\`: two underscores between levels, the value is YAML), \`--set grpc.listen=…\` goes over
-both. All faults are reported at once, with exit status 78. deploy/loupe.example.yaml holds exactly the defaults.
+both. All faults of single keys are reported at once, then those of keys that do not fit each other, with exit status 78. deploy/loupe.example.yaml holds exactly the defaults.
 
 | key | default | expected | meaning |
 |---|---|---|---|

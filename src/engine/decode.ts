@@ -106,6 +106,7 @@ function openRaw(image: RawImage, maxPixels: number): Opened {
 
 async function openFile(bytes: Uint8Array, maxPixels: number): Promise<Opened> {
   const type = imageTypeOf(bytes);
+  if (bytes.length === 0) return unsupported('expected JPEG, PNG, WebP or TIFF, got no bytes');
   if (type === null) {
     const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
     return unsupported(`expected JPEG, PNG, WebP or TIFF, got ${bytes.length} bytes starting ${start}`);

@@ -210,7 +210,10 @@ export class EngineProcess {
     if (this.settleStart !== undefined) {
       if (silentMs > this.options.startTimeoutMs) {
         this.settleStart(
-          new EngineStartError('timeout', `no proof of the model within ${this.options.startTimeoutMs} ms`),
+          new EngineStartError(
+            'timeout',
+            `no proof of the model within ${this.options.startTimeoutMs} ms (engine.start_timeout_ms): is this machine busy with something else?`,
+          ),
         );
         this.settleStart = undefined;
       }

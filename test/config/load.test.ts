@@ -53,7 +53,7 @@ describe('the configuration', () => {
 
   it('says what was expected and what came, but no secret', async () => {
     const faults = await faultsOf(
-      load(null, { LOUPE_ENGINE__PROVIDER: 'quantum' }, [
+      load(null, { LOUPE_ENGINE__PROVIDER: 'quantum', LOUPE_GRPC_LISTEN: 'a:1' }, [
         'limits.pixels=-1',
         'grpc.listen=nowhere',
         'shutdown_ms=soon',
@@ -65,6 +65,7 @@ describe('the configuration', () => {
     expect(faults['limits.pixels']).toMatch(/expected .*4096, got -1$/);
     expect(faults['grpc.listen']).toBe('expected HOST:PORT, for example 127.0.0.1:8080, got "nowhere"');
     expect(faults['shutdown_ms']).toMatch(/expected number.*, got "soon"$/);
+    expect(faults['grpc_listen']).toContain('from LOUPE_GRPC_LISTEN (two underscores between levels)');
     expect(faults['models.paht']).toContain('docs/configuration.md');
     expect(JSON.stringify(faults)).not.toMatch(/short"|geheim/);
   });

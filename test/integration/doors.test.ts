@@ -210,7 +210,7 @@ describe('certificates', () => {
       expect((await sent(...road, ...shown, '--camera', 'cam-2')).stdout).toContain('permission_denied');
       expect((await sent(...road, '--camera', 'cam-1')).code).toBe(69);
     }
-  });
+  }, 120_000);
 
   it('name the camera: its own frames without a token, nobody else’s, and nobody without one', async () => {
     const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];

@@ -140,7 +140,7 @@ describe('the commands', () => {
     }
     const drawn = await loupe(['dataset', 'draw', '--count', '2', '--out', path.join(LOUPE, 'below-a-file')]);
     expect([drawn.code, drawn.stderr]).toEqual([1, expect.stringMatching(/^loupe: ENOTDIR: .*below-a-file.*\n$/)]);
-  });
+  }, 120_000);
 
   it('every command has help', async () => {
     const { stdout } = await loupe(['--help']);

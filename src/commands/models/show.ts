@@ -65,7 +65,7 @@ const SHOW: Showers = {
       )
       .join(''),
   added: ({ name, version }) =>
-    `${name}/${version} is there and proven; put it to work with: loupe models activate ${name}/${version}\n`,
+    `${name}/${version} is there and proven; put it to work with: loupe models activate ${name}/${version} --recipe RECIPE\n`,
   removed: () => 'removed\n',
 };
 

@@ -38,7 +38,10 @@ export function nameOf(out: string): { readonly name: string; readonly version: 
   const folder = path.resolve(out);
   const [name, version] = [path.basename(path.dirname(folder)), path.basename(folder)];
   if (MODEL_NAME.test(name) && MODEL_VERSION.test(version)) return { name, version };
-  throw new CommandError(EXIT.usage, `expected --out MODELS/NAME/VERSION, for example models/gasket/1, got "${out}"`);
+  throw new CommandError(
+    EXIT.usage,
+    `expected --out MODELS/NAME/VERSION, for example models/gasket/1, a name of letters, digits, ".", "_" and "-", got "${out}"`,
+  );
 }
 
 /** @throws CommandError when there is something in its place already */
