@@ -57,6 +57,8 @@ def make_int8(model, file, name, pixels):
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            # Seven bits: without VNNI two products of 8 bits are added up in 16, and saturate.
+            reduce_range=True,
             calibrate_method=CalibrationMethod.MinMax,
         )
 
