@@ -9,8 +9,8 @@ import torch
 
 import procedural
 import train_backbone
+from backbone_embedding import WEIGHTS, Embedding, standing_out
 from backbone_network import DrawnNetwork, InfraredNetwork, by_its_own_light
-from export_backbone import Embedding, standing_out
 from recipe.networks import build
 from recipe.weights import start_from
 
@@ -94,13 +94,19 @@ class Training(unittest.TestCase):
 class Graph(unittest.TestCase):
     def test_gives_every_block_and_patches_at_two_sizes(self):
         torch.manual_seed(3)
-        embedding = Embedding(DrawnNetwork().eval(), InfraredNetwork(12).eval()).eval()
+        embedding = Embedding(DrawnNetwork().state_dict(), InfraredNetwork(12).state_dict()).eval()
         with torch.no_grad():
             embedding.fit_patches(procedural.photographed(procedural.parts(4, procedural.SIZE)))
             found = dict(zip(Embedding.OUTPUTS, embedding(torch.randint(0, 255, (2, 80, 96, 3), dtype=torch.uint8))))
         self.assertEqual(found["patches_8"].shape, (2, 10 * 12, 64))
         self.assertEqual(found["patches_16"].shape, (2, 5 * 6, 64))
         self.assertTrue(all(bool(torch.isfinite(each).all()) for each in found.values()))
+
+    def test_the_weights_of_the_recipe_are_those_of_the_graph_that_ships(self):
+        states = torch.load(WEIGHTS, map_location="cpu", weights_only=True)
+        graph = (WEIGHTS.parents[1] / "backbone" / "model.onnx").read_bytes()
+        for network, name in (("drawn", "kinds.weight"), ("drawn", "from_four.weight"), ("infrared", "classes.weight")):
+            self.assertIn(states[network][name].numpy().tobytes(), graph, name)
 
     def test_an_exposure_changes_little_and_one_strong_cell_shows(self):
         x = torch.rand(1, 3, 64, 64) * 120

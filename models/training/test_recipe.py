@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from backbone_embedding import WEIGHTS, Embedding
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
-from recipe.known import Known, fit_logistic
+from recipe.known import Known, fit_logistic, shown_size
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
 from recipe.measure import fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
@@ -338,7 +339,7 @@ class Settings(unittest.TestCase):
         self.assertNotIn("/", text)
         for packed, given in ((drawn(), {}), (large, {"width": 0.5}), (large, {"architecture": "vgg11"}), (large, {"init": SCRATCH})):
             args, _ = self.settled(packed, **given)
-            self.assertEqual((args.init, args.rate, args.epochs, args.known), (SCRATCH, RATE_FROM_SCRATCH, 40, False))
+            self.assertEqual((args.init, args.rate, args.epochs, args.known), (SCRATCH, RATE_FROM_SCRATCH, 40, True))
 
     def test_what_drawn_images_taught_is_there_and_fits(self):
         architecture, width = DRAWN_NETWORK
@@ -416,25 +417,29 @@ class Runs(unittest.TestCase):
 
     def test_what_is_known_already_is_one_more_opinion_and_stays_as_it_was(self):
         packed = drawn(parts=24, each=4, edge=64)
-        body = build("resnet18", 1, 0.125, own_light=True)
-        before = copy.deepcopy(body.state_dict())
-        known = Known(body)
-        seen = known.all_seen(packed.pixels)
+        known = Known(Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True)))
+        before = copy.deepcopy(known.embedding.state_dict())
+        told = []
+        seen = known.all_seen(packed.pixels, CPU, lambda *about: told.append(about))
+        self.assertEqual((len(seen), told[-1]), (len(packed.pixels), (len(packed.pixels), len(packed.pixels))))
         known.scaled_to(seen)
         learned, held = (np.flatnonzero((np.arange(len(packed.labels)) // 4 % 3 == 0) == side) for side in (False, True))
         weight, bias = fit_logistic(known.scaled(seen[learned]), packed.labels[learned], np.ones(len(learned)))
         logits = known.scaled(seen[held]) @ weight + bias
         self.assertGreater(auroc(logits, packed.labels[held]), 0.9)
-        torch.testing.assert_close(known.body.state_dict(), before)
+        torch.testing.assert_close(known.embedding.state_dict(), before)
         known.weight[:], known.bias[:] = torch.from_numpy(weight), bias
         nets = [build("resnet18", 1, 0.125) for _ in range(2)]
         both, alone = Together(nets, known=known).eval(), Together(nets).eval()
         both.weigh[:] = torch.tensor([0.25, 0.75])
-        images = torch.from_numpy(packed.pixels[held])
+        images = torch.from_numpy(packed.pixels[held[:8]])
         with torch.no_grad():
-            torch.testing.assert_close(known(images)[:, 0].double().numpy(), logits, rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(known(images)[:, 0].double().numpy(), logits[:8], rtol=1e-3, atol=1e-3)
             torch.testing.assert_close(both(images), alone(images) / 4 + 3 * known(images) / 4)
             torch.testing.assert_close(both.all(images)[1], alone.all(images)[1])
+
+    def test_the_backbone_is_shown_images_as_teach_shows_them(self):
+        self.assertEqual([shown_size(*size) for size in ((304, 304), (224, 184), (24, 40), (640, 8))], [(256, 256), (256, 208), (160, 256), (256, 64)])
 
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):

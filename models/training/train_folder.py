@@ -20,6 +20,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
+from backbone_embedding import WEIGHTS, Embedding
 from recipe.fit import Plan, fit, logits_of
 from recipe.known import Known, fit_logistic
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
@@ -49,7 +50,7 @@ def arguments():
     add("--init", type=pathlib.Path, metavar="FILE",
         help="weights to start from: torchvision or timm ResNet (.pth, .bin, .safetensors), a run of this, or nothing (auto: what drawn images taught, where it fits)")
     add("--known", action=argparse.BooleanOptionalAction,
-        help="one more opinion: a regression on what the weights to start from see as they are (auto: below 100 parts of a class)")
+        help="one more opinion: a regression on what the backbone of `loupe teach` sees, at its cost for each image (auto: below 100 parts of a class)")
     add("--epochs", type=int, help="(auto: 40; with weights to start from, what makes 600 steps)")
     add("--batch", type=int, default=32)
     add("--rate", type=float, help="peak learning rate (auto: 3e-3, a third of it with weights to start from)")
@@ -98,6 +99,13 @@ def digest_of(weights):
     return "nothing" if weights == SCRATCH or not weights.is_file() else hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
+def runs_of(args):
+    """Where checkpoints lie."""
+    runs = args.packed / "runs"
+    runs.mkdir(exist_ok=True)
+    return runs
+
+
 def fit_member(args, packed, seed, member, folds, device):
     """One network on one split, on the CPU in single precision, whatever it was trained with: as the exported graph gives it."""
     torch.manual_seed(1000 * member + seed)
@@ -112,21 +120,29 @@ def fit_member(args, packed, seed, member, folds, device):
     wanted |= {"dropout": args.dropout, "init": digest_of(args.init), "images": packed.meta["sha256"], "seed": seed}
     wanted |= {"member": member, "train_images": len(folds["train"])}
     key = json.dumps(wanted, sort_keys=True)
-    runs = args.packed / "runs"
-    runs.mkdir(exist_ok=True)
-    checkpoint = runs / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
+    checkpoint = runs_of(args) / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
     net, cost = fit(net, packed, folds, plan, device, rng, checkpoint, key, Progress(plan.epochs))
     return net.to("cpu").eval(), cost
 
 
-def known_of(args, packed):
-    """What the weights to start from see of every image, and the opinion that is to be fitted on it; None where none is wanted."""
+def known_of(args, packed, device):
+    """The opinion that is to be fitted on what the backbone sees, and what it sees of every image; None where none is wanted.
+
+    What it sees is kept beside the runs: of thousands of images it takes minutes.
+    """
     if not args.known:
         return None
-    body = build(args.architecture, packed.pixels.shape[3], args.width, args.small_stem, own_light=args.light == "changing")
-    start_from(body, args.init)
-    known = Known(body)
-    return known, known.all_seen(packed.pixels)
+    known = Known(Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True)))
+    key = hashlib.sha256(WEIGHTS.read_bytes() + packed.meta["sha256"].encode()).hexdigest()
+    file = runs_of(args) / f"seen-{key[:12]}.npy"
+    if not file.exists():
+        progress = Progress(1)
+        seen = known.all_seen(packed.pixels, device, lambda done, count: progress.bar(done / count, f"backbone, image {done}/{count}"))
+        progress.line(f"the backbone has seen {len(seen)} images")
+        part = file.with_suffix(".part.npy")
+        np.save(part, seen)
+        part.replace(file)
+    return known, np.load(file)
 
 
 def fit_known(known, seen, packed, train):
@@ -194,7 +210,7 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     packed = load(args.packed)
     print(f"chosen from the images: {settle(args, packed, device) or 'nothing'}", flush=True)
-    known = known_of(args, packed)
+    known = known_of(args, packed, device)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
         net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device, known)

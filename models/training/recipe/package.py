@@ -135,7 +135,7 @@ def known_sentence(args, net):
         return []
     weigh, count = float(net.weigh[1]), len(net.known.weight)
     return [
-        f"Beside it one logistic regression on {count} statistics of what {args.init.name} sees, untouched; validation gave it a weight of "
+        f"Beside it one logistic regression on {count} values that the backbone of `loupe teach` sees, untouched; validation gave it a weight of "
         f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}.",
         "",
     ]

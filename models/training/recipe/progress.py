@@ -8,12 +8,13 @@ class Progress:
         self.epochs, self.stream, self.is_bar = epochs, stream, stream.isatty()
 
     def update(self, epoch, step, steps):
+        self.bar((epoch + step / steps) / self.epochs, f"epoch {epoch + 1}/{self.epochs}, step {step}/{steps}")
+
+    def bar(self, share, text):
         if not self.is_bar:
             return
-        share = (epoch + step / steps) / self.epochs
         filled = round(30 * share)
-        bar = "#" * filled + "-" * (30 - filled)
-        self.stream.write(f"\r[{bar}] {share:4.0%}  epoch {epoch + 1}/{self.epochs}, step {step}/{steps} ")
+        self.stream.write(f"\r[{'#' * filled}{'-' * (30 - filled)}] {share:4.0%}  {text} ")
         self.stream.flush()
 
     def line(self, text):

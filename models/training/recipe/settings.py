@@ -38,7 +38,7 @@ def settle(args, packed, device):
     choose("rate", RATE_FROM_WEIGHTS if has_weights else RATE_FROM_SCRATCH)
     choose("per_part", OFTEN if len(packed.labels) > OFTEN * sum(len(each) for each in parts) else 0)
     choose("epochs", epochs_of(args, packed) if has_weights else EPOCHS)
-    choose("known", has_weights and has_few)
+    choose("known", has_few)
     choose("members", 3 if has_few else 1)
     choose("made", 0.5 if has_few else 0.0)
     choose("light", "changing" if has_few or level_tells(packed) < LEVEL_TELLS else "steady")
