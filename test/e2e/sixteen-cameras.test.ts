@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
@@ -21,6 +21,8 @@ const PAIRS = 16;
 const PAIR_MS = 2500;
 /** Of one core, what watching may cost the service. */
 const LIMIT = 0.05;
+/** Of the pictures that an empty page draws beside the same line, what this one draws at the least. */
+const LEAST_OF_EMPTY = 0.4;
 /** CLK_TCK of Linux on every platform that Node knows. */
 const TICK_S = 0.01;
 
@@ -102,16 +104,15 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
   }
 
   it('moves smoothly in the browser, without overflow, each tile as the line goes', async () => {
+    const empty = await (await browser.newContext()).newPage();
+    const { drawn: atMost } = await movementOf(empty);
+    await empty.context().close();
     const page = await visitor.open('line');
     await page.getByRole('heading', { name: 'line-16' }).waitFor();
     expect(await page.locator('.tile').count()).toBe(16);
-    await page.evaluate(WATCH_TASKS);
-    await sleep(SPAN_MS);
-    const { longestMs, blockedMs, drawn } =
-      await page.evaluate<Record<'longestMs' | 'blockedMs' | 'drawn', number>>('window.tasks');
-    const perSecond = (1000 * drawn) / SPAN_MS;
+    const { longestMs, blockedMs, drawn } = await movementOf(page);
     process.stdout.write(
-      `${perSecond.toFixed(0)} pictures of the page a second, longest task ${Math.round(longestMs)} ms, ${percent(blockedMs / SPAN_MS)} in tasks over 50 ms\n`,
+      `${perSecond(drawn)} pictures of the page a second, ${perSecond(atMost)} of an empty one, longest task ${Math.round(longestMs)} ms, ${percent(blockedMs / SPAN_MS)} in tasks over 50 ms\n`,
     );
     const rates = await page.locator('.tile .numbers div:first-child dd').allInnerTexts();
     expect(rates.filter((rate) => Number(rate) < 20)).toEqual([]);
@@ -119,10 +120,8 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
     expect(await accessibilityFaults(page)).toEqual([]);
     await visitor.shoot(page, 'line-16');
     await visitor.close(page);
-    // How smooth it is stands above; what fails is a page that nobody could work with. Machines differ threefold, and two cores
-    // inspect 160 frames a second and draw the page besides.
-    expect(perSecond).toBeGreaterThan(10);
-    expect(blockedMs / SPAN_MS).toBeLessThan(0.75);
+    // Machines differ threefold, and two cores inspect 160 frames a second and draw the page besides: an empty page tells what is left.
+    expect(drawn / atMost).toBeGreaterThan(LEAST_OF_EMPTY);
   }, 60_000);
 
   it(`costs the service under ${percent(LIMIT)} of a core to be watched`, async () => {
@@ -145,6 +144,7 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
   }, 150_000);
 });
 
+const perSecond = (drawn: number) => ((1000 * drawn) / SPAN_MS).toFixed(0);
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 /** Mean of the middle half: what neighbours of the machine do to some of them does not count. */
 function middleOf(values: readonly number[]): number {
@@ -187,6 +187,13 @@ class Watcher {
       this.events += text.split('event: camera').length - 1;
     }
   }
+}
+
+/** How a page moves for `SPAN_MS`. */
+async function movementOf(page: Page): Promise<Record<'longestMs' | 'blockedMs' | 'drawn', number>> {
+  await page.evaluate(WATCH_TASKS);
+  await sleep(SPAN_MS);
+  return page.evaluate('window.tasks');
 }
 
 /** Tasks that hold up the page for longer than 50 ms: more of them, and a tap waits. */
