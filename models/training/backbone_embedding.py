@@ -11,6 +11,8 @@ import procedural
 from backbone_network import DrawnNetwork, InfraredNetwork, by_its_own_light
 
 INFRARED_EDGE = 64
+# Of a grey.
+LEAST_SPREAD = 0.5
 # The states of both networks, as `export_backbone.py` put them together.
 WEIGHTS = pathlib.Path(__file__).resolve().parent / "backbone.weights.pt"
 
@@ -73,14 +75,20 @@ def quantiles(maps):
     return ascending.index_select(1, (shares * last).round().long())
 
 
+def spread_of(x):
+    """Deviation within 3x3 cells, at least `LEAST_SPREAD`: less is rounding, of the picture and of the runtime."""
+    x = x - x.mean(dim=(2, 3), keepdim=True)
+    mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    square = F.avg_pool2d(x * x, 3, stride=1, padding=1, count_include_pad=False)
+    return torch.sqrt(torch.clamp(square - mean * mean, min=LEAST_SPREAD**2))
+
+
 def levels(grey):
     """[N,1,H,W] in the image's own greys -> [N,99]: brightness, local spread and local difference at three scales."""
     parts, x = [], F.avg_pool2d(grey, 2)
     for _ in range(3):
-        mean = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-        spread = F.avg_pool2d(x * x, 3, stride=1, padding=1, count_include_pad=False) - mean * mean
         wide = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
-        parts += [quantiles(x), quantiles(torch.log1p(torch.sqrt(torch.clamp(spread, min=0)))), quantiles(x - wide)]
+        parts += [quantiles(x), quantiles(torch.log1p(spread_of(x))), quantiles(x - wide)]
         x = F.avg_pool2d(x, 2)
     return torch.cat(parts, dim=1)
 

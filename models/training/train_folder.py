@@ -20,6 +20,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
+import backbone_embedding
 from backbone_embedding import WEIGHTS, Embedding
 from recipe.fit import Plan, fit, logits_of
 from recipe.known import Known, fit_logistic
@@ -133,7 +134,8 @@ def known_of(args, packed, device):
     if not args.known:
         return None
     known = Known(Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True)))
-    key = hashlib.sha256(WEIGHTS.read_bytes() + packed.meta["sha256"].encode()).hexdigest()
+    code = pathlib.Path(backbone_embedding.__file__).read_bytes()
+    key = hashlib.sha256(WEIGHTS.read_bytes() + code + packed.meta["sha256"].encode()).hexdigest()
     file = runs_of(args) / f"seen-{key[:12]}.npy"
     if not file.exists():
         progress = Progress(1)

@@ -11,6 +11,8 @@ EDGE = 256
 LEAST, STEP = 64, 16
 # Standardised values beyond this say no more than that they are far out.
 FAR_OUT = 4.0
+# Share of its level by which a value has to change to say anything.
+STILL = 1e-3
 # Penalty times images, as `loupe teach` has it.
 PENALTY = 1 / 30
 
@@ -38,7 +40,8 @@ class Known(nn.Module):
     def seen(self, image):
         """Blocks of the backbone, one after the other, [N,S]."""
         x = image.permute(0, 3, 1, 2).float()
-        height, width = x.shape[2:]
+        # Numbers, not tensors: the size of the exported graph is fixed.
+        height, width = (int(edge) for edge in x.shape[2:])
         shrink = max(1, max(height, width) // EDGE)
         x = F.interpolate(F.avg_pool2d(x, shrink), size=shown_size(height, width), mode="bilinear", align_corners=False)
         return torch.cat(self.embedding.blocks(x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1)), dim=1)
@@ -60,7 +63,10 @@ class Known(nn.Module):
 
     def scaled_to(self, seen):
         """Takes its units from `seen`, [N,S] of images that may be learned from."""
-        self.centre[:], self.unit[:] = torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(seen.std(axis=0) + 1e-6)
+        mean, spread = seen.mean(axis=0), seen.std(axis=0)
+        # What hardly changes carries nothing, and its last digits differ from one runtime to another.
+        spread = np.where(spread > STILL * (1 + np.abs(mean)), spread, 1)
+        self.centre[:], self.unit[:] = torch.from_numpy(mean), torch.from_numpy(spread)
 
     def scaled(self, seen):
         z = (seen - self.centre.double().numpy()) / self.unit.double().numpy()
