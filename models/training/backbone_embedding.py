@@ -190,3 +190,8 @@ class Embedding(nn.Module):
         seen = self.seen(image)
         squares = self.squares(*seen[2:])
         return *self.described(*seen), self.fine(squares), self.coarse(squares)
+
+
+def shipped():
+    """The embedding of the weights that ship."""
+    return Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True))

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from backbone_embedding import WEIGHTS, Embedding
+from backbone_embedding import shipped
 from recipe.augment import augment
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.known import Known, fit_logistic, shown_size
@@ -417,7 +417,7 @@ class Runs(unittest.TestCase):
 
     def test_what_is_known_already_is_one_more_opinion_and_stays_as_it_was(self):
         packed = drawn(parts=24, each=4, edge=64)
-        known = Known(Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True)))
+        known = Known(shipped())
         before = copy.deepcopy(known.embedding.state_dict())
         told = []
         seen = known.all_seen(packed.pixels, CPU, lambda *about: told.append(about))

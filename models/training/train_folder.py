@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 import backbone_embedding
-from backbone_embedding import WEIGHTS, Embedding
 from recipe.fit import Plan, fit, logits_of
 from recipe.known import Known, fit_logistic
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
@@ -133,9 +132,9 @@ def known_of(args, packed, device):
     """
     if not args.known:
         return None
-    known = Known(Embedding(**torch.load(WEIGHTS, map_location="cpu", weights_only=True)))
+    known = Known(backbone_embedding.shipped())
     code = pathlib.Path(backbone_embedding.__file__).read_bytes()
-    key = hashlib.sha256(WEIGHTS.read_bytes() + code + packed.meta["sha256"].encode()).hexdigest()
+    key = hashlib.sha256(backbone_embedding.WEIGHTS.read_bytes() + code + packed.meta["sha256"].encode()).hexdigest()
     file = runs_of(args) / f"seen-{key[:12]}.npy"
     if not file.exists():
         progress = Progress(1)

@@ -60,8 +60,8 @@ const LATEST_CAPTURE = Date.UTC(2100, 0, 1);
 /** Control characters, lone surrogates and line separators: what would forge a log line or fail to encode. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-/** Thrown inside this file only, so that each rule is one line. */
-class BrokenRule extends Error {}
+/** A value that is not as it should be: what was expected, and what came. Never leaves a stage's door: it becomes a refusal there. */
+export class BrokenRule extends Error {}
 
 /**
  * `draft` as a frame received now.

@@ -1,31 +1,59 @@
 /** Values that come as text under a name: user properties of MQTT, the query of HTTP. */
 
-import { quote } from './intake.ts';
+import { BrokenRule, type FrameDraft, quote } from './intake.ts';
 
-/** A value that is not as it should be: what was expected, and what came. */
-export class BrokenRule extends Error {}
+/** What a frame says of itself under names that every such road has. */
+type NamedValues = Pick<
+  FrameDraft,
+  'sequence' | 'capturedAt' | 'partId' | 'jobId' | 'productId' | 'measId' | 'recipeId' | 'maxWaitMs' | 'isSimulated'
+>;
 
-export function sequenceFrom(name: string, value: string | null): bigint | null {
+/**
+ * @param text what stands under a name; null: nothing
+ * @param separator of the words of a name on this road
+ * @throws BrokenRule
+ */
+export function namedValues(text: (name: string) => string | null, separator: '_' | '-'): NamedValues {
+  const named = <T>(words: string, read: (name: string, value: string | null) => T): T => {
+    const name = words.replaceAll(' ', separator);
+    return read(name, text(name));
+  };
+  return {
+    sequence: named('sequence', sequenceFrom),
+    capturedAt: named('captured at', timeFrom),
+    partId: named('part id', textFrom),
+    jobId: named('job id', textFrom),
+    productId: named('product id', textFrom),
+    measId: named('meas id', textFrom),
+    recipeId: named('recipe id', textFrom),
+    maxWaitMs: named('max wait ms', millisecondsFrom),
+    isSimulated: named('simulated', flagFrom),
+  };
+}
+
+const textFrom = (_name: string, value: string | null) => value;
+
+function sequenceFrom(name: string, value: string | null): bigint | null {
   if (value === null) return null;
   if (!/^\d{1,19}$/.test(value)) throw new BrokenRule(`expected ${name} as a whole number, got ${quote(value)}`);
   return BigInt(value);
 }
 
 /** ISO 8601, or milliseconds since 1970. */
-export function timeFrom(name: string, value: string | null): number | null {
+function timeFrom(name: string, value: string | null): number | null {
   if (value === null) return null;
   const time = /^\d{1,16}$/.test(value) ? Number(value) : Date.parse(value);
   if (Number.isFinite(time)) return time;
   throw new BrokenRule(`expected ${name} as ISO 8601 or milliseconds since 1970, got ${quote(value)}`);
 }
 
-export function millisecondsFrom(name: string, value: string | null): number | null {
+function millisecondsFrom(name: string, value: string | null): number | null {
   if (value === null) return null;
   if (!/^\d{1,10}$/.test(value)) throw new BrokenRule(`expected ${name} as a whole number, got ${quote(value)}`);
   return Number(value);
 }
 
-export function flagFrom(name: string, value: string | null): boolean {
+function flagFrom(name: string, value: string | null): boolean {
   if (value === null || value === 'false' || value === '0') return false;
   if (value === 'true' || value === '1') return true;
   throw new BrokenRule(`expected ${name} as true or false, got ${quote(value)}`);

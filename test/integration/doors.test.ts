@@ -167,6 +167,13 @@ describe('certificates', () => {
     [`cert_file=${certFile}`, `key_file=${keyFile}`, ...more].map((setting) => `${door}.tls.${setting}`);
   const DOORS = ['grpc', 'http', 'mqtt.embedded'];
   const serverOf = (pair: Pair, more: readonly string[] = []) => DOORS.flatMap((door) => tls(door, pair, more));
+  /** Certificates say which camera comes; who shows none needs a token. */
+  const startBinding = () => {
+    const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
+    const tokens = [{ name: 'line', token: tokenFor('ingest'), rights: ['ingest'] }];
+    const settings = [...serverOf(server, binding), `auth.tokens=${JSON.stringify(tokens)}`];
+    return start([...testSettings(emptyFolder()), ...settings]);
+  };
 
   /** Whether the door speaks that version of TLS with who offers nothing newer. */
   const shakesHands = (port: number, version: 'TLSv1.1' | 'TLSv1.2') =>
@@ -189,13 +196,7 @@ describe('certificates', () => {
     });
 
   it('are shown by loupe send, over gRPC and MQTT', async () => {
-    const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
-    const tokens = [{ name: 'line', token: tokenFor('ingest'), rights: ['ingest'] }];
-    const service = await start([
-      ...testSettings(emptyFolder()),
-      ...serverOf(server, binding),
-      `auth.tokens=${JSON.stringify(tokens)}`,
-    ]);
+    const service = await startBinding();
     const folder = emptyFolder();
     writeFileSync(path.join(folder, 'part.png'), picture);
     const { grpc, mqtt: broker } = service.addresses;
@@ -213,13 +214,7 @@ describe('certificates', () => {
   }, 120_000);
 
   it('name the camera: its own frames without a token, nobody else’s, and nobody without one', async () => {
-    const binding = [`client_ca_file=${cameras.caFile}`, 'camera_from_certificate=true'];
-    const tokens = [{ name: 'line', token: tokenFor('ingest'), rights: ['ingest'] }];
-    const service = await start([
-      ...testSettings(emptyFolder()),
-      ...serverOf(server, binding),
-      `auth.tokens=${JSON.stringify(tokens)}`,
-    ]);
+    const service = await startBinding();
     const { grpc, mqtt: broker } = service.addresses;
     const { ca } = authority;
     const over = ({ key, cert }: Pair) => credentials.createSsl(ca, key, cert);

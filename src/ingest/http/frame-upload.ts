@@ -5,8 +5,8 @@ import { TLSSocket } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { describeError, LoupeError, RETRY_AFTER_MS } from '../../errors.ts';
 import { resultJson } from '../../frame/result-json.ts';
-import { type Clock, type FrameDraft, takeIn } from '../intake.ts';
-import { BrokenRule, flagFrom, millisecondsFrom, sequenceFrom, timeFrom } from '../named-values.ts';
+import { BrokenRule, type Clock, type FrameDraft, takeIn } from '../intake.ts';
+import { namedValues } from '../named-values.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused, Inspector } from '../ports.ts';
 
@@ -31,7 +31,6 @@ const NAMES = [
   'max_wait_ms',
   'simulated',
 ] as const;
-type Name = (typeof NAMES)[number];
 
 /**
  * `POST /api/v1/frames?camera_id=cam-1&frame_id=4711`, body: the image file. Answers the recorded result; a frame that could
@@ -73,7 +72,7 @@ function peerAt(socket: Socket): Peer {
 }
 
 function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
-  const given = new Map<Name, string>();
+  const given = new Map<string, string>();
   for (const [key, value] of Object.entries(query ?? {})) {
     const name = NAMES.find((candidate) => candidate === key);
     if (name === undefined || typeof value !== 'string') {
@@ -84,22 +83,14 @@ function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
     }
     given.set(name, value);
   }
-  const text = (name: Name) => given.get(name) || null;
+  const text = (name: string) => given.get(name) || null;
   try {
     return {
       cameraId: text('camera_id') ?? '',
       frameId: text('frame_id'),
-      sequence: sequenceFrom('sequence', text('sequence')),
-      capturedAt: timeFrom('captured_at', text('captured_at')),
-      partId: text('part_id'),
-      jobId: text('job_id'),
-      productId: text('product_id'),
-      measId: text('meas_id'),
-      recipeId: text('recipe_id'),
+      ...namedValues(text, '_'),
       roi: null,
-      maxWaitMs: millisecondsFrom('max_wait_ms', text('max_wait_ms')),
       tags: {},
-      isSimulated: flagFrom('simulated', text('simulated')),
       image: { kind: 'encoded', bytes: body instanceof Uint8Array ? body : new Uint8Array(0) },
     };
   } catch (error) {

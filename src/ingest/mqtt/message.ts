@@ -3,8 +3,8 @@
 import type { CameraId, Image } from '../../frame/frame.ts';
 import { bytesPerRow, PIXEL_FORMATS } from '../../frame/pixel-format.ts';
 import type { Refusal } from '../../frame/verdict.ts';
-import { type FrameDraft, invalidRequest, quote } from '../intake.ts';
-import { BrokenRule, flagFrom, millisecondsFrom, sequenceFrom, timeFrom } from '../named-values.ts';
+import { BrokenRule, type FrameDraft, invalidRequest, quote } from '../intake.ts';
+import { namedValues } from '../named-values.ts';
 import { decodeInspectRequest } from '../wire/request.ts';
 import type { InTopic } from './topics.ts';
 
@@ -60,17 +60,9 @@ function frameDraft({ payload, properties }: Publish, topic: InTopic & { readonl
       draft: {
         cameraId: topic.cameraId,
         frameId: topic.frameId ?? frameId,
-        sequence: sequenceFrom('sequence', text('sequence')),
-        capturedAt: timeFrom('captured-at', text('captured-at')),
-        partId: text('part-id'),
-        jobId: text('job-id'),
-        productId: text('product-id'),
-        measId: text('meas-id'),
-        recipeId: text('recipe-id'),
+        ...namedValues(text, '-'),
         roi: null,
-        maxWaitMs: millisecondsFrom('max-wait-ms', text('max-wait-ms')),
         tags: tagsFrom(given),
-        isSimulated: flagFrom('simulated', text('simulated')),
         image: imageFrom(payload, properties?.contentType ?? ''),
       },
     };
