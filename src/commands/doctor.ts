@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Check } from './doctor/check.ts';
-import { checkClock, checkDisk, checkMemory, checkNode } from './doctor/machine.ts';
+import { checkClock, checkDisk, checkMemory, checkNode, checkSqlite } from './doctor/machine.ts';
 import { checkBroker, checkListening } from './doctor/network.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
@@ -18,6 +18,7 @@ export function registerDoctor(program: Command): void {
       const { checkCuda, checkModels } = await import('./doctor/models.ts');
       const checks: Check[] = [
         checkNode(),
+        checkSqlite(),
         checkMemory(),
         await checkClock(),
         await checkDisk(config.store.path, config.store.retention.min_free_bytes),

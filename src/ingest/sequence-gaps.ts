@@ -3,20 +3,24 @@
 import type { CameraId } from '../frame/frame.ts';
 
 const MAX_CAMERAS = 10_000;
+/** Below the highest number by more than this: the camera counts anew. */
+const FAR_BELOW = 1000n;
+/** Above it by more than this, nine hours at 30 frames a second: another count, or a number that is garbled; nothing was lost. */
+const FAR_ABOVE = 1_000_000n;
 
 export class SequenceGaps {
   private readonly highest = new Map<CameraId, bigint>();
 
   /**
    * How many frames are missing between the highest sequence number seen so far and this one. A late or repeated number
-   * is no gap, and a number far below the highest is a camera that started again.
+   * is no gap, and a number far from the highest is a camera that counts anew.
    */
   note(cameraId: CameraId, sequence: bigint): number {
     const highest = this.highest.get(cameraId);
-    const restarted = highest !== undefined && sequence + 1000n < highest;
-    if (highest === undefined || restarted || sequence > highest) this.remember(cameraId, sequence);
-    if (highest === undefined || restarted || sequence <= highest + 1n) return 0;
-    return Number(sequence - highest - 1n);
+    const ahead = highest === undefined ? null : sequence - highest;
+    const countsAnew = ahead === null || ahead < -FAR_BELOW || ahead > FAR_ABOVE;
+    if (countsAnew || ahead > 0n) this.remember(cameraId, sequence);
+    return countsAnew || ahead <= 1n ? 0 : Number(ahead - 1n);
   }
 
   private remember(cameraId: CameraId, sequence: bigint): void {

@@ -10,6 +10,16 @@ export type Statement<Parameters extends unknown[], Row = unknown> = SqliteDatab
 
 export type Durability = 'full' | 'normal';
 
+/** What the binding was built with. @throws where it does not load in this Node */
+export function sqliteVersion(): string {
+  const database = new SqliteDatabase(':memory:');
+  try {
+    return database.prepare<[], string>('select sqlite_version()').pluck().get() ?? '';
+  } finally {
+    database.close();
+  }
+}
+
 /** 'LOUP': marks the file as a ledger of this program. */
 const APPLICATION_ID = 0x4c4f5550;
 const BUSY_TIMEOUT_MS = 5000;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, loupe, TEST_MODELS } from '../support/service-process.ts';
@@ -56,6 +56,18 @@ describe('loupe models inspect', { timeout: 60_000 }, () => {
     ]);
     expect(JSON.parse(added.stdout)).toMatchObject({ name: 'foreign', fault: null });
     expect(existsSync(path.join(root, 'foreign', '1', 'model.onnx'))).toBe(true);
+  });
+
+  it('keeps golden images apart that have one name in two folders', async () => {
+    const [other, out] = [path.join(emptyFolder(), path.basename(dark)), emptyFolder()];
+    copyFileSync(bright, other);
+    const golden = ['--golden', `${dark}=measured`, '--golden', `${other}=measured`];
+    const { code } = await loupe(['models', 'inspect', model, ...answers, ...golden, '--out', out]);
+    expect(code).toBe(0);
+    const copied = ['grey-51.png', 'grey-51-2.png'].map((name) =>
+      readFileSync(path.join(out, 'foreign/1/golden', name)),
+    );
+    expect(copied).toEqual([readFileSync(dark), readFileSync(bright)]);
   });
 
   it('writes nothing while something is open, or where an image scores otherwise than it was said to', async () => {

@@ -5,6 +5,7 @@ import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { sqliteVersion } from '../../record/database.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
 const OLDEST_NODE = [20, 19] as const;
@@ -25,6 +26,16 @@ export function checkNode(version = process.versions.node): Check {
   }
   if (major < 22) return warn('node', version, 'Node 20 gets no security fixes since April 2026: move to 24');
   return ok('node', version);
+}
+
+/** A binding that was compiled for another major version of Node does not load: no store, and the service is never ready. */
+export function checkSqlite(version = sqliteVersion): Check {
+  try {
+    return ok('sqlite', version());
+  } catch (error) {
+    const found = (error as Error).message.replaceAll('\n', ' ');
+    return fail('sqlite', found, `run \`npm rebuild better-sqlite3\` with this Node, ${process.versions.node}`);
+  }
 }
 
 export function checkMemory(): Check {

@@ -54,7 +54,7 @@ export async function inspectModel(file: string, { set, golden, out }: Wanted): 
 
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const createdAt = `${new Date().toISOString().slice(0, 19)}Z`;
-  const places = golden.map((one) => ({ ...one, place: `golden/${path.basename(one.file)}` }));
+  const places = placed(golden);
   const drafted = manifestFrom(draft, set, {
     sha256,
     createdAt,
@@ -79,6 +79,18 @@ export async function inspectModel(file: string, { set, golden, out }: Wanted): 
           `${measured} golden scores were measured here: they prove that later engines agree with this one, not that the answers above are right`,
         ];
   return { ...open, package: folder, notes };
+}
+
+/** Each golden image's file in the package: its own name, and a number where another one has it already. */
+function placed(golden: readonly GoldenAnswer[]): readonly (GoldenAnswer & { readonly place: string })[] {
+  const taken = new Set<string>();
+  return golden.map((one) => {
+    const { name, ext } = path.parse(one.file);
+    let place = `golden/${name}${ext}`;
+    for (let count = 2; taken.has(place); count++) place = `golden/${name}-${count}${ext}`;
+    taken.add(place);
+    return { ...one, place };
+  });
 }
 
 /** What the golden images score in a real engine, or why they cannot be scored. */
