@@ -250,7 +250,26 @@ export class EnginePool {
     }
   }
 
+  /**
+   * An engine that dies while it has forms to choose from cannot say which of them it was, nor leave it out: the next one is
+   * given model.onnx alone.
+   */
   private async startEngine(slot: Slot, provider: Provider, isTakingOver = false): Promise<void> {
+    const hadChoice = this.model.files.filter(({ providers }) => providers.includes(provider)).length > 1;
+    try {
+      await this.startOne(slot, provider, isTakingOver);
+    } catch (error) {
+      const alone = inForm(this.options.model, null);
+      if (!(error instanceof EngineStartError) || error.stage !== 'exit') throw error;
+      if (!hadChoice || alone === null || this.isStopping) throw error;
+      const detail = `${error.message}; trying model.onnx without its variants`;
+      this.options.onEvent({ kind: 'engine_not_proven', provider, stage: error.stage, detail });
+      this.model = alone;
+      await this.startOne(slot, provider, isTakingOver);
+    }
+  }
+
+  private async startOne(slot: Slot, provider: Provider, isTakingOver: boolean): Promise<void> {
     const layout = this.options.layout[provider];
     const engine = new EngineProcess(
       {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { PoolOptions } from '../../src/engine/pool.ts';
 import type { EngineSettings } from '../../src/engine/protocol.ts';
 import { timed } from '../../src/engine/prove.ts';
@@ -92,6 +92,32 @@ describe('the forms of a model', () => {
       ms: null,
       fault: expect.stringContaining('warm_up'),
     });
+  });
+
+  it('takes model.onnx alone where a variant ends the engine that tries it', async () => {
+    await packageWith('mean-brightness', [{ name: 'int8', model: 'slow', providers: ['cpu'] }]);
+    // As a graph does that needs more memory than there is, or instructions that this CPU has not.
+    const hook = path.join(root, 'dies.cjs');
+    await writeFile(
+      hook,
+      `const files = require('node:fs/promises');
+       const { readFile } = files;
+       files.readFile = (file, ...more) => (String(file).endsWith('int8.onnx') ? process.kill(process.pid, 'SIGKILL') : readFile(file, ...more));
+       require('node:module').syncBuiltinESMExports();`,
+    );
+    vi.stubEnv('NODE_OPTIONS', `--require=${hook}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { pool, events, submit } = await started('mean-brightness');
+    expect(pool.status()).toMatchObject({ variant: null, enginesReady: 2, down: null });
+    const refusals = events.filter(({ kind }) => kind === 'engine_not_proven');
+    expect(refusals).toMatchObject([{ stage: 'exit', detail: expect.stringMatching(/SIGKILL; trying model\.onnx/) }]);
+    expect(await submit(await greyImage(51))).toMatchObject({ kind: 'scored' });
+    await pool.stop();
+
+    const next = await benchOf('mean-brightness', { startTimeoutMs: 60_000 }, root);
+    bench = next;
+    await next.pool.startAllOrNone();
+    expect(next.pool.status()).toMatchObject({ variant: null, down: null });
   });
 
   it('stays with model.onnx where the golden scores of a variant are off', async () => {
