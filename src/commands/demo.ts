@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { DEMO_CAMERAS } from './demo/cameras.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions, numberIn } from './options.ts';
+import { listenForEnd } from './serve/end-signals.ts';
 
 interface DemoOptions extends ConfigOptions {
   readonly fps: number;
@@ -26,8 +27,9 @@ export function registerDemo(program: Command): void {
       if (config.auth.tokens.length > 0) {
         throw new CommandError(EXIT.usage, 'the demo has no credentials: run it without auth.tokens');
       }
+      const signals = listenForEnd();
       // Loaded when asked for, as in `serve`.
-      const { startService, banner, untilTold } = await import('./serve/running-service.ts');
+      const { startService, banner } = await import('./serve/running-service.ts');
       const { runCameras, tableOf } = await import('./demo/run-cameras.ts');
       const { service, addresses, log } = await startService(withDemoCameras(config));
       try {
@@ -36,7 +38,7 @@ export function registerDemo(program: Command): void {
             ? `${JSON.stringify({ ready: service.health().isReady, pid: process.pid, ...addresses, cameras: DEMO_CAMERAS })}\n`
             : `${banner(config, service, addresses)}${announcement(options)}`,
         );
-        const told = untilTold(log);
+        const told = signals.untilTold(log);
         const summary = await runCameras(addresses, config.mqtt.root, options, told);
         process.stdout.write(options.json === true ? `${JSON.stringify({ summary })}\n` : `${tableOf(summary)}\n`);
       } finally {

@@ -67,6 +67,24 @@ describe('serve', () => {
     expect(stderr).toContain('CUDA');
   });
 
+  it('ends with 0 where it is told to while it still starts, and is not ended by a SIGHUP then', async () => {
+    const starting = async () => {
+      const args = ['serve', '--json', ...sets(testSettings(emptyFolder()))];
+      const child = spawn(process.execPath, [LOUPE, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+      await once(child.stderr, 'data');
+      return child;
+    };
+    const told = await starting();
+    told.kill('SIGTERM');
+    expect(await once(told, 'exit')).toEqual([0, null]);
+    const hungUp = await starting();
+    hungUp.kill('SIGHUP');
+    const [line] = (await once(hungUp.stdout, 'data')) as [Buffer];
+    expect(JSON.parse(String(line))).toMatchObject({ ready: true });
+    hungUp.kill('SIGTERM');
+    expect(await once(hungUp, 'exit')).toEqual([0, null]);
+  }, 20_000);
+
   it('falls back to the CPU with auto, and says so in readiness', async () => {
     const auto = await ServiceProcess.start([...testSettings(emptyFolder()), 'engine.provider=auto']);
     try {
@@ -228,6 +246,7 @@ describe('the commands', () => {
     const report = JSON.parse(stdout) as { ok: boolean; checks: { name: string; status: string }[] };
     expect(report.checks.map((check) => check.name)).toEqual([
       'node',
+      'sqlite',
       'machine',
       'clock',
       'disk',

@@ -1,4 +1,4 @@
-/** The service as a command runs it: started or explained, announced, ended by a signal. */
+/** The service as a command runs it: started or explained, and announced. */
 
 import { ConfigError } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
@@ -29,24 +29,6 @@ export async function startService(config: Config): Promise<{ service: Service; 
     await service?.stop();
     throw explain(error);
   }
-}
-
-/** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
-export async function untilTold(log: Log): Promise<void> {
-  await new Promise<void>((resolve) => {
-    let isTold = false;
-    const told = (signal: NodeJS.Signals) => {
-      if (isTold) {
-        log.log('warn', 'ended_at_once', { signal });
-        process.exit(EXIT.failed);
-      }
-      isTold = true;
-      log.log('info', 'told_to_end', { signal });
-      resolve();
-    };
-    process.on('SIGINT', told);
-    process.on('SIGTERM', told);
-  });
 }
 
 function explain(error: unknown): unknown {
