@@ -261,6 +261,7 @@ export class Metrics {
     for (const camera of [...this.labelled, 'other']) this.startAtZero(camera);
     for (const reason of UNINSPECTED_REASONS) this.uninspected.inc({ reason }, 0);
     for (const code of REFUSED_FRAMES) this.refusedFrames.inc({ code }, 0);
+    this.outboxDropped.inc({ reason: 'age' }, 0);
     this.models = () => sources.models();
   }
 

@@ -131,6 +131,7 @@ describe('the metrics', () => {
       'inspection_sequence_gaps_total{camera="cam-1"} 0',
       'inspection_sign_ins_total{result="refused"} 0',
       'inspection_audit_lines_lost_total 0',
+      'inspection_outbox_dropped_total{reason="age"} 0',
       'inspection_floods_cut_total{door="grpc",flood="uploads"} 0',
     ]) {
       expect(series).toContain(line);
