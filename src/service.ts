@@ -359,7 +359,7 @@ export class Service {
     this.feed.stop();
     this.people.people.stop();
     this.proving.stop();
-    await this.http.stop();
+    await this.http.stop(leftMs());
     await this.drift.settled();
     await this.models.stop();
     await this.ledger.stop();

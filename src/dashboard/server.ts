@@ -152,8 +152,11 @@ export class HttpServer {
     this.refused.use(tls.refused);
   }
 
-  async stop(): Promise<void> {
+  /** Lets answers that are under way end; who has not read theirs by then (a slow reader of an export) is cut off. */
+  async stop(graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.server.server.closeAllConnections(), graceMs);
     await this.server.close();
+    clearTimeout(timer);
   }
 
   private whoAsks(request: FastifyRequest) {

@@ -1,5 +1,7 @@
 /** The HTTP server over ports that answer nothing but what a test needs. */
 
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LineView } from '../../src/dashboard/line-view.ts';
 import { LiveFeed } from '../../src/dashboard/live-feed.ts';
@@ -12,11 +14,16 @@ const ANN: Actor = { kind: 'token', name: 'Ann', role: null, rights: RIGHTS };
 
 let running: HttpServer | null = null;
 afterEach(async () => {
-  await running?.stop();
+  await running?.stop(1000);
   running = null;
 });
 
-async function serve(actor: Actor, people: object, more: object = {}): Promise<string> {
+async function serve(
+  actor: Actor,
+  people: object,
+  more: object = {},
+  routes: HttpServerOptions['more'] = [],
+): Promise<string> {
   const ports = { calendar: { timeZone: 'UTC', shifts: [] }, people, version: '1.2.3', ...more };
   const now = () => Date.now();
   running = new HttpServer({
@@ -29,7 +36,7 @@ async function serve(actor: Actor, people: object, more: object = {}): Promise<s
     ports: ports as unknown as HttpServerOptions['ports'],
     audit: { during: (_by, _act, _about, work) => work() },
     feed: new LiveFeed({ ledger: new FakeLedger(), view: new LineView(new Map()), service: () => ({}), now }),
-    more: [],
+    more: routes,
     onError: (error) => {
       throw error;
     },
@@ -92,6 +99,34 @@ describe('the HTTP server', () => {
       { since: now - day, until: now },
       { since: now - 7 * day, until: now },
     ]);
+  });
+
+  it('stops although somebody does not read on, and lets others read to the end', async () => {
+    const endless = () =>
+      Readable.from(
+        (function* () {
+          for (;;) yield Buffer.alloc(100_000, 'x');
+        })(),
+      );
+    const slow = async function* () {
+      yield 'first ';
+      await sleep(300);
+      yield 'last';
+    };
+    const base = await serve(ANN, { state: 'some' }, {}, [
+      (server) => {
+        server.get('/endless', (_request, reply) => reply.send(endless()));
+        server.get('/slow', (_request, reply) => reply.send(Readable.from(slow())));
+      },
+    ]);
+    const unread = await fetch(`${base}/endless`);
+    const read = fetch(`${base}/slow`).then((answer) => answer.text());
+    await sleep(100);
+    const began = performance.now();
+    await running?.stop(1000);
+    expect(await read).toBe('first last');
+    expect(performance.now() - began).toBeLessThan(5000);
+    await unread.body?.cancel().catch(() => undefined);
   });
 
   it('ends a HEAD of the live stream, which has no body that could end', async () => {
