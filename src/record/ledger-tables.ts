@@ -38,10 +38,14 @@ export interface StoredImage {
   readonly bytes: number;
 }
 
-/** What changes with every commit; taken over only once the commit succeeded. */
-interface Head {
+export interface ChainEnd {
+  /** 0: no row. */
   readonly ledgerSeq: number;
   readonly chainHash: string;
+}
+
+/** What changes with every commit; taken over only once the commit succeeded. */
+interface Head extends ChainEnd {
   readonly imageBytes: number;
   readonly outboxItems: number;
 }
@@ -74,6 +78,16 @@ export class LedgerTables {
 
   get lastLedgerSeq(): number {
     return this.head.ledgerSeq;
+  }
+
+  /** The last row and its link of the chain. */
+  get last(): ChainEnd {
+    return { ledgerSeq: this.head.ledgerSeq, chainHash: this.head.chainHash };
+  }
+
+  /** True where this is the ledger that once ended in `end`, or went on from there. */
+  continues({ ledgerSeq, chainHash }: ChainEnd): boolean {
+    return ledgerSeq === 0 || this.statements.chainHash.get(ledgerSeq) === chainHash;
   }
 
   /** Bytes of all images that retention has not taken. */
@@ -259,6 +273,7 @@ function prepare(database: Database) {
       'SELECT camera_id AS cameraId, ledger_seq AS ledgerSeq FROM results WHERE result_id = ?',
     ),
     insert: database.prepare<[Omit<Row, 'sequence'> & { sequence: bigint | null }]>(INSERT_RESULT),
+    chainHash: database.prepare<[number], string>('SELECT chain_hash FROM results WHERE ledger_seq = ?').pluck(),
     setMeta: database.prepare<[string, string]>('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
     storeImage: database.prepare<[number, number, number, number]>(
       'INSERT INTO stored_images (ledger_seq, removal_rank, received_at, bytes) VALUES (?, ?, ?, ?)',

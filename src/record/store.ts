@@ -1,6 +1,6 @@
 /** The open store: lock, database, and the repairs between opening and the first frame. */
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Ballast } from './ballast.ts';
@@ -8,7 +8,7 @@ import type { LedgerEvent } from './contract.ts';
 import { databasePath, lockStore, openForWriting, type Database, type Durability } from './database.ts';
 import { resultIdOf } from './image-path.ts';
 import { syncFolder, type ImageFiles } from './image-store.ts';
-import { LedgerTables } from './ledger-tables.ts';
+import { type ChainEnd, LedgerTables } from './ledger-tables.ts';
 import { sweepOrphans } from './orphans.ts';
 import type { Retention } from './retention.ts';
 
@@ -17,6 +17,8 @@ export interface OpenStore {
   readonly tables: LedgerTables;
   /** Schema before the migrations; 0 for a new ledger. */
   readonly schemaBefore: number;
+  /** The file that was opened, whatever its name leads to by now. */
+  readonly fileId: string | null;
 }
 
 export interface StoreOptions {
@@ -32,6 +34,8 @@ export class Store {
   private readonly ballast: Ballast;
   private lock: { release(): void } | null = null;
   private isSwept = false;
+  /** Where the ledger ended when it was closed last: what is opened after a fault must be that ledger. */
+  private end: ChainEnd | null = null;
   /** Files of groups whose commit failed: their rows may stand or not. */
   private unsettled: string[] = [];
 
@@ -46,19 +50,29 @@ export class Store {
    */
   async open(probeBytes: number, now: number): Promise<OpenStore> {
     const { path, durability, files, retention } = this.options;
-    await mkdir(path, { recursive: true });
+    const ledger = databasePath(path);
+    if (this.end === null) await mkdir(path, { recursive: true });
+    else if (!existsSync(ledger)) {
+      throw new Error(`${ledger} is gone; put the store back, or restart the service to begin a new one`);
+    }
     this.lock ??= lockStore(path);
     const { database, schemaBefore } = openForWriting(path, durability);
     try {
       await syncFolder(path);
       const tables = new LedgerTables(database);
+      if (this.end !== null && !tables.continues(this.end)) {
+        const { ledgerSeq } = this.end;
+        throw new Error(
+          `${ledger} is not the ledger that was open: its row ${ledgerSeq} is another or missing; put the store back, or restart the service to go on with this one`,
+        );
+      }
       await this.relieve(tables, now);
       await files.probe(probeBytes);
       tables.probe(now);
       await retention.finish(tables);
       await this.settleFiles(tables, schemaBefore === 0);
       await this.keepBallast();
-      return { database, tables, schemaBefore };
+      return { database, tables, schemaBefore, fileId: fileIdAt(ledger) };
     } catch (error) {
       closeQuietly(database);
       throw error;
@@ -66,9 +80,22 @@ export class Store {
   }
 
   /** Closes the database. @param unsettled files of a group whose commit failed half-way */
-  close({ database }: OpenStore, unsettled: readonly string[] = []): void {
+  close({ database, tables }: OpenStore, unsettled: readonly string[] = []): void {
     this.unsettled.push(...unsettled);
+    this.end = tables.last;
     closeQuietly(database);
+  }
+
+  /**
+   * What is committed to a file that nobody will find is lost.
+   * @throws where the ledger's name leads to another file than the open one, or to none: deleted, moved, a disk gone
+   */
+  checkPlace({ fileId }: OpenStore): void {
+    const ledger = databasePath(this.options.path);
+    if (fileId !== null && fileIdAt(ledger) === fileId) return;
+    // It lies beside the ledger that went away.
+    this.release();
+    throw new Error(`${ledger} was deleted, moved or replaced while it was open`);
   }
 
   release(): void {
@@ -117,6 +144,15 @@ function closeQuietly(database: Database): void {
     database.close();
   } catch {
     // Nothing can be done about a handle that does not close; it is not used again.
+  }
+}
+
+function fileIdAt(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
   }
 }
 

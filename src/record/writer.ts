@@ -137,6 +137,7 @@ export class Writer {
       await this.ports.files.write(files);
       const ends = tables.commit(jobs, now);
       unsettled = [];
+      this.store.checkPlace(this.opened);
       await this.ports.files.remove(filesWithoutRow(jobs, ends)).catch(() => undefined);
       this.unmeasuredBytes += sizeOf(files);
       // Fast cameras fill a small disk between two ticks.
@@ -167,6 +168,7 @@ export class Writer {
     }
     // A disk that turned read-only shows before the next frame comes.
     await access(join(this.options.path, 'images'), constants.W_OK | constants.X_OK);
+    this.store.checkPlace(this.opened);
     await this.store.keepBallast();
     this.measure();
     const { wal } = this.state.bytes;

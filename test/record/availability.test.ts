@@ -72,6 +72,36 @@ describe('a store that cannot be written', () => {
     await expect.poll(() => ledger.status().writable, RECOVERY).toBe(true);
   });
 
+  it('that is moved away is not begun anew at its old place: nothing is acknowledged until it is back', async () => {
+    const { ledger, path } = await openLedger();
+    await recordFrame(ledger, 'before');
+    renameSync(path, `${path}.away`);
+    onTestFinished(() => rmSync(`${path}.away`, { recursive: true, force: true }));
+    const outcome = () => ledger.record(decisionOf('during'), imageOf('during'), []);
+    expect(await outcome()).toMatchObject({ kind: 'unavailable' });
+    await expect.poll(() => ledger.status().reason, RECOVERY).toMatch(/ledger.db is gone; put the store back/);
+    expect(existsSync(path)).toBe(false);
+    renameSync(`${path}.away`, path);
+    await expect.poll(() => ledger.status().writable, RECOVERY).toBe(true);
+    expect((await recordFrame(ledger, 'during')).ledgerSeq).toBe(2);
+    await ledger.stop();
+    expect(await verifyStore(path)).toMatchObject({ ok: true, rows: 2 });
+  });
+
+  it('whose ledger.db is deleted acknowledges nothing that would be lost with it, and takes no other ledger for it', async () => {
+    const { ledger, path } = await openLedger();
+    await recordFrame(ledger, 'before');
+    for (const name of ['ledger.db', 'ledger.db-wal', 'ledger.db-shm']) rmSync(join(path, name));
+    const outcome = await ledger.record(decisionOf('during'), imageOf('during'), []);
+    expect(outcome).toMatchObject({
+      kind: 'unavailable',
+      detail: expect.stringContaining('deleted, moved or replaced'),
+    });
+    openForWriting(path, 'full').database.close();
+    await expect.poll(() => ledger.status().reason, RECOVERY).toMatch(/not the ledger that was open: its row 2/);
+    expect(await ledger.record(decisionOf('after'), imageOf('after'), [])).toMatchObject({ kind: 'unavailable' });
+  });
+
   it('lets the ledger start all the same, and is taken when it comes', async () => {
     const folder = storeFolder();
     const path = join(folder, 'mount', 'store');
