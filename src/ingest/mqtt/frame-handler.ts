@@ -86,12 +86,16 @@ export class FrameHandler {
     if (publish.retain) {
       // An old part: a broker replays it to whoever subscribes, and the line moved on long ago.
       this.ports.onRetained();
-      const cameraId = topic === null || topic.kind === 'refused' ? null : topic.cameraId;
-      this.tell(publish, cameraId, null, invalidRequest('expected a frame that is not retained, got a retained one'));
+      this.tell(
+        publish,
+        topic?.cameraId ?? null,
+        null,
+        invalidRequest('expected a frame that is not retained, got a retained one'),
+      );
       return { kind: 'ignored' };
     }
     if (topic === null) return { kind: 'ignored' };
-    if (topic.kind === 'refused') return this.refuse(publish, null, null, topic);
+    if (topic.kind === 'refused') return this.refuse(publish, topic.cameraId, lastLevelOf(publish), topic);
     const { cameraId } = topic;
     const named = nameOf(publish, topic);
     const deliveries = this.deliveriesOf(publish, cameraId);
@@ -190,6 +194,8 @@ export class FrameHandler {
     });
   }
 }
+
+const lastLevelOf = ({ topic }: Publish) => topic.slice(topic.lastIndexOf('/') + 1);
 
 /** The frame id that somebody wrote, however bad, so that they find their frame in the message. */
 function nameOf(publish: Publish, topic: InTopic): string | null {

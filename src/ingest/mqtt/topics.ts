@@ -19,6 +19,8 @@ export type InTopic =
   | { readonly kind: 'frame'; readonly cameraId: CameraId; readonly frameId: FrameId | null }
   | { readonly kind: 'request'; readonly cameraId: CameraId };
 
+export type RefusedTopic = Refusal & { readonly cameraId: CameraId | null };
+
 export const REPLY_LEVEL = 'reply';
 export const MAX_RESPONSE_TOPIC_LENGTH = 256;
 export const MAX_TOPIC_LEVELS = 32;
@@ -59,17 +61,24 @@ export class Topics {
     );
   }
 
-  /** `topic` read as a frame or request, a refusal where an id in it breaks the rule, null where it is none. */
-  parse(topic: string): InTopic | Refusal | null {
+  /**
+   * `topic` read as a frame or request, a refusal where an id in it breaks the rule, null where it is none. A refusal for the
+   * frame id knows the camera, which can be told.
+   */
+  parse(topic: string): InTopic | RefusedTopic | null {
     const levels = this.isIn(topic) ? this.levelsBelowRoot(topic) : null;
     if (levels === null) return null;
     const [camera = '', kind, frame] = levels;
     const cameraId = cameraIdFrom(camera);
-    if (cameraId === null) return invalidRequest(`expected a camera id as topic level, got ${quote(camera)}`);
+    if (cameraId === null) {
+      return { ...invalidRequest(`expected a camera id as topic level, got ${quote(camera)}`), cameraId };
+    }
     if (kind === 'request') return { kind: 'request', cameraId };
     if (frame === undefined) return { kind: 'frame', cameraId, frameId: null };
     const frameId = frameIdFrom(frame);
-    if (frameId === null) return invalidRequest(`expected a frame id as last topic level, got ${quote(frame)}`);
+    if (frameId === null) {
+      return { ...invalidRequest(`expected a frame id as last topic level, got ${quote(frame)}`), cameraId };
+    }
     return { kind: 'frame', cameraId, frameId };
   }
 

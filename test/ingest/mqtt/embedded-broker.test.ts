@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { Authority } from '../../support/authority.ts';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectMqttSender } from '../../../src/client/mqtt-sender.ts';
 import { SYSTEM_CLOCK } from '../../../src/ingest/intake.ts';
@@ -141,8 +141,10 @@ describe('the embedded broker', () => {
     });
     const old = await client('cam', { protocolVersion: 4 });
     await old.publishAsync('loupe/cam-2/frame/-bad', image, { qos: 1 });
-    await old.publishAsync('loupe/cam-2/request', Buffer.from([255]), { qos: 1 });
-    await vi.waitFor(() => expect(heard.map(({ topic }) => topic)).toEqual(['loupe/cam-1/error', 'loupe/cam-2/error']));
+    await old.publishAsync('loupe/cam-3/request', Buffer.from([255]), { qos: 1 });
+    const errors = ['loupe/cam-1/error', 'loupe/cam-2/error', 'loupe/cam-3/error'];
+    await vi.waitFor(() => expect(heard.map(({ topic }) => topic)).toEqual(errors));
+    expect(JSON.parse(heard[1]?.text ?? '')).toMatchObject({ cameraId: 'cam-2', frameId: '-bad' });
   });
 
   it('ignores and counts a retained frame', async () => {
@@ -166,6 +168,28 @@ describe('the embedded broker', () => {
     const refused = await camera.subscribeAsync('loupe/+/result').catch((error: Error) => error.message);
     expect(JSON.stringify(refused)).toMatch(/128|135|Unspecified|authorized/i);
     expect(inspector.frames).toEqual([]);
+  });
+
+  it('keeps nothing for a session that is away, least of all what it may not read', async () => {
+    const session = { clientId: 'away', clean: false, properties: { sessionExpiryInterval: 3600 } };
+    const away = await client('cam', session);
+    await away.subscribeAsync(['loupe/reply/x', 'loupe/+/result'], { qos: 1 }).catch(() => undefined);
+    await away.endAsync(true);
+    await broker.publish('loupe/cam-1/result', '{}', { qos: 1, retain: false });
+    await broker.publish('loupe/reply/x', '{}', { qos: 1, retain: false });
+    const back = connect(url, {
+      username: 'cam',
+      password: 'secret',
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      ...session,
+    });
+    clients.push(back);
+    const heard = heardBy(back);
+    await new Promise<void>((resolve) => back.once('connect', () => resolve()));
+    await broker.publish('loupe/reply/x', 'now', { qos: 1, retain: false });
+    await vi.waitFor(() => expect(heard.map(({ text }) => text)).toContain('now'));
+    expect(heard).toHaveLength(1);
   });
 
   it('cuts off a packet above the limit', async () => {
