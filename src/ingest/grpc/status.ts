@@ -26,8 +26,8 @@ const MAX_DETAILS_LENGTH = 1000;
  */
 export function statusOf(code: ErrorCode, message: string, facts: Readonly<Record<string, string>> = {}): StatusError {
   const { grpcCode, retry } = describeError(code);
-  // Trailers are part of the header list, which peers limit to a few kilobytes.
-  const details = message.slice(0, MAX_DETAILS_LENGTH);
+  // Trailers are part of the header list, which peers limit to a few kilobytes. Half a surrogate pair could not be sent.
+  const details = message.slice(0, MAX_DETAILS_LENGTH).replaceAll(/\p{Cs}/gu, '\uFFFD');
   const info = errorInfo.encode({ reason: code, domain: ERROR_DOMAIN, metadata: facts });
   const packed = [{ type_url: 'type.googleapis.com/google.rpc.ErrorInfo', value: info }];
   const metadata = new Metadata();

@@ -4,6 +4,7 @@ import type { sendUnaryData } from '@grpc/grpc-js';
 import { asLoupeError, describeError } from '../../errors.ts';
 import { cameraIdFrom, frameIdFrom } from '../../frame/identifiers.ts';
 import type { Outcome, RecordedResult } from '../../frame/verdict.ts';
+import { quote } from '../intake.ts';
 import { responseFrom } from '../wire/response.ts';
 import { type GetCall, type InspectCall, tokenOf, type WireGetRequest, type WireResult } from './definition.ts';
 import type { Desk } from './desk.ts';
@@ -51,7 +52,7 @@ export async function getResult(desk: Desk, call: GetCall, callback: sendUnaryDa
 async function find(desk: Desk, request: WireGetRequest): Promise<RecordedResult | StatusError> {
   const { results } = desk.ports;
   if (request.result_id !== '') {
-    const missing = `no result with id ${request.result_id.slice(0, 64)}`;
+    const missing = `no result with id ${quote(request.result_id)}`;
     return (await results.get(request.result_id)) ?? statusOf('result_not_found', missing);
   }
   const cameraId = cameraIdFrom(request.camera_id);

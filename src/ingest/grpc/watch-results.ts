@@ -23,7 +23,7 @@ export async function watchResults(desk: Desk, call: WatchCall, stopping: AbortS
     call.emit('error', statusOf(denied, explainDenial(denied, 'read')));
     return;
   }
-  const filter = filterOf(call.request);
+  const filter = whyAhead(call.request, desk.ports.results.lastLedgerSeq()) ?? filterOf(call.request);
   if ('code' in filter) {
     call.emit('error', filter);
     return;
@@ -70,6 +70,13 @@ async function follow(desk: Desk, call: WatchCall, filter: ResultsFilter, over: 
   } finally {
     unsubscribe();
   }
+}
+
+/** A reader ahead of the ledger knows another one, or one from before it was restored: it would miss all that comes until there. */
+function whyAhead({ after_ledger_seq: after }: WireWatchRequest, last: number): StatusError | null {
+  if (after === undefined || Number(after) <= last) return null;
+  const expected = `after_ledger_seq must be at most ${last}, where this ledger ends now`;
+  return statusOf('invalid_request', `${expected}; got ${after}, which another ledger or one before a restore gave`);
 }
 
 function filterOf(request: WireWatchRequest): ResultsFilter | StatusError {

@@ -159,6 +159,12 @@ describe('GetResult', () => {
 
   it.each([
     ['an unknown id', { result_id: 'nothing' }, status.NOT_FOUND, 'result_not_found'],
+    [
+      'an unknown id that is long and of pairs',
+      { result_id: `a${'𠀀'.repeat(700)}` },
+      status.NOT_FOUND,
+      'result_not_found',
+    ],
     ['an unknown frame', { camera_id: 'c', frame_id: 'f' }, status.NOT_FOUND, 'result_not_found'],
     ['no name at all', {}, status.INVALID_ARGUMENT, 'invalid_request'],
     ['half a name', { camera_id: 'c' }, status.INVALID_ARGUMENT, 'invalid_request'],

@@ -40,6 +40,14 @@ describe('WatchResults', () => {
     stream.cancel();
   });
 
+  it('refuses a place where the ledger has not come to: the reader knows another one', async () => {
+    const { client, ledger } = await startSource();
+    ledger.record({});
+    const { messages, ended } = collect(client.WatchResults({ after_ledger_seq: 2 }, new Metadata()));
+    expect(await ended).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('at most 1') });
+    expect(messages).toEqual([]);
+  });
+
   it('sends one camera or one verdict where asked', async () => {
     const setup = await startSource();
     const { messages, stream } = await startedWatch(setup, { camera_id: 'cam-2', verdict: 'FAIL' });
