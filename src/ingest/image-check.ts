@@ -69,6 +69,13 @@ function checkRaw(image: RawImage, limits: ImageLimits): ImageCheck {
       `expected at least ${least} bytes for ${width}x${height} ${format}, got ${bytes.length}`,
     );
   }
+  const most = stride * height;
+  if (bytes.length > most) {
+    return refuse(
+      'bad_image',
+      `expected at most ${most} bytes for ${width}x${height} ${format} with a stride of ${stride}, got ${bytes.length}`,
+    );
+  }
   return { ok: true, mediaType: rawMediaTypeOf(image), width, height };
 }
 

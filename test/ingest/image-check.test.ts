@@ -123,6 +123,8 @@ describe('checking raw pixels', () => {
   it('refuses what cannot be the image it claims to be', () => {
     for (const changes of [
       { bytes: new Uint8Array(15) },
+      // Another size or format than it says: a part of the picture, or noise, would be judged.
+      { bytes: new Uint8Array(19) },
       { stride: 3 },
       { stride: Number.NaN },
       { width: 0 },
