@@ -39,12 +39,21 @@ function sequenceFrom(name: string, value: string | null): bigint | null {
   return BigInt(value);
 }
 
-/** ISO 8601, or milliseconds since 1970. */
+/** Date.parse alone makes a time of `cam-1` and of 30 February. */
+const ISO_8601 = /^(\d{4})-(\d{2})-(\d{2})[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+
+/** ISO 8601, without a zone by the clock of this machine, or milliseconds since 1970. */
 function timeFrom(name: string, value: string | null): number | null {
   if (value === null) return null;
-  const time = /^\d{1,16}$/.test(value) ? Number(value) : Date.parse(value);
+  const time = /^\d{1,16}$/.test(value) ? Number(value) : isoFrom(value);
   if (Number.isFinite(time)) return time;
   throw new BrokenRule(`expected ${name} as ISO 8601 or milliseconds since 1970, got ${quote(value)}`);
+}
+
+function isoFrom(value: string): number {
+  const [, year, month, day] = ISO_8601.exec(value) ?? [];
+  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  return isDay ? Date.parse(value) : Number.NaN;
 }
 
 function millisecondsFrom(name: string, value: string | null): number | null {

@@ -41,7 +41,7 @@ export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts)
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     scope.post('/api/v1/frames', { config: { right: 'ingest' } }, async (request, reply) => {
-      const draft = draftOf(request.query, request.body);
+      const draft = draftOf(request.url, request.query, request.body);
       const intake = draft instanceof LoupeError ? draft : takeIn(draft, 'http', ports.clock);
       if (intake instanceof LoupeError || intake.kind === 'refused') {
         ports.countRefused('http', 'invalid_request');
@@ -71,7 +71,13 @@ function peerAt(socket: Socket): Peer {
   return peerOf(socket instanceof TLSSocket ? socket.getPeerCertificate() : null);
 }
 
-function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
+function draftOf(url: string, query: unknown, body: unknown): FrameDraft | LoupeError {
+  if (!isPercentEncoded(url)) {
+    return new LoupeError(
+      'invalid_request',
+      'expected the query in percent-encoded UTF-8, got a "%" that is no part of such',
+    );
+  }
   const given = new Map<string, string>();
   for (const [key, value] of Object.entries(query ?? {})) {
     const name = NAMES.find((candidate) => candidate === key);
@@ -96,5 +102,15 @@ function draftOf(query: unknown, body: unknown): FrameDraft | LoupeError {
   } catch (error) {
     if (!(error instanceof BrokenRule)) throw error;
     return new LoupeError('invalid_request', error.message);
+  }
+}
+
+/** The parser of the query leaves what it cannot decode as it stands: a part would be recorded under a name it does not have. */
+function isPercentEncoded(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -39,6 +39,12 @@ describe('a frame by HTTP', () => {
 
   it.each([
     ['sequence=-1', 'expected sequence as a whole number, got "-1"'],
+    ['captured_at=cam-1', 'expected captured_at as ISO 8601 or milliseconds since 1970, got "cam-1"'],
+    [
+      'captured_at=2026-02-30T00:00:00Z',
+      'expected captured_at as ISO 8601 or milliseconds since 1970, got "2026-02-30T00:00:00Z"',
+    ],
+    ['part_id=caf%E9', 'expected the query in percent-encoded UTF-8, got a "%" that is no part of such'],
     ['captured_at=yesterday', 'expected captured_at as ISO 8601 or milliseconds since 1970, got "yesterday"'],
     ['max_wait_ms=soon', 'expected max_wait_ms as a whole number, got "soon"'],
     ['simulated=maybe', 'expected simulated as true or false, got "maybe"'],

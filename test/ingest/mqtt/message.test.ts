@@ -51,7 +51,17 @@ describe('a message on a frame topic', () => {
     });
   });
 
-  it('takes milliseconds as time', () => {
+  it('takes ISO 8601 or milliseconds as time', () => {
+    for (const time of [
+      '2026-01-02T03:04:05+01:00',
+      '2026-01-02 03:04:05.5Z',
+      '2026-01-02T03:04',
+      '2024-02-29T03:04Z',
+    ]) {
+      expect(of({ userProperties: { 'captured-at': time } })).toMatchObject({
+        draft: { capturedAt: Date.parse(time) },
+      });
+    }
     expect(of({ userProperties: { 'captured-at': '1790000000000' } })).toMatchObject({
       draft: { capturedAt: 1_790_000_000_000 },
     });
