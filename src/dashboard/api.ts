@@ -47,6 +47,19 @@ export interface FormRoute {
   readonly answer: z.ZodType;
 }
 
+/** A route whose body is one file as it is, read by a handler of another stage. */
+export interface FileRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly right: RouteRight;
+  readonly summary: string;
+  readonly query: z.ZodType;
+  readonly file: string;
+  readonly answer: z.ZodType;
+  /** Statuses beside 200 that may bring such an answer, with what they say. */
+  readonly answeredToo: Readonly<Record<number, string>>;
+}
+
 type AnyRoute = Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType>, 'handle'>;
 
 /** Of JSON; frames and packages have doors of their own. */
@@ -58,7 +71,7 @@ export class Api {
   private readonly server: FastifyInstance;
   private readonly audit: AuditPort;
   private readonly routes: AnyRoute[] = [];
-  private readonly forms: FormRoute[] = [];
+  private readonly described: (FormRoute | FileRoute)[] = [];
 
   constructor(server: FastifyInstance, audit: AuditPort) {
     this.server = server;
@@ -93,25 +106,27 @@ export class Api {
   }
 
   /** Puts a route into the document that the server has from elsewhere. */
-  describe(route: FormRoute): void {
-    this.forms.push(route);
+  describe(route: FormRoute | FileRoute): void {
+    this.described.push(route);
   }
 
   /** The methods that are offered at a path, as in an Allow header; empty where nothing is there. */
   methodsAt(pathname: string): readonly string[] {
-    const all = [...this.routes, ...this.forms].filter(({ path }) => patternOf(path).test(pathname));
+    const all = [...this.routes, ...this.described].filter(({ path }) => patternOf(path).test(pathname));
     return all.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
 
   /** OpenAPI 3.1. @param version of the service */
   document(version: string): object {
     const paths: Record<string, Record<string, object>> = {};
-    const add = (route: AnyRoute | FormRoute, operation: object) => {
+    const add = (route: AnyRoute | FormRoute | FileRoute, operation: object) => {
       paths[route.path] ??= {};
       Object.assign(paths[route.path] ?? {}, { [route.method.toLowerCase()]: operation });
     };
     for (const route of this.routes) add(route, operationOf(route));
-    for (const route of this.forms) add(route, formOperationOf(route));
+    for (const route of this.described) {
+      add(route, 'form' in route ? formOperationOf(route) : fileOperationOf(route));
+    }
     return {
       openapi: '3.1.0',
       info: { title: 'Loupe', version, description: 'Results, cameras and reviews of one inspection station.' },
@@ -199,6 +214,21 @@ function formOperationOf({ summary, right, form, patterns, answer }: FormRoute):
       201: { description: 'Taken in.', content: { 'application/json': { schema: jsonSchema(answer, 'output') } } },
       default: PROBLEM,
     },
+  };
+}
+
+function fileOperationOf({ summary, right, query, file, answer, answeredToo }: FileRoute): object {
+  const content = { 'application/json': { schema: jsonSchema(answer, 'output') } };
+  const too = Object.entries(answeredToo).map(([status, description]) => [
+    status,
+    { description, content: { ...content, ...PROBLEM.content } },
+  ]);
+  return {
+    summary,
+    'x-right': right,
+    parameters: parametersOf(query, 'query'),
+    requestBody: { required: true, description: file, content: { 'application/octet-stream': { schema: {} } } },
+    responses: { 200: { description: 'Done.', content }, ...Object.fromEntries(too), default: PROBLEM },
   };
 }
 

@@ -49,7 +49,7 @@ export interface HttpServerOptions {
   readonly audit: AuditPort;
   readonly feed: LiveFeed;
   /** Routes of other stages, added before the server listens. */
-  readonly more: readonly ((server: FastifyInstance) => void)[];
+  readonly more: readonly ((server: FastifyInstance, api: Api) => void)[];
   onError(error: unknown): void;
   /** A connection was closed. */
   onFlood(flood: HttpFlood): void;
@@ -134,7 +134,7 @@ export class HttpServer {
     addPage(this.server);
     addModelRoutes(this.server, api, options.ports, options.audit);
     addShadowRoutes(api, options.ports);
-    for (const add of options.more) add(this.server);
+    for (const add of options.more) add(this.server, api);
   }
 
   /** @throws when the address cannot be had */
@@ -222,8 +222,7 @@ function mayUse({ actor, session }: FastifyRequest, right: RouteRight): boolean 
 }
 
 function bearerOf(request: FastifyRequest): string | null {
-  const header = request.headers.authorization;
-  return header?.startsWith('Bearer ') === true ? header.slice('Bearer '.length) : null;
+  return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
 }
 
 /** Fastify's own complaints (a body too large, bad JSON) are the client's; anything else unknown is ours. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { isLoopback, listenOf } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { FRAMES_ROUTE } from '../dashboard/frames-description.ts';
 import type { LiveFeed } from '../dashboard/live-feed.ts';
 import { type HttpFlood, HttpServer } from '../dashboard/server.ts';
 import type { DriftDesk } from './drift-desk.ts';
@@ -85,13 +86,15 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       sessionMaxAgeS: config.auth.session_hours * 3600,
     },
     more: [
-      (server) =>
+      (server, api) => {
+        api.describe(FRAMES_ROUTE);
         addFrameUpload(server, {
           inspector: parts.inspector,
           countRefused: metrics.requestRefused.bind(metrics),
           clock: SYSTEM_CLOCK,
           bindsCameras: config.http.tls?.camera_from_certificate ?? false,
-        }),
+        });
+      },
     ],
     feed: parts.feed,
     onError: parts.onError,

@@ -45,6 +45,7 @@ describe('/api/v1', () => {
     expect(Object.keys(document.paths).sort()).toEqual(
       expect.arrayContaining([
         '/api/v1/cameras',
+        '/api/v1/frames',
         '/api/v1/live',
         '/api/v1/openapi.json',
         '/api/v1/results',
@@ -90,6 +91,8 @@ describe('/api/v1', () => {
     }
     const wrong = await fetch(new URL('/api/v1/results/x/reviews', service.addresses.http), { method: 'DELETE' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
+    const put = await fetch(`${service.addresses.http}/api/v1/frames?camera_id=cam-1`, { method: 'PUT', body: 'x' });
+    expect([put.status, put.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await wrong.json()).toMatchObject({ code: 'invalid_request', status: 405 });
     const long = await get(`/api/v1/recipes/${'x'.repeat(5000)}/scores`);
     expect([long.status, long.json]).toMatchObject([400, { schema: 'inspection.error/1', code: 'invalid_request' }]);

@@ -119,7 +119,7 @@ describe('MQTT', () => {
     await camera.endAsync();
     expect((await service.get('/metrics')).status).toBe(401);
     expect((await service.get('/readyz')).status).toBe(200);
-    const allowed = await fetch(`${service.addresses.http}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+    const allowed = await fetch(`${service.addresses.http}/metrics`, { headers: { authorization: `bearer ${token}` } });
     expect(allowed.status).toBe(200);
     const stranger = await connectGrpcSender({ address: service.addresses.grpc });
     expect(await stranger.send(await frame('f1'))).toMatchObject({ kind: 'error', code: 'unauthenticated' });
