@@ -33,6 +33,8 @@ const MAX_FAULTS = 10;
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
 /** Images that are not taken: left out without a word they would be missed in every figure. */
 const OTHER_IMAGE_NAME = /\.(bmp|gif|hei[cf]|avif|jp2|jxl|p[bgpn]m|dng|raw)$/i;
+/** What systems leave beside pictures: `._a.jpg` of macOS, the bin and the thumbnails of a file manager. */
+const HIDDEN = /(^|\/)\./;
 const SHOWN_NAMES = 5;
 
 const row = z.object({
@@ -123,7 +125,7 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
   return { root, images, hasGroups };
 }
 
-/** `ok/**` and `ng/**`; a subfolder of `ng/` names the kind of defect. */
+/** `ok/**` and `ng/**` but for what is hidden; a subfolder of `ng/` names the kind of defect. */
 async function fromSubfolders(root: string, there: readonly string[]): Promise<LabelledFolder> {
   const images: LabelledImage[] = [];
   const others: string[] = [];
@@ -137,6 +139,7 @@ async function fromSubfolders(root: string, there: readonly string[]): Promise<L
     });
     for (const name of names.map((each) => each.split(path.sep).join('/')).sort()) {
       const file = `${label}/${name}`;
+      if (HIDDEN.test(name)) continue;
       if (OTHER_IMAGE_NAME.test(name)) others.push(file);
       if (!IMAGE_NAME.test(name)) continue;
       const kind = name.includes('/') ? (name.split('/')[0] ?? label) : label;

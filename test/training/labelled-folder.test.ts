@@ -38,6 +38,13 @@ describe('a labelled folder', () => {
     ]);
   });
 
+  it('leaves out what is hidden: half a file of macOS, what lies in the bin of a file manager', async () => {
+    for (const name of ['ok/a.jpg', 'ok/._a.jpg', 'ok/.trash/b.jpg', 'ok/.trash/c.bmp', 'ng/crack/d.png'])
+      await put(name);
+    const { images } = await readLabelledFolder(root);
+    expect(images.map(({ file }) => file)).toEqual(['ok/a.jpg', 'ng/crack/d.png']);
+  });
+
   it('refuses images that it cannot take: left out, they would be missed in every figure', async () => {
     for (const name of ['ok/a.jpg', 'ng/b.png', 'ng/c.BMP']) await put(name);
     await expect(readLabelledFolder(root)).rejects.toThrow(/got 1 other images, the first is ng\/c\.BMP/);
