@@ -68,6 +68,10 @@ function report(error: unknown): number {
     if (error.message !== '') process.stderr.write(`loupe: ${error.message}\n`);
     return error.status;
   }
+  if (isOfLedger(error)) {
+    process.stderr.write(`loupe: ledger.db: ${error.message} (${error.code})\n`);
+    return EXIT.failed;
+  }
   if (isOfSystem(error)) {
     process.stderr.write(`loupe: ${error.message}\n`);
     return EXIT.failed;
@@ -79,4 +83,11 @@ function report(error: unknown): number {
 /** A file, a folder or a disk that is not as it should be: the message says which, and no stack says more. */
 function isOfSystem(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && 'syscall' in error;
+}
+
+/** SQLite's words for a ledger, a folder or a disk that is not as it should be; its others are a bug's. */
+const OF_LEDGER = /^SQLITE_(?:READONLY|CANTOPEN|PERM|BUSY|FULL|IOERR|CORRUPT|NOTADB)/;
+
+function isOfLedger(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && OF_LEDGER.test(error.code);
 }

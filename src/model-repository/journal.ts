@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { chown, mkdir, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { ModelPackageError } from './package.ts';
@@ -90,6 +90,11 @@ export class Journal<S extends Line> {
     // A new file is durable only with the folder that names it.
     const folder = await open(path.dirname(this.file), 'r');
     try {
+      if (process.getuid?.() === 0) {
+        // As SQLite does: written by root while the station stood still, it must be readable for the service that starts next.
+        const { uid, gid } = await folder.stat();
+        await chown(this.file, uid, gid);
+      }
       await folder.sync();
     } finally {
       await folder.close();

@@ -12,8 +12,9 @@ import { access, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
-import { databasePath, openForReading, openForWriting, StoreRefusedError, type Database } from './database.ts';
+import { databasePath, openForWriting, StoreRefusedError, type Database } from './database.ts';
 import { syncFolder } from './image-store.ts';
+import { StoreReader } from './store-reader.ts';
 
 export const LEDGER_ENTRY = 'ledger.db';
 export const IMAGES_ENTRY = 'images/';
@@ -72,9 +73,9 @@ export async function backUp(
 }
 
 async function takeSnapshot(store: string, folder: string): Promise<void> {
-  const source = openForReading(databasePath(store));
+  const source = new StoreReader(store);
   try {
-    await source.backup(databasePath(folder), { progress: () => ALL_PAGES });
+    await source.database.backup(databasePath(folder), { progress: () => ALL_PAGES });
   } finally {
     source.close();
   }
@@ -86,14 +87,16 @@ async function writeTar(
   file: string,
   onProgress: (progress: BackupProgress) => void,
 ): Promise<Omit<BackupReport, 'file'>> {
-  const live = openForReading(databasePath(store));
+  const live = new StoreReader(store);
   const { database: snapshot } = openForWriting(folder, 'full');
   const tar = pack();
   const written = pipeline(tar, createWriteStream(file, { flags: 'wx' }));
   // A full disk must end the packing as well: whoever waits for the tar to drain would wait for ever.
   const diskFailed = written.then(() => new Promise<never>(() => undefined));
   const counted = { images: 0, removedMeanwhile: 0, missing: 0 };
-  const wasRemoved = live.prepare<[number], number>('SELECT 1 FROM image_removals WHERE ledger_seq = ?').pluck();
+  const wasRemoved = live.database
+    .prepare<[number], number>('SELECT 1 FROM image_removals WHERE ledger_seq = ?')
+    .pluck();
   const ofImages = snapshot.prepare<[], number>('SELECT count(*) FROM stored_images').pluck().get() ?? 0;
   try {
     for (const image of imagesOf(snapshot)) {
@@ -101,7 +104,7 @@ async function writeTar(
       if (await Promise.race([entry, diskFailed])) counted.images += 1;
       else if (wasRemoved.get(image.ledgerSeq) === undefined) counted.missing += 1;
       else {
-        noteRemoval(snapshot, live, image.ledgerSeq);
+        noteRemoval(snapshot, live.database, image.ledgerSeq);
         counted.removedMeanwhile += 1;
       }
       onProgress({ images: counted.images, ofImages });

@@ -3,15 +3,9 @@
 import { existsSync } from 'node:fs';
 import type { AuditRow, PeopleChange, StoredPeople } from '../frame/people.ts';
 import { auditPage } from './audit.ts';
-import {
-  databasePath,
-  lockStore,
-  openForReading,
-  openForWriting,
-  StoreRefusedError,
-  type Database,
-} from './database.ts';
+import { databasePath, lockStore, openForWriting, StoreRefusedError, type Database } from './database.ts';
 import { PeopleTables, readPeople } from './people-tables.ts';
+import { StoreReader } from './store-reader.ts';
 
 /** Holds the store: no service starts on it until `close`. */
 export class OfflinePeople {
@@ -52,11 +46,11 @@ export class OfflinePeople {
 
 /** What can be read beside a running service. @throws StoreRefusedError */
 function readStore<T>(store: string, read: (database: Database) => T): T {
-  const database = openForReading(databasePath(store));
+  const reader = new StoreReader(store);
   try {
-    return read(database);
+    return read(reader.database);
   } finally {
-    database.close();
+    reader.close();
   }
 }
 

@@ -12,7 +12,7 @@ import { Reader } from './reader.ts';
 import { Search } from './search.ts';
 
 export class StoreReader {
-  /** @internal For `verifyStore`. */
+  /** @internal For this folder. */
   readonly database: Database;
   private readonly reader: Reader;
   private readonly finder: Search;

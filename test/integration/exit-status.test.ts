@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { greyPng } from '../support/images.ts';
@@ -146,6 +146,14 @@ describe('the commands', () => {
   it('end with 1 where there is no ledger, and with 0 and JSON where there is one', async () => {
     expect((await loupe(['results', '--store', emptyFolder()])).code).toBe(1);
     expect((await loupe(['verify', '--store', emptyFolder()])).code).toBe(1);
+    const unreadable = emptyFolder();
+    mkdirSync(path.join(unreadable, 'ledger.db'));
+    const { code, stderr } = await loupe(
+      ['users', 'add', 'ann', '--role', 'viewer', '--store', unreadable],
+      {},
+      'four words of hers\n',
+    );
+    expect([code, stderr]).toEqual([1, 'loupe: ledger.db: unable to open database file (SQLITE_CANTOPEN)\n']);
     const verified = await loupe(['verify', '--store', store, '--json']);
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true });

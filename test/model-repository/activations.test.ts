@@ -1,4 +1,4 @@
-import { appendFile, type FileHandle, mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chown, type FileHandle, mkdtemp, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -37,6 +37,12 @@ describe('the journal of activations', () => {
       { ...entry('1', { kind: 'first_start', by: 'service' }), seq: 1 },
       { ...entry('2', { from: model('1') }), seq: 2 },
     ]);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('belongs to whom the store belongs to, also where root begins it', async () => {
+    await chown(store, 10_001, 10_002);
+    await journal.append([entry('1')]);
+    expect(await stat(path.join(store, 'activations.jsonl'))).toMatchObject({ uid: 10_001, gid: 10_002 });
   });
 
   it('leaves out a last line that a crash cut short, and goes on behind the line before it', async () => {

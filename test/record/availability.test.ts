@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, write
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { backUp } from '../../src/record/backup.ts';
 import { databasePath, openForWriting } from '../../src/record/database.ts';
+import { readStoredPeople } from '../../src/record/offline-people.ts';
 import { MAX_ORPHANS } from '../../src/record/orphans.ts';
 import { StoreReader } from '../../src/record/store-reader.ts';
 import { verifyStore } from '../../src/record/verify.ts';
@@ -236,6 +238,8 @@ describe('a store that cannot be written', () => {
     expect(reader.query({ limit: 10 })).toHaveLength(2);
     reader.close();
     expect(await verifyStore(path)).toMatchObject({ ok: true, rows: 2 });
+    expect(readStoredPeople(path).accounts).toEqual([]);
+    expect(await backUp(path, join(storeFolder(), 'backup.tar'))).toMatchObject({ rows: 2, images: 2, missing: 0 });
   });
 });
 
