@@ -315,7 +315,7 @@ export const configSchema = z.strictObject({
     .refine(isTimeZone, { error: 'expected a time zone such as Europe/Berlin or Asia/Shanghai' })
     .nullable()
     .default(null)
-    .describe('Time zone of the plant, for shifts and days on the Quality page; null: that of this machine.'),
+    .describe('Time zone of the plant, for shifts, days and every time on the page; null: that of this machine.'),
   shifts: z
     .array(shift)
     .min(1)

@@ -37,7 +37,9 @@ interface PageFile {
 /** Files whose names hold a hash of what is in them. */
 const isNamedByContent = (url: string) => url.startsWith('/assets/');
 
-export function addPage(server: FastifyInstance, files: readonly PageFile[] = pageFiles()): void {
+/** @param timeZone of the plant, IANA name: the page shows its times on that clock */
+export function addPage(server: FastifyInstance, timeZone: string): void {
+  const files = pageFiles(timeZone);
   const open = { config: { right: 'open' as const } };
   if (files.length === 0) {
     server.get('/', open, (_request, reply) => reply.type('text/html; charset=utf-8').send(NOT_BUILT));
@@ -56,7 +58,7 @@ export function addPage(server: FastifyInstance, files: readonly PageFile[] = pa
 }
 
 /** Empty where the page was not built. */
-function pageFiles(): PageFile[] {
+function pageFiles(timeZone: string): PageFile[] {
   // A module that runs from source serves what was built beside it.
   const folder = fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../dist/web/' : '../web/', import.meta.url),
@@ -70,7 +72,12 @@ function pageFiles(): PageFile[] {
   return names.flatMap((name) => {
     const mediaType = MEDIA_TYPES[path.extname(name)];
     if (mediaType === undefined) return [];
-    const bytes = readFileSync(path.join(folder, name));
+    const file = readFileSync(path.join(folder, name));
+    const bytes = name === 'index.html' ? withTimeZone(file, timeZone) : file;
     return [{ url: name === 'index.html' ? '/' : `/${name}`, mediaType, bytes, gzipped: gzipSync(bytes) }];
   });
 }
+
+/** A name of IANA's has no sign that HTML would read. */
+const withTimeZone = (html: Buffer, timeZone: string) =>
+  Buffer.from(html.toString().replace('<html ', `<html data-time-zone="${timeZone}" `));

@@ -131,7 +131,7 @@ export class HttpServer {
       return actor.rights.includes('read') && session?.tokenHash === request.session?.tokenHash;
     });
     addPeopleRoutes(api, options.ports);
-    addPage(this.server);
+    addPage(this.server, options.ports.calendar.timeZone);
     addModelRoutes(this.server, api, options.ports, options.audit);
     addShadowRoutes(api, options.ports);
     for (const add of options.more) add(this.server, api);

@@ -1,6 +1,7 @@
 /** The frame around the pages: navigation, what everyone must see, language and theme. */
 
-import { lazy, Suspense, useEffect, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
+import { useAddress } from './address.ts';
 import { PageBoundary } from './failed-page.tsx';
 import { LinePage } from './line-page.tsx';
 import { type Reason, useConnection, useService } from './live.ts';
@@ -12,7 +13,7 @@ import { changeSettings, type Settings, useSettings } from './settings.ts';
 import { SetUp, SignIn } from './sign-in.tsx';
 import { WhoAmI } from './who-am-i.tsx';
 import { refreshWho, useWho } from './who.ts';
-import { useWords } from './words.ts';
+import { useWords, type Words } from './words.ts';
 
 const PAGES = ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system'] as const;
 
@@ -25,7 +26,7 @@ const PeoplePage = lazy(async () => ({ default: (await import('./people-page.tsx
 const MyPage = lazy(async () => ({ default: (await import('./people-page.tsx')).MyPage }));
 
 export function App() {
-  const path = useSyncExternalStore(onHash, () => location.hash.slice(2));
+  const [path, chosen] = useAddress();
   const [page = '', id] = path.split('/');
   const words = useWords();
   const connection = useConnection();
@@ -33,6 +34,10 @@ export function App() {
   const who = useWho();
   // A stream that ended or came back may mean that somebody was signed out.
   useEffect(() => void refreshWho(), [connection]);
+  const title = titleOf(page, words, people);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
   return (
     <>
       <header className="top">
@@ -60,7 +65,7 @@ export function App() {
       ) : (
         <PageBoundary attempt={`${path} ${connection}`}>
           <Suspense fallback={<p className="loading">…</p>}>
-            <Page page={page} id={id} />
+            <Page page={page} id={id} chosen={chosen} />
           </Suspense>
         </PageBoundary>
       )}
@@ -68,12 +73,22 @@ export function App() {
   );
 }
 
-function Page({ page, id }: { readonly page: string; readonly id: string | undefined }) {
+/** What a bookmark, the history and a screen reader say of the page. */
+function titleOf(page: string, words: Words, people: ReturnType<typeof usePeopleWords>): string {
+  const { line, results, review, quality, cutsPage: cuts, models, system } = words;
+  const { people: persons, me, signIn: signin, setUp: setup } = people;
+  const titles = { line, results, review, quality, cuts, models, system, people: persons, me, signin, setup };
+  return `${new Map(Object.entries(titles)).get(page) ?? line} – Loupe`;
+}
+
+/** @param props.chosen as in the address; not asked for by a page itself, which may be hidden behind the next one that loads */
+function Page(props: { readonly page: string; readonly id: string | undefined; readonly chosen: string }) {
+  const { page, id, chosen } = props;
   if (page === 'results')
-    return id === undefined ? <ResultsPage /> : <ResultPage key={id} id={decodeURIComponent(id)} />;
+    return id === undefined ? <ResultsPage chosen={chosen} /> : <ResultPage key={id} id={decodeURIComponent(id)} />;
   if (page === 'review') return <ReviewPage />;
-  if (page === 'quality') return <QualityPage />;
-  if (page === 'cuts') return <CutsPage />;
+  if (page === 'quality') return <QualityPage chosen={chosen} />;
+  if (page === 'cuts') return <CutsPage chosen={chosen} />;
   if (page === 'models') return <ModelsPage />;
   if (page === 'system') return <SystemPage />;
   if (page === 'people') return <PeoplePage />;
@@ -156,9 +171,4 @@ function Choices() {
       </select>
     </div>
   );
-}
-
-function onHash(listener: () => void): () => void {
-  window.addEventListener('hashchange', listener);
-  return () => window.removeEventListener('hashchange', listener);
 }

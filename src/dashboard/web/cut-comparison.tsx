@@ -12,6 +12,7 @@ import {
 import type { ScoresJson } from '../quality-routes.ts';
 import type { QualityWords } from './quality-words.ts';
 import { useWords } from './words.ts';
+import { countText } from './texts.ts';
 
 export const percent = (share: number | null, digits = 1) =>
   share === null ? '–' : `${(100 * share).toFixed(digits)} %`;
@@ -35,7 +36,7 @@ export function CutComparison(props: {
     const counts = countParts(scores.bins, cuts);
     const all = counts.PASS + counts.REVIEW + counts.FAIL;
     const cost = estimate(scores.bins, scores.judged, scores.given, cuts, costs);
-    const part = (count: number) => `${count.toLocaleString()} (${percent(all === 0 ? null : count / all, 2)})`;
+    const part = (count: number) => `${countText(count)} (${percent(all === 0 ? null : count / all, 2)})`;
     return {
       pass: part(counts.PASS),
       review: part(counts.REVIEW),

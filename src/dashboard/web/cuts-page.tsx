@@ -1,6 +1,7 @@
 /** The cuts workbench: last week's real scores, two sliders, what they would have done; applied with a reason, taken back. */
 
 import { useCallback, useEffect, useState } from 'react';
+import { choose } from './address.ts';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { ScoresJson } from '../quality-routes.ts';
 import type { CutChangeJson, RecipeJson } from '../recipe-routes.ts';
@@ -9,43 +10,48 @@ import { Ask } from './ask.tsx';
 import { CutComparison, cutsText } from './cut-comparison.tsx';
 import { Failure } from './failure.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
+import { useRepeated } from './repeat.ts';
 import { ScoreChart } from './score-chart.tsx';
 import { changeSettings, useSettings } from './settings.ts';
 import { WhyNot } from './who-am-i.tsx';
 import { useIsKnown, useMay } from './who.ts';
+import { timeText } from './texts.ts';
 
 const DAYS = [1, 7, 30];
+const PERIOD_MS = 5000;
 /** Judged parts below which the page says how little they show. */
 const FEW = 100;
 
-export function CutsPage() {
+/** @param props.chosen as in the address */
+export function CutsPage({ chosen }: { readonly chosen: string }) {
   const words = useQualityWords();
   const [recipes, setRecipes] = useState<readonly RecipeJson[]>([]);
-  const [id, setId] = useState<string | null>(null);
+  const asked = new URLSearchParams(chosen);
   const [failure, setFailure] = useState<string | null>(null);
-  const load = useCallback(
-    () =>
-      getJson<{ recipes: RecipeJson[] }>('/api/v1/recipes').then(
-        (answer) => setRecipes(answer.recipes),
-        (error: unknown) => setFailure(textOf(error)),
-      ),
-    [],
-  );
-  useEffect(() => void load(), [load]);
-  const recipe = recipes.find((one) => one.recipe === id) ?? recipes[0];
+  /** Why what is shown is old. */
+  const [unread, setUnread] = useState<string | null>(null);
+  const notRead = useCallback((error: unknown) => setUnread(textOf(error)), []);
+  const load = useCallback(async (signal?: AbortSignal) => {
+    setRecipes((await getJson<{ recipes: RecipeJson[] }>('/api/v1/recipes', signal)).recipes);
+    setUnread(null);
+  }, []);
+  // Others change cuts and models too.
+  useRepeated(load, notRead, PERIOD_MS);
+  const recipe = recipes.find((one) => one.recipe === asked.get('recipe')) ?? recipes[0];
   return (
     <main className="cuts">
       <h1 className="hidden">{words.scores}</h1>
       <Failure text={failure} />
+      <Failure text={unread} />
       {recipe !== undefined && (
         <Workbench
           key={`${recipe.recipe} ${recipe.revision}`}
           recipe={recipe}
           recipes={recipes.map((one) => one.recipe)}
-          onRecipe={setId}
+          asked={asked}
           onChanged={(changed) => {
             setFailure(changed);
-            void load();
+            load().catch(notRead);
           }}
         />
       )}
@@ -56,24 +62,27 @@ export function CutsPage() {
 function Workbench(props: {
   readonly recipe: RecipeJson;
   readonly recipes: readonly string[];
-  readonly onRecipe: (id: string) => void;
+  readonly asked: URLSearchParams;
   /** @param failure null when it was done */
   readonly onChanged: (failure: string | null) => void;
 }) {
-  const { recipe, recipes, onRecipe, onChanged } = props;
+  const { recipe, recipes, asked, onChanged } = props;
   const words = useQualityWords();
   const { costs } = useSettings();
   const [tried, setTried] = useState<TwoCuts>(recipe.cuts);
-  const [camera, setCamera] = useState('');
-  const [days, setDays] = useState(7);
+  const camera = asked.get('camera') ?? '';
+  const days = DAYS.find((one) => String(one) === asked.get('days')) ?? 7;
   const { scores, failure } = useScores(recipe.recipe, camera, days);
   const name = recipe.recipe;
+  const change = (part: { readonly recipe?: string; readonly camera?: string; readonly days?: string }) =>
+    choose({ recipe: name, camera, days: String(days), ...part }, false);
+  const cameras = scores?.cameras ?? [];
   return (
     <>
       <div className="search">
         <label>
           {words.recipe}
-          <select value={name} onChange={(event) => onRecipe(event.target.value)}>
+          <select value={name} onChange={(event) => change({ recipe: event.target.value, camera: '' })}>
             {recipes.map((one) => (
               <option key={one}>{one}</option>
             ))}
@@ -81,16 +90,16 @@ function Workbench(props: {
         </label>
         <label>
           {words.camera}
-          <select value={camera} onChange={(event) => setCamera(event.target.value)}>
+          <select value={camera} onChange={(event) => change({ camera: event.target.value })}>
             <option value="">{words.anyCamera}</option>
-            {(scores?.cameras ?? []).map((one) => (
+            {(camera === '' || cameras.includes(camera) ? cameras : [camera, ...cameras]).map((one) => (
               <option key={one}>{one}</option>
             ))}
           </select>
         </label>
         <label>
           {words.span}
-          <select value={days} onChange={(event) => setDays(Number(event.target.value))}>
+          <select value={days} onChange={(event) => change({ days: event.target.value })}>
             {DAYS.map((one) => (
               <option key={one} value={one}>
                 {one === 1 ? words.lastDay : words.lastDays(one)}
@@ -138,22 +147,23 @@ function Workbench(props: {
 }
 
 function useScores(recipe: string, camera: string, days: number) {
-  const [scores, setScores] = useState<ScoresJson | null>(null);
+  const [found, setFound] = useState<{ readonly where: string; readonly scores: ScoresJson } | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  const query = new URLSearchParams({ days: String(days), ...(camera === '' ? {} : { camera }) });
+  const where = `/api/v1/recipes/${encodeURIComponent(recipe)}/scores?${query.toString()}`;
   useEffect(() => {
     const ended = new AbortController();
-    const query = new URLSearchParams({ days: String(days), ...(camera === '' ? {} : { camera }) });
-    const where = `/api/v1/recipes/${encodeURIComponent(recipe)}/scores?${query.toString()}`;
     getJson<ScoresJson>(where, ended.signal).then(
-      (found) => {
-        setScores(found);
+      (scores) => {
+        setFound({ where, scores });
         setFailure(null);
       },
       (error: unknown) => !ended.signal.aborted && setFailure(textOf(error)),
     );
     return () => ended.abort();
-  }, [recipe, camera, days]);
-  return { scores, failure };
+  }, [where]);
+  // What was found for another choice is not shown under this one.
+  return { scores: found?.where === where ? found.scores : null, failure };
 }
 
 /** Neither slider passes the other: it takes it along. */
@@ -326,7 +336,7 @@ function History({ recipe, words }: { readonly recipe: string; readonly words: Q
       <ul className="events">
         {changes.map((one) => (
           <li key={one.seq} className="note">
-            <time dateTime={one.at}>{new Date(one.at).toLocaleString()}</time>
+            <time dateTime={one.at}>{timeText(one.at)}</time>
             <strong>
               {cutsText(one.from)} → {one.to === null ? words.asModel : cutsText(one.to)}
             </strong>

@@ -7,7 +7,7 @@ import { useKeptHeatMap } from './heat-map.tsx';
 import { useLine } from './live.ts';
 import { Picture } from './picture.tsx';
 import { changeSettings, settings, useSettings } from './settings.ts';
-import { momentText } from './time-text.ts';
+import { momentText } from './texts.ts';
 import { Strip, VerdictBadge, VerdictShape } from './verdict.tsx';
 import { useWords, type Words } from './words.ts';
 

@@ -3,6 +3,7 @@
 import { percent } from './cut-comparison.tsx';
 import { FactList } from './fact-list.tsx';
 import { useWords } from './words.ts';
+import { countText } from './texts.ts';
 
 interface Measured {
   readonly value: number;
@@ -26,7 +27,7 @@ export function ModelFigures({ manifest }: { readonly manifest: unknown }) {
     const found = metrics[name];
     if (found === undefined) return null;
     const { value, low, high, n } = found;
-    return words.measured(percent(value, 2), percent(low, 2), percent(high, 2), n.toLocaleString());
+    return words.measured(percent(value, 2), percent(low, 2), percent(high, 2), countText(n));
   };
   const auroc = metrics['auroc'];
   return (
@@ -38,20 +39,13 @@ export function ModelFigures({ manifest }: { readonly manifest: unknown }) {
             'AUROC',
             auroc === undefined
               ? null
-              : words.measured(
-                  auroc.value.toFixed(4),
-                  auroc.low.toFixed(4),
-                  auroc.high.toFixed(4),
-                  auroc.n.toLocaleString(),
-                ),
+              : words.measured(auroc.value.toFixed(4), auroc.low.toFixed(4), auroc.high.toFixed(4), countText(auroc.n)),
           ],
           [words.escapeRate, shareOf('escape_rate')],
           [words.falseRejectRate, shareOf('false_reject_rate')],
           [
             words.trainedOn,
-            data === undefined || data.parts === 0
-              ? null
-              : words.trainedOnParts(data.parts.toLocaleString(), data.licence),
+            data === undefined || data.parts === 0 ? null : words.trainedOnParts(countText(data.parts), data.licence),
           ],
         ]}
       />

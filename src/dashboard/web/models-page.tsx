@@ -12,6 +12,7 @@ import { useRepeated } from './repeat.ts';
 import { WhyNot } from './who-am-i.tsx';
 import { useMay } from './who.ts';
 import { useWords } from './words.ts';
+import { timeText } from './texts.ts';
 
 interface ActivationJson {
   readonly seq: number;
@@ -113,7 +114,7 @@ export function ModelsPage() {
         <ul className="events">
           {activations.map((one) => (
             <li key={one.seq} className="note">
-              <time dateTime={one.at}>{new Date(one.at).toLocaleString()}</time>
+              <time dateTime={one.at}>{timeText(one.at)}</time>
               <strong>
                 {one.recipe}: {one.from === null ? '' : `${one.from.name}/${one.from.version} → `}
                 {one.to.name}/{one.to.version}
@@ -161,7 +162,7 @@ function Model(props: {
       {model.fault !== null && <p className="banner bad">{model.fault}</p>}
       <ModelFigures manifest={manifest} />
       <p className="quiet hash">
-        {model.createdAt === null ? '' : new Date(model.createdAt).toLocaleString()}
+        {model.createdAt === null ? '' : timeText(model.createdAt)}
         {model.sha256 === null ? '' : ` · SHA-256 ${model.sha256}`}
       </p>
       <div className="actions">

@@ -10,6 +10,7 @@ import { usePeopleWords } from './people-words.ts';
 import { PickOne } from './pick-one.tsx';
 import { AskForm } from './sign-in.tsx';
 import { changed, useMay, useWho } from './who.ts';
+import { timeText } from './texts.ts';
 
 type Change = { readonly role: Role } | { readonly isDisabled: boolean } | { readonly password: string };
 
@@ -150,8 +151,7 @@ function User(props: {
       <span className="who">
         <strong>{name}</strong>
         <small>
-          {isDisabled ? words.disabled : words.may[role]} ·{' '}
-          {words.changedBy(new Date(user.changedAt).toLocaleString(), user.changedBy)}
+          {isDisabled ? words.disabled : words.may[role]} · {words.changedBy(timeText(user.changedAt), user.changedBy)}
         </small>
       </span>
       <select
@@ -240,7 +240,7 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
       <ul className="events">
         {entries.map((entry) => (
           <li key={entry.seq} className={entry.outcome === 'done' ? 'note' : 'error'}>
-            <time dateTime={entry.at}>{new Date(entry.at).toLocaleString()}</time>
+            <time dateTime={entry.at}>{timeText(entry.at)}</time>
             <strong>
               {entry.actorKind === 'anonymous' && entry.actor === 'anyone' ? words.anyone : entry.actor}:{' '}
               {words.acts[entry.act] ?? entry.act.replaceAll('_', ' ')}

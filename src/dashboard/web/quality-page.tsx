@@ -1,6 +1,7 @@
 /** How the line has done: yield, rejects with control limits, defects, escapes, answer times, the ledger's balance. */
 
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useMemo, useRef, useState } from 'react';
+import { choose } from './address.ts';
 import type { Verdict } from '../../frame/verdict.ts';
 import type { QualityJson } from '../quality-routes.ts';
 import { getJson, textOf } from './api.ts';
@@ -13,23 +14,40 @@ import { useRepeated } from './repeat.ts';
 import { useSettings } from './settings.ts';
 import { type Line, TimeChart } from './time-chart.tsx';
 import { useWords } from './words.ts';
+import { countText, TIME_ZONE } from './texts.ts';
 
 const DAYS = [1, 7, 30, 90];
+const BY = ['hour', 'shift', 'day'] as const;
 const PERIOD_MS = 30_000;
 const VERDICTS: readonly Verdict[] = ['PASS', 'REVIEW', 'FAIL', 'UNINSPECTED'];
 
 interface Choice {
   readonly days: number;
-  readonly by: 'hour' | 'shift' | 'day';
+  readonly by: (typeof BY)[number];
   readonly camera: string;
   readonly recipe: string;
 }
 
-export function QualityPage() {
+/** The day by the hour where nothing was chosen, or nothing that there is. */
+function choiceOf(chosen: URLSearchParams): Choice {
+  return {
+    days: DAYS.find((days) => String(days) === chosen.get('days')) ?? 1,
+    by: BY.find((by) => by === chosen.get('by')) ?? 'hour',
+    camera: chosen.get('camera') ?? '',
+    recipe: chosen.get('recipe') ?? '',
+  };
+}
+
+/** @param props.chosen as in the address */
+export function QualityPage({ chosen }: { readonly chosen: string }) {
   const words = useQualityWords();
-  const [choice, setChoice] = useState<Choice>({ days: 1, by: 'hour', camera: '', recipe: '' });
+  const { timesIn } = useWords();
+  const choice = choiceOf(new URLSearchParams(chosen));
   const { quality, known, failure } = useQuality(choice);
-  const change = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
+  const change = (part: Partial<Choice>) => {
+    const { days, ...named } = { ...choice, ...part };
+    choose({ days: String(days), ...named }, false);
+  };
   return (
     <main className="quality">
       <h1 className="hidden">{words.rejectChart}</h1>
@@ -54,7 +72,7 @@ export function QualityPage() {
         <label>
           {words.by}
           <select value={choice.by} onChange={(event) => change({ by: event.target.value as Choice['by'] })}>
-            {(['hour', 'shift', 'day'] as const).map((by) => (
+            {BY.map((by) => (
               <option key={by} value={by}>
                 {words[by]}
               </option>
@@ -75,8 +93,9 @@ export function QualityPage() {
           value={choice.recipe}
           onChange={(recipe) => change({ recipe })}
         />
-        {quality !== null && <p className="quiet">{words.timesIn(quality.timeZone)}</p>}
+        {TIME_ZONE !== undefined && <p className="quiet">{timesIn(TIME_ZONE)}</p>}
       </div>
+      {quality === null && failure === null && <p className="quiet">…</p>}
       {quality !== null && <Everything quality={quality} words={words} />}
     </main>
   );
@@ -89,12 +108,15 @@ function Pick(props: {
   readonly value: string;
   readonly onChange: (value: string) => void;
 }) {
+  const { value, options } = props;
+  // From a bookmark it may be one that had no part in this time.
+  const all = value === '' || options.includes(value) ? options : [value, ...options];
   return (
     <label>
       {props.label}
-      <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+      <select value={value} onChange={(event) => props.onChange(event.target.value)}>
         <option value="">{props.any}</option>
-        {props.options.map((option) => (
+        {all.map((option) => (
           <option key={option}>{option}</option>
         ))}
       </select>
@@ -104,30 +126,35 @@ function Pick(props: {
 
 /** Asked again every half minute; what can be chosen is what was seen without a choice. */
 function useQuality({ days, by, camera, recipe }: Choice) {
-  const [quality, setQuality] = useState<QualityJson | null>(null);
+  const [found, setFound] = useState<{ readonly query: string; readonly quality: QualityJson } | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [known, setKnown] = useState<{ cameras: readonly string[]; recipes: readonly string[] }>({
     cameras: [],
     recipes: [],
   });
+  const knowsNames = useRef(false);
+  const whole = `days=${days}&by=${by}`;
+  const only = new URLSearchParams(Object.entries({ camera, recipe }).filter(([, value]) => value !== '')).toString();
+  const query = only === '' ? whole : `${whole}&${only}`;
   const ask = useCallback(
     async (signal: AbortSignal) => {
-      const query = new URLSearchParams({ days: String(days), by });
-      if (camera !== '') query.set('camera', camera);
-      if (recipe !== '') query.set('recipe', recipe);
-      const found = await getJson<QualityJson>(`/api/v1/quality?${query.toString()}`, signal);
-      setQuality(found);
+      const get = (asked: string) => getJson<QualityJson>(`/api/v1/quality?${asked}`, signal);
+      const quality = await get(query);
+      setFound({ query, quality });
       setFailure(null);
-      if (camera !== '' || recipe !== '') return;
+      if (query !== whole && knowsNames.current) return;
+      const { series } = query === whole ? quality : await get(whole);
       const names = (of: 'cameraId' | 'recipe') =>
-        [...new Set(found.series.map((one) => one[of]))].filter((name) => name !== '').sort();
+        [...new Set(series.map((one) => one[of]))].filter((name) => name !== '').sort();
+      knowsNames.current = true;
       setKnown({ cameras: names('cameraId'), recipes: names('recipe') });
     },
-    [days, by, camera, recipe],
+    [query, whole],
   );
   const fail = useCallback((error: unknown) => setFailure(textOf(error)), []);
   useRepeated(ask, fail, PERIOD_MS);
-  return { quality, known, failure };
+  // What was found for another choice is not shown under this one.
+  return { quality: found?.query === query ? found.quality : null, known, failure };
 }
 
 function Everything({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
@@ -136,7 +163,7 @@ function Everything({ quality, words }: { readonly quality: QualityJson; readonl
   const all = inspected + total.UNINSPECTED;
   const of = (count: number, whole: number) => percent(whole === 0 ? null : count / whole, 2);
   const tiles: readonly (readonly [string, string])[] = [
-    [words.inspected, all.toLocaleString()],
+    [words.inspected, countText(all)],
     [words.yield, of(total.PASS, all)],
     [words.rejectRate, of(total.FAIL, inspected)],
     [words.reviewRate, of(total.REVIEW, inspected)],
@@ -167,8 +194,8 @@ function Everything({ quality, words }: { readonly quality: QualityJson; readonl
         <h2>{words.ledger}</h2>
         <p className={ledger.isBalanced ? 'good' : 'banner bad'}>
           {ledger.isBalanced
-            ? `✓ ${words.balanced(ledger.lastLedgerSeq.toLocaleString())}`
-            : `✕ ${words.unbalanced(ledger.lastLedgerSeq.toLocaleString(), ledger.counted.toLocaleString())}`}
+            ? `✓ ${words.balanced(countText(ledger.lastLedgerSeq))}`
+            : `✕ ${words.unbalanced(countText(ledger.lastLedgerSeq), countText(ledger.counted))}`}
         </p>
       </section>
     </>
@@ -176,7 +203,6 @@ function Everything({ quality, words }: { readonly quality: QualityJson; readonl
 }
 
 const percentAxis = (value: number) => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
-const countAxis = (value: number) => value.toLocaleString();
 
 function Charts({ quality, words }: { readonly quality: QualityJson; readonly words: QualityWords }) {
   const verdictWords = useWords();
@@ -224,7 +250,7 @@ function Charts({ quality, words }: { readonly quality: QualityJson; readonly wo
         )}
       </section>
       <section className="card wide">
-        <TimeChart title={words.yieldChart} times={times} lines={counts} format={countAxis} {...clock} />
+        <TimeChart title={words.yieldChart} times={times} lines={counts} format={countText} {...clock} />
       </section>
     </>
   );
@@ -268,7 +294,7 @@ function BySeries({ quality, words }: { readonly quality: QualityJson; readonly 
                   <td>{recipe}</td>
                   {VERDICTS.map((verdict) => (
                     <td key={verdict} className="number">
-                      {counts[verdict].toLocaleString()}
+                      {countText(counts[verdict])}
                     </td>
                   ))}
                   <td className="number">{percent(all === 0 ? null : counts.PASS / all, 2)}</td>

@@ -52,7 +52,6 @@ const en = {
   ledger: 'Ledger',
   balanced: (rows: string) => `Balanced: ${rows} rows, each counted once.`,
   unbalanced: (rows: string, counted: string) => `NOT balanced: ${rows} rows, ${counted} counted. Run loupe verify.`,
-  timesIn: (zone: string) => `Times in ${zone}`,
   // Cuts
   scores: 'Scores',
   parts: 'parts',
@@ -146,7 +145,6 @@ const zh: QualityWords = {
   ledger: '台账',
   balanced: (rows) => `平衡:${rows} 行,每行只计一次。`,
   unbalanced: (rows, counted) => `不平衡:${rows} 行,计数 ${counted}。请运行 loupe verify。`,
-  timesIn: (zone) => `时区:${zone}`,
   scores: '分数',
   parts: '零件',
   judgedGood: '判为良品',

@@ -1,7 +1,9 @@
 /** One result, and what proves it. */
 
 import { useEffect, useState } from 'react';
-import { getJson, type ProofJson, type ResultJson, type ReviewJson } from './api.ts';
+import { goBack } from './address.ts';
+import { getJson, type ProofJson, type ResultJson, type ReviewJson, textOf } from './api.ts';
+import { Failure } from './failure.tsx';
 import { FactList } from './fact-list.tsx';
 import { formatProbability, ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
@@ -10,6 +12,7 @@ import { ReplayButton } from './replay-button.tsx';
 import { StageBar } from './stage-bar.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords, type Words } from './words.ts';
+import { countText, timeText } from './texts.ts';
 
 interface Everything {
   readonly result: ResultJson;
@@ -29,25 +32,37 @@ export function ResultPage({ id }: { readonly id: string }) {
       getJson<{ reviews: ReviewJson[] }>(`${where}/reviews`, ended.signal),
     ]).then(
       ([result, proof, { reviews }]) => setAll({ result, proof, reviews }),
-      (error: unknown) => !ended.signal.aborted && setFailure(String(error)),
+      (error: unknown) => !ended.signal.aborted && setFailure(textOf(error)),
     );
     return () => ended.abort();
   }, [id]);
-  if (failure !== null) return <main className="result banner bad">{failure}</main>;
-  if (all === null) return <main className="result" />;
-  return <Shown {...all} />;
+  if (all !== null) return <Shown {...all} />;
+  return (
+    <main className="result">
+      <div className="head">
+        <Back />
+      </div>
+      <Failure text={failure} />
+    </main>
+  );
+}
+
+function Back() {
+  const words = useWords();
+  return (
+    <button type="button" onClick={() => goBack('results')}>
+      ← {words.back}
+    </button>
+  );
 }
 
 function Shown({ result, proof, reviews }: Everything) {
-  const words = useWords();
   const isKept = proof.image.isKept && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
   const heatMap = useHeatMap(isKept ? result.resultId : null);
   return (
     <main className="result">
       <div className="head">
-        <button type="button" onClick={() => history.back()}>
-          ← {words.back}
-        </button>
+        <Back />
         <h1>
           <VerdictBadge verdict={result.verdict} /> {result.partId ?? result.frameId}
         </h1>
@@ -75,7 +90,7 @@ function Facts({ result }: { readonly result: ResultJson }) {
   const words = useWords();
   const { model } = result;
   const facts: readonly (readonly [string, string | null])[] = [
-    [words.time, result.receivedAt === null ? null : new Date(result.receivedAt).toLocaleString()],
+    [words.time, result.receivedAt === null ? null : timeText(result.receivedAt)],
     [words.camera, result.cameraId],
     [words.part, result.partId],
     [words.job, result.jobId],
@@ -106,7 +121,7 @@ function Proof({ result, proof }: { readonly result: ResultJson; readonly proof:
       <ReplayButton resultId={result.resultId} />
       <FactList
         facts={[
-          [words.chainPlace, `#${result.ledgerSeq.toLocaleString()}`],
+          [words.chainPlace, `#${countText(result.ledgerSeq)}`],
           [words.chainHash, chain.computedHash],
           [words.previousHash, chain.previousHash],
           [words.imageHash, image.recordedSha256],
@@ -126,7 +141,7 @@ function Reviews({ reviews }: { readonly reviews: readonly ReviewJson[] }) {
       <ul>
         {reviews.map((review) => (
           <li key={review.reviewedAt}>
-            <strong>{words[review.label]}</strong> – {review.reviewer}, {new Date(review.reviewedAt).toLocaleString()}
+            <strong>{words[review.label]}</strong> – {review.reviewer}, {timeText(review.reviewedAt)}
             {review.defectClass !== null && ` · ${words.defectClasses[review.defectClass] ?? review.defectClass}`}
             {review.comment !== null && ` · ${review.comment}`}
           </li>

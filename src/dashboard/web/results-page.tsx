@@ -1,19 +1,24 @@
 /** The ledger, searched. */
 
 import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { choose } from './address.ts';
 import { VERDICTS } from '../../frame/verdict.ts';
 import { getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
 import { DownloadLink } from './download-link.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
+import { TIME_ZONE, timeText } from './texts.ts';
+import { instantOf } from './time-text.ts';
 
 const TIMES = ['since', 'until'];
 const SEARCH_MS = 5000;
 
-export function ResultsPage() {
+/** @param props.chosen as in the address */
+export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const words = useWords();
-  const [query, setQuery] = useState('');
+  const query = queryOf(new URLSearchParams(chosen));
+  const form = useRef<HTMLFormElement>(null);
   const [rows, setRows] = useState<readonly ResultJson[] | null>(null);
   const [next, setNext] = useState<number | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
@@ -51,16 +56,25 @@ export function ResultsPage() {
     return () => running.current.abort();
   }, [load, query]);
 
+  // What is searched stands in the fields, however one came here.
+  useEffect(() => {
+    const then = new URLSearchParams(chosen);
+    for (const field of form.current?.elements ?? []) {
+      if (isField(field)) field.value = then.get(field.name) ?? '';
+    }
+  }, [chosen]);
+
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const search = queryOf(new FormData(event.currentTarget));
-    if (search === query) void load(search, null, []);
-    setQuery(search);
+    const fields = [...event.currentTarget.elements].filter(isField);
+    const next = Object.fromEntries(fields.map(({ name, value }) => [name, value.trim()]));
+    if (queryOf(new URLSearchParams(next)) === query) void load(query, null, []);
+    else choose(next, true);
   };
   return (
     <main className="results">
       <h1 className="hidden">{words.results}</h1>
-      <form className="search" onSubmit={submit}>
+      <form ref={form} className="search" onSubmit={submit}>
         <Field name="part" label={words.part} />
         <Field name="job" label={words.job} />
         <Field name="camera" label={words.camera} />
@@ -93,6 +107,7 @@ export function ResultsPage() {
             {format === 'csv' ? words.exportCsv : words.exportJsonl}
           </DownloadLink>
         ))}
+        {TIME_ZONE !== undefined && <p className="quiet">{words.timesIn(TIME_ZONE)}</p>}
       </form>
       {failure !== null && (
         <p className="banner bad" role="alert">
@@ -117,6 +132,11 @@ export function ResultsPage() {
   );
 }
 
+const isField = (element: Element) => element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
+
+/** A year of more than four digits, which browsers let people type, is no time to JavaScript. */
+const BOUNDS = { text: {}, number: { min: 0, max: 1, step: 'any' }, 'datetime-local': { max: '9999-12-31T23:59' } };
+
 function Field({
   name,
   label,
@@ -124,9 +144,9 @@ function Field({
 }: {
   readonly name: string;
   readonly label: string;
-  readonly type?: string;
+  readonly type?: keyof typeof BOUNDS;
 }) {
-  const bounds = type === 'number' ? { min: 0, max: 1, step: 'any' } : {};
+  const bounds = BOUNDS[type];
   return (
     <label>
       {label}
@@ -160,7 +180,7 @@ function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
                   <VerdictBadge verdict={row.verdict} />
                 </a>
               </td>
-              <td>{row.receivedAt === null ? '' : new Date(row.receivedAt).toLocaleString()}</td>
+              <td>{row.receivedAt === null ? '' : timeText(row.receivedAt)}</td>
               <td>{row.cameraId}</td>
               <td className="long">{row.partId ?? ''}</td>
               <td className="long">{row.frameId}</td>
@@ -175,12 +195,13 @@ function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
   );
 }
 
-function queryOf(form: FormData): string {
+/** As the service is asked: times are of the plant's clock. */
+function queryOf(chosen: URLSearchParams): string {
   const parts: string[] = [];
-  for (const [name, value] of form) {
-    if (typeof value !== 'string' || value.trim() === '') continue;
-    const text = TIMES.includes(name) ? new Date(value).toISOString() : value.trim();
-    parts.push(`&${name}=${encodeURIComponent(text)}`);
+  for (const [name, value] of chosen) {
+    if (value === '') continue;
+    const at = TIMES.includes(name) ? instantOf(value, TIME_ZONE) : Number.NaN;
+    parts.push(`&${name}=${encodeURIComponent(Number.isNaN(at) ? value : new Date(at).toISOString())}`);
   }
   return parts.join('');
 }

@@ -3,6 +3,7 @@
 import type { ScoresJson } from '../quality-routes.ts';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { QualityWords } from './quality-words.ts';
+import { countText } from './texts.ts';
 
 const BARS = 100;
 const TICKS = ['0', '0.25', '0.5', '0.75', '1'];
@@ -54,7 +55,7 @@ export function ScoreChart(props: {
                 width={WIDTH / BARS - 2}
                 height={Math.max(2, height(count))}
               >
-                <title>{`${i / BARS}–${(i + 1) / BARS}: ${count.toLocaleString()}`}</title>
+                <title>{`${i / BARS}–${(i + 1) / BARS}: ${countText(count)}`}</title>
               </rect>
             ),
         )}

@@ -7,6 +7,7 @@ import { useRepeated } from './repeat.ts';
 import { VerdictShape } from './verdict.tsx';
 import { useMay } from './who.ts';
 import { useWords } from './words.ts';
+import { timeText } from './texts.ts';
 
 const PERIOD_MS = 3000;
 const SHOWN = 12;
@@ -37,7 +38,7 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string) =
       <p>
         {words.shadowCounts(shadow.counts.agreed, shadow.counts.disagreed, shadow.counts.failed, shadow.counts.skipped)}{' '}
         <span className="quiet">
-          {new Date(shadow.since).toLocaleString()}, {shadow.by}
+          {timeText(shadow.since)}, {shadow.by}
         </span>
       </p>
       {mayTune && (
@@ -72,7 +73,7 @@ function Disagreements({ recipe, count }: { readonly recipe: string; readonly co
           <Said model={one.activeModel} said={one.active} />
           <Said model={one.candidateModel} said={one.candidate} />
           <time className="quiet" dateTime={one.receivedAt}>
-            {one.cameraId}, {new Date(one.receivedAt).toLocaleString()}
+            {one.cameraId}, {timeText(one.receivedAt)}
           </time>
         </li>
       ))}

@@ -11,6 +11,7 @@ import { useRepeated } from './repeat.ts';
 import { useSettings } from './settings.ts';
 import { useWho } from './who.ts';
 import { useWords } from './words.ts';
+import { countText, dayText, timeText } from './texts.ts';
 
 interface Status {
   readonly version: string;
@@ -96,7 +97,7 @@ export function SystemPage() {
         </p>
         <FactList
           facts={[
-            [words.rows, status.store.lastLedgerSeq.toLocaleString()],
+            [words.rows, countText(status.store.lastLedgerSeq)],
             [words.images, size(status.store.bytes.images)],
             ['ledger.db + WAL', `${size(status.store.bytes.db)} + ${size(status.store.bytes.wal)}`],
             [words.diskFree, size(status.store.diskFreeBytes)],
@@ -149,7 +150,7 @@ export function SystemPage() {
             const advice = advices[event.event] ?? null;
             return (
               <li key={`${event.at} ${i}`} className={event.level}>
-                <time dateTime={event.at}>{new Date(event.at).toLocaleString()}</time>
+                <time dateTime={event.at}>{timeText(event.at)}</time>
                 <strong>{advice?.what ?? event.event.replaceAll('_', ' ')}</strong>
                 {advice !== null && <em>{advice.todo}</em>}
                 <span>
@@ -178,7 +179,7 @@ function Certificate({ door, expiresAt }: { readonly door: string; readonly expi
   const days = Math.floor((Date.parse(expiresAt) - Date.now()) / DAY_MS);
   return (
     <p className={days < FEW_DAYS ? 'banner bad' : 'good'}>
-      {door}: {words.endsIn(days, new Date(expiresAt).toLocaleDateString())}
+      {door}: {words.endsIn(days, dayText(expiresAt))}
     </p>
   );
 }
