@@ -21,7 +21,7 @@ export function addLineRoutes(api: Api, feed: LiveFeed, mayGoOn: (request: Fasti
     path: '/api/v1/live',
     right: 'read',
     summary:
-      'Server-sent events: `cameras` with the ids of all there are, `camera` with the state of one, `service` with readiness; at most 5 a second each',
+      'Server-sent events: `cameras` with the ids of all there are, `camera` with the state of one, `service` with readiness, at most 5 a second each; `judged` with what somebody said of a result',
     answer: { mediaTypes: ['text/event-stream'] },
     handle: (_given, reply, request) => {
       // It has no body, so nothing would ever end it.

@@ -9,7 +9,7 @@ import type { CameraId } from '../frame/frame.ts';
 import { type RecordedResult, type Verdict, VERDICTS } from '../frame/verdict.ts';
 import { type LineView, STRIP } from './line-view.ts';
 import type { ResultsPage } from './result-routes.ts';
-import type { CameraView } from './schemas.ts';
+import type { CameraView, ReviewJson } from './schemas.ts';
 
 export interface LiveLedger {
   pageAfter(after: number, limit: number, filter: Readonly<Record<string, never>>): Promise<readonly RecordedResult[]>;
@@ -49,6 +49,11 @@ const STATE_MS = 1000;
 const HEARTBEAT_MS = 15_000;
 const NOT_PASSED = VERDICTS.filter((verdict) => verdict !== 'PASS');
 export const MAX_WATCHERS = 64;
+/** Judgements that wait for a watcher which takes nothing more. */
+const MAX_JUDGED = 200;
+
+/** What somebody said of a part: it leaves the queue of everybody else. */
+export type Judged = Pick<ReviewJson, 'resultId' | 'label' | 'reviewer'>;
 
 interface Stream {
   isBlocked: boolean;
@@ -56,6 +61,7 @@ interface Stream {
   hasPendingService: boolean;
   /** Which cameras there are, as it was last told. */
   told: string;
+  judged: Judged[];
 }
 
 export class LiveFeed {
@@ -102,10 +108,18 @@ export class LiveFeed {
   join(watcher: Watcher): boolean {
     if (this.streams.size >= MAX_WATCHERS) return false;
     const pending = new Set(this.options.view.cameraIds());
-    const stream: Stream = { isBlocked: false, pending, hasPendingService: true, told: '' };
+    const stream: Stream = { isBlocked: false, pending, hasPendingService: true, told: '', judged: [] };
     this.streams.set(watcher, stream);
     this.flush(watcher, stream);
     return true;
+  }
+
+  /** Somebody judged a part. */
+  judged({ resultId, label, reviewer }: Judged): void {
+    for (const [watcher, stream] of this.streams) {
+      stream.judged = [...stream.judged, { resultId, label, reviewer }].slice(-MAX_JUDGED);
+      this.flush(watcher, stream);
+    }
   }
 
   leave(watcher: Watcher): void {
@@ -188,7 +202,8 @@ export class LiveFeed {
   }
 
   private flush(watcher: Watcher, stream: Stream): void {
-    if (stream.isBlocked || (stream.pending.size === 0 && !stream.hasPendingService)) return;
+    if (stream.isBlocked) return;
+    if (stream.pending.size === 0 && !stream.hasPendingService && stream.judged.length === 0) return;
     const { view, now, service } = this.options;
     const events: string[] = [];
     const cameras = JSON.stringify(view.cameraIds());
@@ -198,8 +213,10 @@ export class LiveFeed {
     for (const cameraId of stream.pending) {
       events.push(`event: camera\ndata: ${JSON.stringify(view.camera(cameraId, now()))}\n\n`);
     }
+    for (const judged of stream.judged) events.push(`event: judged\ndata: ${JSON.stringify(judged)}\n\n`);
     stream.hasPendingService = false;
     stream.pending.clear();
+    stream.judged = [];
     stream.isBlocked = !watcher.write(events.join(''));
   }
 }

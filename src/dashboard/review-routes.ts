@@ -42,6 +42,8 @@ export interface ReviewPorts {
   readonly defectClasses: readonly string[];
   /** 0..1 */
   random(): number;
+  /** Told of each judgement that was kept. */
+  onJudged(review: ReviewJson): void;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -111,7 +113,9 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
       ) {
         throw new LoupeError('store_unavailable', 'the review could not be written; nothing was kept');
       }
-      return reviewJson(review);
+      const judged = reviewJson(review);
+      ports.onJudged(judged);
+      return judged;
     },
   });
 }

@@ -75,6 +75,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
       samples: config.review,
       defectClasses: config.review.defect_classes,
       random: Math.random,
+      onJudged: (review) => parts.feed.judged(review),
       calendar: {
         timeZone: config.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
         shifts: config.shifts,

@@ -47,6 +47,21 @@ const record = (camera = 'cam-1') => ledger.record({ cameraId: camera, receivedA
 const period = () => vi.advanceTimersByTimeAsync(200);
 
 describe('the live feed', () => {
+  it('tells everybody what somebody said of a part, and who was busy as soon as they can take it', async () => {
+    const [page, slow] = [new Page(), new Page()];
+    slow.takesMore = false;
+    feed.join(page);
+    feed.join(slow);
+    const judged = { resultId: 'r1', label: 'ng', reviewer: 'Ann' } as const;
+    feed.judged({ ...judged, comment: 'not for all' } as typeof judged);
+    expect(page.events('judged')).toEqual([judged]);
+    expect(slow.events('judged')).toEqual([]);
+    feed.drained(slow);
+    expect(slow.events('judged')).toEqual([judged]);
+    await period();
+    expect(page.events('judged')).toHaveLength(1);
+  });
+
   it('shows a newcomer what there is, then every change', async () => {
     record();
     await period();

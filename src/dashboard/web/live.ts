@@ -1,6 +1,7 @@
 /** The live line: server-sent events, read with fetch because an EventSource sends no token. */
 
 import { useSyncExternalStore } from 'react';
+import type { Judged } from '../live-feed.ts';
 import type { CameraView } from '../schemas.ts';
 import { ApiError, request } from './api.ts';
 
@@ -21,6 +22,7 @@ const DEAD_MS = 20_000;
 
 let line: Line = { cameras: new Map(), service: null, connection: 'connecting' };
 const listeners = new Set<() => void>();
+const judgedListeners = new Set<(judged: Judged) => void>();
 let stop: (() => void) | null = null;
 
 export function useLine(): Line {
@@ -34,6 +36,12 @@ export function useConnection(): Line['connection'] {
 
 export function useService(): Line['service'] {
   return useSyncExternalStore(subscribe, () => line.service);
+}
+
+/** Somebody judged a part, here or elsewhere. @returns ends it */
+export function onJudged(listener: (judged: Judged) => void): () => void {
+  judgedListeners.add(listener);
+  return () => judgedListeners.delete(listener);
 }
 
 /** Connects anew: the token changed. */
@@ -108,6 +116,8 @@ function take(events: readonly string[]): void {
       cameras.set(camera.cameraId, camera);
     } else if (event.startsWith('event: service\n')) {
       service = JSON.parse(data) as Line['service'];
+    } else if (event.startsWith('event: judged\n')) {
+      for (const listener of judgedListeners) listener(JSON.parse(data) as Judged);
     }
   }
   change({ cameras, service });

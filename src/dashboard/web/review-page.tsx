@@ -8,12 +8,15 @@ import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { PickOne } from './pick-one.tsx';
 import { Picture } from './picture.tsx';
 import { FactList } from './fact-list.tsx';
+import { onJudged, useConnection } from './live.ts';
+import type { Judged } from '../live-feed.ts';
 import { useRepeated } from './repeat.ts';
 import { changeSettings, useSettings } from './settings.ts';
 import { VerdictBadge } from './verdict.tsx';
 import { WhyNot } from './who-am-i.tsx';
 import { useIsKnown, useMay } from './who.ts';
 import { useWords } from './words.ts';
+import { timeText } from './texts.ts';
 
 type Label = 'ok' | 'ng' | 'unsure';
 
@@ -26,6 +29,10 @@ const LOOK_MS = 5000;
 /** Where a walk through all that nobody has judged begins. */
 const TOP = Number.MAX_SAFE_INTEGER;
 const AHEAD = 2;
+/** A part cannot be judged before it was seen: the second tap of two, meant for the part before, does nothing. */
+const SEEN_MS = 400;
+/** The same where a part came up unasked, under a finger that was on its way. */
+const UNASKED_MS = 1000;
 
 const isPicture = (result: ResultJson) =>
   result.image.path !== null && /^image\/(jpeg|png|webp)$/.test(result.image.mediaType);
@@ -41,18 +48,29 @@ export function ReviewPage() {
   const [defectClass, setDefectClass] = useState<string | null>(null);
   const [comment, setComment] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
-  const { queue, next, defectClasses, unread, take, putBack } = useQueue();
+  const { queue, next, defectClasses, unread, take, putBack, restart } = useQueue();
   const [judged, setJudged] = useState<readonly ResultJson[]>([]);
+  const [meanwhile, setMeanwhile] = useState<string | null>(null);
   const isBusy = useRef(false);
+  const sending = useRef<string | null>(null);
   const current = queue[0];
+  const shown = current?.resultId;
+  const mayFrom = useRef(0);
+  useEffect(() => {
+    mayFrom.current = Math.max(mayFrom.current, performance.now() + SEEN_MS);
+    // What was said of another part is not said of this one.
+    setDefectClass(null);
+    setComment('');
+  }, [shown]);
   const heatMap = useHeatMap(current !== undefined && isPicture(current) ? current.resultId : null);
   const hasName = isKnown || reviewer.trim() !== '';
 
   const act = async (what: Label | 'undo') => {
     const target = what === 'undo' ? judged.at(-1) : current;
-    if (isBusy.current || target === undefined || !mayJudge) return;
+    if (isBusy.current || target === undefined || !mayJudge || performance.now() < mayFrom.current) return;
     if (!hasName) return setFailure(words.nameNeeded);
     isBusy.current = true;
+    sending.current = target.resultId;
     try {
       if (what === 'undo') {
         await sendReview(target.resultId, { label: 'withdrawn', defectClass: null, comment: null });
@@ -64,17 +82,33 @@ export function ReviewPage() {
         setJudged((before) => [...before, target].slice(-100));
         take(target);
       }
-      setDefectClass(null);
-      setComment('');
       setFailure(null);
+      setMeanwhile(null);
     } catch (error) {
       setFailure(`${words.notSaved}: ${textOf(error)}`);
     } finally {
       isBusy.current = false;
+      sending.current = null;
     }
   };
-  const latest = useRef(act);
-  latest.current = act;
+  const connection = useConnection();
+  const wasLost = useRef(false);
+  useEffect(() => {
+    // Nobody told what was judged in between.
+    if (connection === 'open' && wasLost.current) restart();
+    wasLost.current = connection === 'lost';
+  }, [connection, restart]);
+  const leave = ({ resultId, label, reviewer: who }: Judged) => {
+    const gone = queue.find((one) => one.resultId === resultId);
+    if (gone === undefined || label === 'withdrawn' || resultId === sending.current) return;
+    take(gone);
+    if (gone !== current) return;
+    mayFrom.current = performance.now() + UNASKED_MS;
+    setMeanwhile(words.judgedMeanwhile(who, gone.partId ?? gone.frameId, words[label]));
+  };
+  const latest = useRef({ act, leave });
+  latest.current = { act, leave };
+  useEffect(() => onJudged((said) => latest.current.leave(said)), []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
@@ -82,7 +116,7 @@ export function ReviewPage() {
       // A key that is held down judges one part, not all that follow.
       if (isTyping || what === undefined || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
-      void latest.current(what);
+      void latest.current.act(what);
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
@@ -92,6 +126,11 @@ export function ReviewPage() {
     <main className="review">
       <h1 className="hidden">{words.review}</h1>
       <Failure text={failure ?? unread} />
+      {meanwhile !== null && (
+        <p className="banner" role="status">
+          {meanwhile}
+        </p>
+      )}
       {current === undefined ? (
         <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
       ) : (
@@ -125,7 +164,7 @@ export function ReviewPage() {
                 [words.camera, current.cameraId],
                 [words.part, current.partId],
                 [words.frame, current.frameId],
-                [words.time, current.receivedAt === null ? null : new Date(current.receivedAt).toLocaleString()],
+                [words.time, current.receivedAt === null ? null : timeText(current.receivedAt)],
               ]}
             />
           </>
@@ -205,6 +244,11 @@ function useQueue() {
     },
     [length, next],
   );
+  const restart = useCallback(() => {
+    walked.current = 0;
+    setQueue([]);
+    setNext(TOP);
+  }, []);
   const fail = useCallback((error: unknown) => setUnread(textOf(error)), []);
   useRepeated(refill, fail, LOOK_MS);
   useEffect(() => {
@@ -217,6 +261,7 @@ function useQueue() {
     next,
     defectClasses,
     unread,
+    restart,
     take: (done: ResultJson) => setQueue((old) => old.filter(({ resultId }) => resultId !== done.resultId)),
     putBack: (result: ResultJson) => setQueue((old) => [result, ...old]),
   };

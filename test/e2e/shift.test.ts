@@ -1,0 +1,114 @@
+/** What happens in the course of a shift: colleagues at other pages, back and reload, impatient fingers, a browser from elsewhere. */
+
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { hasBrowser, openBrowser } from '../support/browser.ts';
+import { emptyFolder, ROOT, ServiceProcess, testSettings } from '../support/service-process.ts';
+import { Visitor } from '../support/visitor.ts';
+
+describe.skipIf(!hasBrowser())('the page through a shift', () => {
+  let service: ServiceProcess;
+  let browser: Browser;
+  let visitor: Visitor;
+
+  beforeAll(async () => {
+    const store = emptyFolder();
+    const settings = [...testSettings(store, 'plate-demo'), `models.path=${path.join(ROOT, 'models')}`];
+    const demo = await ServiceProcess.start(settings, ['demo', '--json', '--fps', '5', '--defects', '0.6']);
+    service = demo;
+    await vi.waitFor(async () => expect(await rejects(20)).toBe(20), { timeout: 60_000, interval: 500 });
+    await demo.end();
+    // Nothing new comes while people judge.
+    service = await ServiceProcess.start([...settings, 'time_zone=Asia/Shanghai']);
+    browser = await openBrowser();
+    visitor = new Visitor(browser, service.addresses.http);
+  }, 120_000);
+  afterAll(async () => {
+    await browser.close();
+    await service.end('SIGKILL');
+  });
+
+  async function rejects(limit: number): Promise<number> {
+    const { text } = await service.get(`/api/v1/results?verdict=FAIL&limit=${limit}`);
+    return (JSON.parse(text) as { results: unknown[] }).results.length;
+  }
+  const frameOf = (page: Page) => page.locator('.facts-list div', { hasText: 'Frame' }).locator('dd').innerText();
+  const waiting = async (page: Page) => Number.parseInt(await page.locator('aside .head .quiet').innerText(), 10);
+
+  it('takes a part that a colleague judges from the queue, says so, and lets no tap on its way judge the next', async () => {
+    const ann = await visitor.open('review');
+    const bob = await visitor.open('review', { reviewer: 'Bob' });
+    const part = await frameOf(ann);
+    expect(await frameOf(bob)).toBe(part);
+    await bob.getByLabel('Comment').fill('about this one');
+    await bob.waitForTimeout(500);
+    const before = await waiting(bob);
+    await ann.getByRole('button', { name: 'Defect' }).click();
+    await bob.getByText(`Ann has judged ${part} meanwhile: defect.`).waitFor();
+    await bob.getByRole('button', { name: 'Good part' }).click();
+    await bob.waitForTimeout(300);
+    expect(await waiting(bob)).toBe(before - 1);
+    expect(await frameOf(bob)).toBe(await frameOf(ann));
+    expect(await bob.getByLabel('Comment').inputValue()).toBe('');
+    await visitor.close(ann);
+    await visitor.close(bob);
+  }, 60_000);
+
+  it('judges one part by two quick taps', async () => {
+    const page = await visitor.open('review');
+    await frameOf(page);
+    await page.waitForTimeout(500);
+    const before = await waiting(page);
+    await page.getByRole('button', { name: 'Unsure' }).dblclick();
+    await page.waitForTimeout(500);
+    expect(await waiting(page)).toBe(before - 1);
+    await visitor.close(page);
+  }, 60_000);
+
+  it('keeps what was searched when one comes back, reloads or has it as a bookmark', async () => {
+    const page = await visitor.open('results?verdict=FAIL&camera=demo-grpc-2');
+    const isKept = async () => {
+      await page.locator('tbody tr').first().waitFor();
+      expect(await page.locator('tbody .badge:not(.FAIL)').count()).toBe(0);
+      expect(await page.getByLabel('Camera').inputValue()).toBe('demo-grpc-2');
+      expect(await page.getByLabel('Verdict').inputValue()).toBe('FAIL');
+    };
+    await isKept();
+    await page.locator('tbody a').first().click();
+    await page.getByRole('button', { name: 'Back' }).click();
+    await isKept();
+    await page.reload();
+    await isKept();
+    await page.getByLabel('Camera').fill('demo-mqtt-1');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await expect.poll(() => page.locator('tbody tr', { hasText: 'demo-grpc-2' }).count()).toBe(0);
+    await page.goBack();
+    await expect.poll(() => page.locator('tbody tr', { hasText: 'demo-mqtt-1' }).count()).toBe(0);
+    await isKept();
+    await page.goto(`${service.addresses.http}/#/quality?days=7&by=shift&camera=demo-grpc-1`);
+    await page.getByRole('row', { name: /demo-grpc-1/ }).waitFor();
+    expect(await page.getByRole('row', { name: /demo-grpc-2/ }).count()).toBe(0);
+    expect(await page.getByLabel('Camera').locator('option').allInnerTexts()).toContain('demo-grpc-2');
+    expect(await page.title()).toBe('Quality – Loupe');
+    await visitor.close(page);
+  }, 60_000);
+
+  it('writes times of the plant in the language of the page, wherever the browser is from', async () => {
+    const { text } = await service.get('/api/v1/results?limit=1');
+    const [row] = (JSON.parse(text) as { results: { receivedAt: string }[] }).results;
+    const at = new Date(String(row?.receivedAt));
+    const said = at.toLocaleString('en-GB', { timeZone: 'Asia/Shanghai', dateStyle: 'medium', timeStyle: 'medium' });
+    const page = await visitor.open('results', {}, { locale: 'de-DE', timezoneId: 'America/New_York' });
+    expect(await page.locator('tbody tr').first().innerText()).toContain(said);
+    // What is typed is of that clock too.
+    const local = (ms: number) => new Date(ms + 8 * 3_600_000).toISOString().slice(0, 16);
+    await page.getByLabel('From', { exact: true }).fill(local(at.getTime() + 60_000));
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('Nothing found.').waitFor();
+    await page.getByLabel('From', { exact: true }).fill(local(at.getTime() - 60_000));
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.locator('tbody tr').first().waitFor();
+    await visitor.close(page);
+  }, 60_000);
+});
