@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { greyPng } from '../support/images.ts';
 import { emptyFolder, ROOT, ServiceProcess, TEST_MODELS, testSettings } from '../support/service-process.ts';
-import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
+import { accessibilityFaults, overflowOf, seePart, Visitor } from '../support/visitor.ts';
 
 const EVIL = '<img src=x onerror=alert(1)>';
 const FIRST_LOAD_BYTES = 300_000;
@@ -154,9 +154,11 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await page.getByRole('button', { name: 'scratch' }).click();
     await page.getByLabel('Comment').fill(EVIL);
     await page.locator('.stage').click();
+    await seePart(page);
     await page.keyboard.press('n');
     await expect.poll(frame).not.toBe(first);
     const second = await frame();
+    await seePart(page);
     await page.keyboard.press('o');
     await expect.poll(frame).not.toBe(second);
     await page.keyboard.press('z');
@@ -193,8 +195,10 @@ describe.skipIf(!hasBrowser())('the page', () => {
       }
       const left = page.locator('.review .head .quiet');
       await expect.poll(() => left.innerText(), { timeout: 15_000 }).toBe('3 to review');
+      await seePart(page);
       await page.keyboard.down('o');
       await expect.poll(() => left.innerText()).toBe('2 to review');
+      await seePart(page);
       await page.keyboard.down('o');
       await page.keyboard.up('o');
       await page.keyboard.press('z');

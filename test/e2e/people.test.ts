@@ -6,7 +6,7 @@ import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { greyPng } from '../support/images.ts';
 import { PageClient, PASSWORD, setupCodeOf } from '../support/page-client.ts';
 import { emptyFolder, ServiceProcess, testSettings } from '../support/service-process.ts';
-import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts';
+import { accessibilityFaults, overflowOf, seePart, Visitor } from '../support/visitor.ts';
 
 const EVIL = '<img src=x onerror=alert(1)>';
 const PATIENT = 15_000;
@@ -112,6 +112,7 @@ describe.skipIf(!hasBrowser())('people', () => {
     expect(await page.getByLabel('Your name').count()).toBe(0);
     // The key is for the part that is shown.
     await page.locator('.facts-list').getByText('three').waitFor();
+    await seePart(page);
     await page.keyboard.press('n');
     const judged = async () => {
       const { text } = await service.get('/api/v1/results?frame=three&camera=cam-1');

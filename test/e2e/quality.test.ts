@@ -120,6 +120,8 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await page.getByRole('img', { name: 'Rejected share' }).locator('canvas').waitFor();
     await page.getByText('Balanced: 2,688 rows').waitFor();
     expect(await page.locator('.pareto li').first().innerText()).toContain('scratch');
+    const bar = await page.locator('.pareto .bar').first().boundingBox();
+    expect(bar?.width).toBe((await page.locator('.pareto .scale').first().boundingBox())?.width);
     expect(await page.locator('.quality').innerText()).toMatch(/Escaped, of the defective.*\n.*\d+ \/ \d+ = /);
     expect(await page.locator('.quality').innerText()).toMatch(/bob: \d+ of \d+ alike · kappa 0\.\d\d/);
     await visitor.shoot(page, 'quality');

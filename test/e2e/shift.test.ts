@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { emptyFolder, ROOT, ServiceProcess, testSettings } from '../support/service-process.ts';
-import { Visitor } from '../support/visitor.ts';
+import { seePart, Visitor } from '../support/visitor.ts';
 
 describe.skipIf(!hasBrowser())('the page through a shift', () => {
   let service: ServiceProcess;
@@ -42,7 +42,7 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     const part = await frameOf(ann);
     expect(await frameOf(bob)).toBe(part);
     await bob.getByLabel('Comment').fill('about this one');
-    await bob.waitForTimeout(500);
+    await seePart(bob);
     const before = await waiting(bob);
     await ann.getByRole('button', { name: 'Defect' }).click();
     await bob.getByText(`Ann has judged ${part} meanwhile: defect.`).waitFor();
@@ -58,10 +58,10 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
   it('judges one part by two quick taps', async () => {
     const page = await visitor.open('review');
     await frameOf(page);
-    await page.waitForTimeout(500);
+    await seePart(page);
     const before = await waiting(page);
     await page.getByRole('button', { name: 'Unsure' }).dblclick();
-    await page.waitForTimeout(500);
+    await seePart(page);
     expect(await waiting(page)).toBe(before - 1);
     await visitor.close(page);
   }, 60_000);

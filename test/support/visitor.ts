@@ -75,6 +75,9 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
   return [...serious, ...(await page.evaluate<string[]>(SMALL_TARGETS))];
 }
 
+/** Long enough that the page takes a part of Review for seen. */
+export const seePart = (page: Page) => page.waitForTimeout(500);
+
 /** How far the page is wider than its window. */
 export function overflowOf(page: Page): Promise<number> {
   return page.evaluate('document.documentElement.scrollWidth - window.innerWidth');

@@ -30,7 +30,7 @@ const PERIOD_MS = 5000;
 
 /** What was asked for and waits for a second tap. */
 type Wish =
-  | { readonly kind: 'activate'; readonly name: string; readonly version: string }
+  | { readonly kind: 'activate'; readonly name: string; readonly version: string; readonly recipe: string }
   | { readonly kind: 'rollback'; readonly recipe: string };
 
 export function ModelsPage() {
@@ -96,8 +96,11 @@ export function ModelsPage() {
           key={`${model.name}/${model.version}`}
           model={model}
           isBusy={isBusy}
-          onActivate={() => setWish({ kind: 'activate', name: model.name, version: model.version })}
-          onShadow={() => void guarded(() => postJson('/api/v1/shadows', { name: model.name, version: model.version }))}
+          targets={targetsOf(model, models)}
+          onActivate={(recipe) => setWish({ kind: 'activate', name: model.name, version: model.version, recipe })}
+          onShadow={(recipe) =>
+            void guarded(() => postJson('/api/v1/shadows', { name: model.name, version: model.version, recipe }))
+          }
         />
       ))}
       <Shadows onFailure={setFailure} />
@@ -130,13 +133,21 @@ export function ModelsPage() {
   );
 }
 
+/** The recipes that a model can be put to work or watch for: those of its other versions, else all. */
+function targetsOf({ name }: ModelListing, models: readonly ModelListing[]): readonly string[] {
+  const recipesOf = (listed: readonly ModelListing[]) => listed.flatMap(({ recipes }) => recipes).sort();
+  const own = recipesOf(models.filter((one) => one.name === name));
+  return own.length > 0 ? own : recipesOf(models);
+}
+
 function Model(props: {
   readonly model: ModelListing;
   readonly isBusy: boolean;
-  readonly onActivate: () => void;
-  readonly onShadow: () => void;
+  readonly targets: readonly string[];
+  readonly onActivate: (recipe: string) => void;
+  readonly onShadow: (recipe: string) => void;
 }) {
-  const { model, isBusy, onActivate, onShadow } = props;
+  const { model, isBusy, targets, onActivate, onShadow } = props;
   const words = useWords();
   const mayTune = useMay('tune');
   const [golden, setGolden] = useState<Golden | string | null>(null);
@@ -151,8 +162,16 @@ function Model(props: {
       () => setManifest(null),
     );
   }, [path, model.fault]);
-  const check = () =>
-    void getJson<Golden>(`${path}/golden`).then(setGolden, (error: unknown) => setGolden(textOf(error)));
+  const [isChecking, setIsChecking] = useState(false);
+  const check = () => {
+    setIsChecking(true);
+    getJson<Golden>(`${path}/golden`)
+      .then(setGolden, (error: unknown) => setGolden(textOf(error)))
+      .finally(() => setIsChecking(false));
+  };
+  const mayAct = !isAtWork && mayTune;
+  const isOff = isBusy || model.fault !== null;
+  const forRecipe = (what: string, recipe: string) => (targets.length === 1 ? what : `${what}: ${recipe}`);
   return (
     <section className={isAtWork ? 'card atwork' : 'card'} aria-label={`${model.name}/${model.version}`}>
       <h2>
@@ -166,18 +185,24 @@ function Model(props: {
         {model.sha256 === null ? '' : ` · SHA-256 ${model.sha256}`}
       </p>
       <div className="actions">
-        {!isAtWork && mayTune && (
-          <button type="button" className="primary" disabled={isBusy || model.fault !== null} onClick={onActivate}>
-            {words.activate}
+        {(mayAct ? targets : []).map((recipe) => (
+          <button
+            key={`activate ${recipe}`}
+            type="button"
+            className="primary"
+            disabled={isOff}
+            onClick={() => onActivate(recipe)}
+          >
+            {forRecipe(words.activate, recipe)}
           </button>
-        )}
-        {!isAtWork && mayTune && (
-          <button type="button" disabled={isBusy || model.fault !== null} onClick={onShadow}>
-            {words.shadowStart}
+        ))}
+        {(mayAct ? targets : []).map((recipe) => (
+          <button key={`shadow ${recipe}`} type="button" disabled={isOff} onClick={() => onShadow(recipe)}>
+            {forRecipe(words.shadowStart, recipe)}
           </button>
-        )}
-        <button type="button" onClick={check}>
-          {words.golden}
+        ))}
+        <button type="button" disabled={isChecking} onClick={check}>
+          {isChecking ? words.working : words.golden}
         </button>
         {model.hasReport && (
           <DownloadLink where={`${path}/report`} name={`report-${model.name}-${model.version}.html`} isShown>
@@ -226,5 +251,7 @@ function GoldenScores({ golden }: { readonly golden: Golden }) {
 }
 
 function wishText(words: ReturnType<typeof useWords>, wish: Wish): string {
-  return wish.kind === 'activate' ? words.askActivate(`${wish.name}/${wish.version}`) : words.askRollback(wish.recipe);
+  return wish.kind === 'activate'
+    ? words.askActivate(`${wish.name}/${wish.version}`, wish.recipe)
+    : words.askRollback(wish.recipe);
 }

@@ -343,7 +343,7 @@ function Found({ quality, words }: { readonly quality: QualityJson; readonly wor
             <li key={defectClass ?? ''}>
               <span>{defectClass === null ? words.unnamed : (defectClasses[defectClass] ?? defectClass)}</span>
               <span className="scale">
-                <b style={{ left: 0, width: percent(count / most) }} className="bar" />
+                <b style={{ left: 0, width: `${(100 * count) / most}%` }} className="bar" />
               </span>
               <span className="number">
                 {count} · Σ {percent(sofar / all, 0)}

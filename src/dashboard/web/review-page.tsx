@@ -67,8 +67,9 @@ export function ReviewPage() {
 
   const act = async (what: Label | 'undo') => {
     const target = what === 'undo' ? judged.at(-1) : current;
-    if (isBusy.current || target === undefined || !mayJudge || performance.now() < mayFrom.current) return;
+    if (isBusy.current || target === undefined || !mayJudge) return;
     if (!hasName) return setFailure(words.nameNeeded);
+    if (what !== 'undo' && performance.now() < mayFrom.current) return;
     isBusy.current = true;
     sending.current = target.resultId;
     try {

@@ -34,6 +34,13 @@ const DEFAULTS: Settings = {
 let current = load();
 const listeners = new Set<() => void>();
 apply();
+// Another tab changed them: what this one knew would overwrite that.
+window.addEventListener('storage', ({ key }) => {
+  if (key !== KEY) return;
+  current = load();
+  apply();
+  for (const listener of listeners) listener();
+});
 
 export function settings(): Settings {
   return current;

@@ -15,7 +15,8 @@ const SHOWN = 12;
 /** The models, which the page asks for beside them, say it too. */
 const ignore = () => undefined;
 
-export function Shadows({ onFailure }: { readonly onFailure: (message: string) => void }) {
+/** @param props.onFailure null: what was asked for was done */
+export function Shadows({ onFailure }: { readonly onFailure: (message: string | null) => void }) {
   const words = useWords();
   const [shadows, setShadows] = useState<readonly ShadowJson[]>([]);
   const load = useCallback(
@@ -25,10 +26,17 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string) =
   );
   useRepeated(load, ignore, PERIOD_MS);
   const mayTune = useMay('tune');
-  const stop = (recipe: string) =>
-    void request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
+  const [isBusy, setIsBusy] = useState(false);
+  const stop = (recipe: string) => {
+    setIsBusy(true);
+    request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
       .then(() => load())
-      .catch((error: unknown) => onFailure(textOf(error)));
+      .then(
+        () => onFailure(null),
+        (error: unknown) => onFailure(textOf(error)),
+      )
+      .finally(() => setIsBusy(false));
+  };
   return shadows.map((shadow) => (
     <section key={shadow.recipe} className="card wide" aria-label={words.shadowOf(shadow.recipe)}>
       <h2>
@@ -43,7 +51,7 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string) =
       </p>
       {mayTune && (
         <div className="actions">
-          <button type="button" onClick={() => stop(shadow.recipe)}>
+          <button type="button" disabled={isBusy} onClick={() => stop(shadow.recipe)}>
             {words.shadowStop}
           </button>
         </div>

@@ -60,7 +60,7 @@ export function Strip({ letters }: { readonly letters: string }) {
     <div
       className="strip"
       role="img"
-      aria-label={`${words.lastVerdicts}: ${verdicts.length - notPassed} ${words.PASS}, ${notPassed} –`}
+      aria-label={`${words.lastVerdicts}: ${verdicts.length - notPassed} ${words.PASS}, ${notPassed} ${words.notPassed}`}
     >
       {verdicts.map((verdict, i) => (
         <i key={i} className={verdict} />
