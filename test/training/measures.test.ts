@@ -91,6 +91,26 @@ describe('intervals', () => {
     expect(intervalsOf(parts, cuts).auroc?.low).toBeLessThan(0.6);
   });
 
+  it('of a calibration error hold it, and the true one: chance adds to it in every round', () => {
+    // 60 scores, twice as sure as they may be: the true error is known.
+    const odds = (p: number) => p / (1 - p);
+    const truth = (p: number) => Math.sqrt(odds(p)) / (1 + Math.sqrt(odds(p)));
+    const at = Array.from({ length: 60 }, (_, i) => (i + 0.5) / 60);
+    const trueError = at.reduce((sum, p) => sum + Math.abs(p - truth(p)), 0) / at.length;
+    let held = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = randomFrom(seed);
+      const scores = at.map((p, i) => image(p, random() < truth(p), `g${i}`));
+      const cuts = { passBelow: 0.3, failAbove: 0.7 };
+      const found = measure(ranked(scores), ones(60), cuts).ece;
+      const { low, high } = intervalsOf(scores, cuts).ece ?? { low: 1, high: 0 };
+      expect(low).toBeLessThanOrEqual(found);
+      expect(high).toBeGreaterThanOrEqual(found);
+      if (low <= trueError && trueError <= high) held++;
+    }
+    expect(held).toBeGreaterThanOrEqual(15);
+  });
+
   it('of an area: as chance reaches, from both sides alike, the less the more parts there are', () => {
     const few = areaInterval(0.9, 10, 20);
     expect(few.low).toBeCloseTo(0.699, 3);
