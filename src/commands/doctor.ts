@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Check } from './doctor/check.ts';
-import { checkClock, checkDisk, checkMemory, checkNode, checkSqlite } from './doctor/machine.ts';
+import { checkClock, checkDisk, checkLedger, checkMemory, checkNode, checkSqlite } from './doctor/machine.ts';
 import { checkBroker, checkListening } from './doctor/network.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
@@ -10,7 +10,7 @@ import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
 const MARK = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const;
 
 export function registerDoctor(program: Command): void {
-  addConfigOptions(program.command('doctor').description('look at node, CUDA, models, broker, disk and clock'))
+  addConfigOptions(program.command('doctor').description('look at node, CUDA, models, broker, disk, ledger and clock'))
     .option('--json', 'print one line of JSON')
     .action(async (options: ConfigOptions & { json?: boolean }) => {
       const config = await configFrom(options);
@@ -22,6 +22,7 @@ export function registerDoctor(program: Command): void {
         checkMemory(),
         await checkClock(),
         await checkDisk(config.store.path, config.store.retention.min_free_bytes),
+        checkLedger(config.store.path),
         ...(await checkListening(config)),
         await checkBroker(config),
         await checkCuda(config.engine.provider),

@@ -128,6 +128,21 @@ function migrate(database: Database, path: string): number {
 }
 
 /**
+ * Schema of the ledger in `store`; 0: there is none yet.
+ * @throws StoreRefusedError where this program cannot take it; SQLite's own error otherwise
+ */
+export function schemaOf(store: string): number {
+  const path = databasePath(store);
+  if (!existsSync(path)) return 0;
+  const database = new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    return checkSchema(database, path);
+  } finally {
+    database.close();
+  }
+}
+
+/**
  * Opens the ledger file at `path` read-only, beside a running writer or alone.
  * @throws StoreRefusedError where it is no ledger that this program can read
  */

@@ -258,6 +258,7 @@ describe('the commands', () => {
       'machine',
       'clock',
       'disk',
+      'ledger',
       'grpc.listen',
       'http.listen',
       'mqtt.embedded.listen',

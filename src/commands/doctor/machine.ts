@@ -5,7 +5,8 @@ import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { sqliteVersion } from '../../record/database.ts';
+import { schemaOf, sqliteVersion } from '../../record/database.ts';
+import { SCHEMA_VERSION } from '../../record/migrations/index.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
 const OLDEST_NODE = [20, 19] as const;
@@ -35,6 +36,21 @@ export function checkSqlite(version = sqliteVersion): Check {
   } catch (error) {
     const found = (error as Error).message.replaceAll('\n', ' ');
     return fail('sqlite', found, `run \`npm rebuild better-sqlite3\` with this Node, ${process.versions.node}`);
+  }
+}
+
+/** A ledger that a newer version wrote, or that is damaged, ends the service at its start. */
+export function checkLedger(store: string): Check {
+  try {
+    const schema = schemaOf(store);
+    if (schema === 0) return ok('ledger', 'none yet');
+    return ok('ledger', `schema ${schema}${schema < SCHEMA_VERSION ? `, becomes ${SCHEMA_VERSION} at the start` : ''}`);
+  } catch (error) {
+    return fail(
+      'ledger',
+      (error as Error).message,
+      'restore a backup, or run the version that wrote it: docs/operations/upkeep.md',
+    );
   }
 }
 
@@ -97,10 +113,8 @@ export async function checkDisk(store: string, minFreeBytes: number): Promise<Ch
     if (median > 50) return warn('disk', found, 'slow to sync: every answer waits for it; use an SSD');
     return ok('disk', found);
   } catch (error) {
-    return fail(
-      'disk',
-      `${path.resolve(store)}: ${(error as Error).message}`,
-      'make store.path a folder this user can write',
-    );
+    const { code, message } = error as NodeJS.ErrnoException;
+    const advice = code === 'ENOSPC' ? 'free space on this disk' : 'make store.path a folder this user can write';
+    return fail('disk', `${path.resolve(store)}: ${message}`, advice);
   }
 }

@@ -46,8 +46,12 @@ export async function checkModels(config: Config): Promise<Check[]> {
     const one = { ...config, engine: { ...config.engine, processes: 1 } };
     models = new ModelsAtWork({ config: one, recipes, cudaMissing, take: () => undefined, onEvent });
   } catch (error) {
-    if (!(error instanceof ModelPackageError)) throw error;
-    return [fail('model', error.message, 'put the package in order, or name another model in the recipe')];
+    if (error instanceof ModelPackageError)
+      return [fail('model', error.message, 'put the package in order, or name another model in the recipe')];
+    // A package, or a journal of the store, that may not be read.
+    if (error instanceof Error && 'syscall' in error)
+      return [fail('model', error.message, 'it must be a file that the user of the service can read')];
+    throw error;
   }
   try {
     await models.start().catch((error: unknown) => failures.set('engine', (error as Error).message));

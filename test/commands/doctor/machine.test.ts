@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { checkNode, checkSqlite } from '../../../src/commands/doctor/machine.ts';
+import { checkLedger, checkNode, checkSqlite } from '../../../src/commands/doctor/machine.ts';
+import { openForWriting } from '../../../src/record/database.ts';
+import { SCHEMA_VERSION } from '../../../src/record/migrations/index.ts';
+import { emptyFolder } from '../../support/service-process.ts';
 
 describe('the machine', () => {
   it('has a Node that is new enough, or is told which one to take', () => {
@@ -19,5 +22,17 @@ describe('the machine', () => {
       found: "The module 'better_sqlite3.node' was compiled against a different Node.js version using",
       advice: `run \`npm rebuild better-sqlite3\` with this Node, ${process.versions.node}`,
     });
+  });
+
+  it('has a ledger that this version can take, or is told of it before the service ends at its start', () => {
+    const store = emptyFolder();
+    expect(checkLedger(store)).toMatchObject({ status: 'ok', found: 'none yet' });
+    const { database } = openForWriting(store, 'normal');
+    expect(checkLedger(store)).toMatchObject({ status: 'ok', found: `schema ${SCHEMA_VERSION}` });
+    database.pragma(`user_version = ${SCHEMA_VERSION - 1}`);
+    expect(checkLedger(store).found).toBe(`schema ${SCHEMA_VERSION - 1}, becomes ${SCHEMA_VERSION} at the start`);
+    database.pragma('user_version = 99');
+    expect(checkLedger(store)).toMatchObject({ status: 'fail', found: expect.stringContaining('has schema 99') });
+    database.close();
   });
 });
