@@ -1,5 +1,6 @@
 /** Puts what was taught behind the backbone's graph: one self-contained ONNX model. */
 
+import { type Familiarity, RAMP } from './familiarity.ts';
 import type { PatchClassifier } from './marked-patches.ts';
 import { extendedGraph, type GraphNode, type GraphTensor } from './onnx-graph.ts';
 import { PATCH_CLIP, type PatchMemory, worstOf } from './patch-memory.ts';
@@ -16,7 +17,7 @@ export interface LinearHead {
   readonly bias: number;
 }
 
-/** probability = sigmoid(linear + patchWeight * strangeness + markWeight * markedness). */
+/** probability = inDoubt(sigmoid(linear + patchWeight * strangeness + markWeight * markedness)). */
 export interface TaughtHead {
   readonly linear: LinearHead;
   readonly memory: PatchMemory;
@@ -24,6 +25,7 @@ export interface TaughtHead {
   /** What masks taught; null without masks. */
   readonly marks: PatchClassifier | null;
   readonly markWeight: number;
+  readonly familiarity: Familiarity;
   /** Distances that the heat map shows as 0 and as 1. */
   readonly mapRange: readonly [number, number];
 }
@@ -51,7 +53,7 @@ export function taughtGraph(
   backbone: Uint8Array,
   blocks: readonly string[],
   grid: PatchGrid,
-  { linear, memory, patchWeight, marks, markWeight, mapRange: [low, high] }: TaughtHead,
+  { linear, memory, patchWeight, marks, markWeight, familiarity, mapRange: [low, high] }: TaughtHead,
 ): Uint8Array {
   const { width } = memory;
   const kept = memory.values.length / width;
@@ -72,6 +74,10 @@ export function taughtGraph(
     { name: 'head.most', dims: [], values: one(linear.clip) },
     { name: 'head.weights', dims: [features, 1], values: linear.weights },
     { name: 'head.bias', dims: [1], values: one(linear.bias) },
+    { name: 'kind.shares', dims: [features, 1], values: familiarity.shares },
+    { name: 'kind.limit', dims: [], values: one(familiarity.limit) },
+    { name: 'kind.factor', dims: [], values: one(1 / (RAMP * familiarity.limit)) },
+    { name: 'kind.unknown', dims: [], values: one(familiarity.probability) },
     { name: 'patch.means', dims: [width], values: memory.scale.means },
     { name: 'patch.factors', dims: [width], values: memory.scale.deviations.map((deviation) => 1 / deviation) },
     { name: 'patch.least', dims: [], values: one(-PATCH_CLIP) },
@@ -93,6 +99,11 @@ export function taughtGraph(
     node('Clip', ['head.scaled', 'head.least', 'head.most'], EMBEDDING_NAME),
     node('MatMul', [EMBEDDING_NAME, 'head.weights'], 'head.product'),
     node('Add', ['head.product', 'head.bias'], 'head.linear'),
+    node('Mul', [EMBEDDING_NAME, EMBEDDING_NAME], 'kind.squares'),
+    node('MatMul', ['kind.squares', 'kind.shares'], 'kind.distance'),
+    node('Sub', ['kind.distance', 'kind.limit'], 'kind.beyond'),
+    node('Mul', ['kind.beyond', 'kind.factor'], 'kind.ramp'),
+    node('Clip', ['kind.ramp', 'map.zero', 'map.one'], 'kind.doubt'),
     node('Sub', [grid.name, 'patch.means'], 'patch.centred'),
     node('Mul', ['patch.centred', 'patch.factors'], 'patch.scaled'),
     node('Clip', ['patch.scaled', 'patch.least', 'patch.most'], 'patch.standardised'),
@@ -118,7 +129,10 @@ export function taughtGraph(
     node('Clip', ['map.scaled', 'map.zero', 'map.one'], 'map.clipped'),
   ];
   if (marks === null) {
-    nodes.push(node('Sigmoid', ['head.logit'], OUTPUT_NAME), node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME));
+    nodes.push(
+      node('Sigmoid', ['head.logit'], 'head.probability'),
+      node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME),
+    );
   } else {
     tensors.push(
       { name: 'mark.weights', dims: [width, 1], values: marks.weights },
@@ -137,12 +151,18 @@ export function taughtGraph(
       node('ReduceMean', ['mark.top'], 'mark.markedness', { axes: [1], keepdims: 0 }),
       node('Mul', ['mark.markedness', 'mark.weight'], 'mark.logit'),
       node('Add', ['head.logit', 'mark.logit'], 'mark.sum'),
-      node('Sigmoid', ['mark.sum'], OUTPUT_NAME),
+      node('Sigmoid', ['mark.sum'], 'head.probability'),
       node('Sigmoid', ['mark.logits'], 'mark.map'),
       node('Max', ['map.clipped', 'mark.map'], 'map.either'),
       node('Reshape', ['map.either', 'map.shape'], MAP_NAME),
     );
   }
+  nodes.push(
+    node('Sub', ['kind.unknown', 'head.probability'], 'kind.below'),
+    node('Relu', ['kind.below'], 'kind.raise'),
+    node('Mul', ['kind.raise', 'kind.doubt'], 'kind.raised'),
+    node('Add', ['head.probability', 'kind.raised'], OUTPUT_NAME),
+  );
   const outputs = [
     { name: OUTPUT_NAME, shape: ['n', 1] },
     { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },

@@ -3,6 +3,7 @@
  */
 
 import { chooseCuts, type CutChoice, type CutLimits, limitWarnings } from './cuts.ts';
+import { distanceOf, type Familiarity, inDoubt, limitOf, sharesOfDistance } from './familiarity.ts';
 import { type Grouped, groupFolds } from './folds.ts';
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
@@ -79,10 +80,19 @@ export function teach(
   const [, patchWeight = 0, markWeight = 0] = mixOf(rows, labels, [PRIOR[0], PRIOR[1], isMarked ? PRIOR[2] : 0]);
   const logits = held.map((each) => each.linear + patchWeight * each.strangeness + markWeight * each.markedness);
   const { scale, shift } = platt(logits, labels);
-  const validation = examples.map(({ file, group, isDefective }, i) => {
+  const calibrated = examples.map(({ file, group, isDefective }, i) => {
     return { file, group, isDefective, probability: sigmoid(scale * (logits[i] ?? 0) + shift) };
   });
-  const choice = chooseCuts(validation, limits);
+  const choice = chooseCuts(calibrated, limits);
+  const distancesHeld = held.map((each) => each.distance);
+  const familiarity: Familiarity = {
+    shares: sharesOfDistance(widthsOf(examples)),
+    limit: limitOf(distancesHeld),
+    probability: choice.kind === 'chosen' ? (choice.cuts.passBelow + choice.cuts.failAbove) / 2 : 0.5,
+  };
+  const validation = calibrated.map((image, i) => {
+    return { ...image, probability: inDoubt(image.probability, distancesHeld[i] ?? 0, familiarity) };
+  });
   const { fit, head } = fitLinear(examples);
   const memory = remember(goodPatches(examples), randomFrom(SEED));
   const area = auroc(validation);
@@ -98,6 +108,7 @@ export function teach(
       patchWeight: patchWeight * scale,
       marks,
       markWeight: markWeight * scale,
+      familiarity,
       mapRange: mapRangeOf(held.filter((_, i) => labels[i] === false)),
     },
     calibration: { scale, shift },
@@ -112,11 +123,16 @@ export function teach(
   };
 }
 
-/** The logit of the taught graph, computed here. */
-export function logitOf(head: TaughtHead, image: Embedded): number {
-  const { linear, memory, patchWeight, marks, markWeight } = head;
+/** What the taught graph says, computed here. */
+export function probabilityOf(head: TaughtHead, image: Embedded): number {
+  const { linear, memory, patchWeight, marks, markWeight, familiarity } = head;
   const marked = marks === null ? 0 : markWeight * markedness(marks, memory, image.patches);
-  return linearLogit(linear, image) + patchWeight * strangeness(distances(memory, image.patches)) + marked;
+  const logit = linearLogit(linear, image) + patchWeight * strangeness(distances(memory, image.patches)) + marked;
+  return inDoubt(sigmoid(logit), distanceOf(linear, familiarity.shares, image.blocks), familiarity);
+}
+
+function widthsOf(examples: readonly Embedded[]): number[] {
+  return (examples[0]?.blocks ?? []).map((block) => block.length);
 }
 
 function linearLogit({ means, deviations, clip, weights, bias }: LinearHead, { blocks }: Embedded): number {
@@ -181,6 +197,8 @@ interface HeldOut {
   readonly strangeness: number;
   /** 0 without masks. */
   readonly markedness: number;
+  /** From what was taught: see `Familiarity`. */
+  readonly distance: number;
   /** Of the image's patches. */
   readonly medianDistance: number;
   readonly mostDistance: number;
@@ -195,6 +213,7 @@ function heldOut(
 ): HeldOut[] {
   const found: HeldOut[] = [];
   const isMarked = hasMarks(examples);
+  const shares = sharesOfDistance(widthsOf(examples));
   for (let fold = 0; fold < folds; fold++) {
     const inside = examples.filter((_, i) => foldOf[i] !== fold);
     const { head } = fitLinear(inside);
@@ -205,6 +224,7 @@ function heldOut(
       const ascending = distances(memory, example.patches).sort();
       found[i] = {
         linear: linearLogit(head, example),
+        distance: distanceOf(head, shares, example.blocks),
         strangeness: strangeness(ascending),
         markedness: marks === null ? 0 : markedness(marks, memory, example.patches),
         medianDistance: ascending[ascending.length >> 1] ?? 0,

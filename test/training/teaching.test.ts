@@ -11,7 +11,7 @@ import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
 import { EMBEDDING_NAME, MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
-import { type Example, foldsFor, logitOf, platt, teach } from '../../src/training/teaching.ts';
+import { type Example, foldsFor, platt, probabilityOf, teach } from '../../src/training/teaching.ts';
 
 const LIMITS = { escapes: 0.02, falseRejects: 0.02 };
 const WIDTH = 12;
@@ -50,7 +50,7 @@ describe('teach', () => {
     expect(lesson.measures?.ece).toBeLessThan(0.1);
     expect(lesson.cuts.kind).toBe('chosen');
     const fresh = examplesOf(40, { feature: 2 }, 9);
-    const probabilities = fresh.map((example) => sigmoid(logitOf(lesson.head, example)));
+    const probabilities = fresh.map((example) => probabilityOf(lesson.head, example));
     expect(fresh.filter((example, i) => probabilities[i]! > 0.5 === example.isDefective).length).toBeGreaterThan(76);
   });
 
@@ -286,9 +286,13 @@ describe('the taught graph', () => {
     const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
     const probabilities = await taught.run(pixels, 24);
     for (const [i, example] of examples.entries()) {
-      expect(Math.abs((probabilities[i] ?? 0) - sigmoid(logitOf(head, example)))).toBeLessThan(1e-4);
+      expect(Math.abs((probabilities[i] ?? 0) - probabilityOf(head, example))).toBeLessThan(1e-4);
     }
     expect(new Set(probabilities).size).toBeGreaterThan(12);
+    // What has nothing in common with them does not pass.
+    const strangers = [new Uint8Array(64 * 64 * 3), Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i >> 3) % 256)];
+    const { probability } = head.familiarity;
+    for (const p of await taught.run(strangers, 2)) expect(p).toBeGreaterThan(probability - 1e-4);
     const [maps = []] = await taught.outputs(pixels, [MAP_NAME]);
     expect(maps[0]).toHaveLength(64);
     const [map = new Float32Array()] = maps;
