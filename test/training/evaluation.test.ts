@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EvaluatedImage, evaluate, type EvaluationInput } from '../../src/training/evaluation.ts';
 import { differenceHash, type Fingerprint } from '../../src/training/near-duplicates.ts';
-import { reportHtml } from '../../src/training/report/report.ts';
+import { type Mistake, reportHtml } from '../../src/training/report/report.ts';
 
 const image = (file: string, isDefective: boolean, probability: number | null, group = file): EvaluatedImage => ({
   file,
@@ -32,16 +32,25 @@ const input = (over: Partial<EvaluationInput> = {}): EvaluationInput => ({
   seen: null,
   ...over,
 });
-const report = (over: Partial<EvaluationInput> = {}) =>
+const failed: Mistake = { file: 'c', caption: 'NG: 0.050, PASS', picture: 'data:image/jpeg;base64,AA==', heat: null };
+const report = (over: Partial<EvaluationInput> = {}, mistakes: readonly Mistake[] = [failed]) =>
   reportHtml({
     evaluation: evaluate(input(over)),
     model: '<model>',
     data: 'data',
     madeAt: '2026-01-01T00:00:00Z',
     costRatio: 100,
-    mistakes: [{ file: 'c', caption: 'NG: 0.050, PASS', picture: 'data:image/jpeg;base64,AA==', heat: null }],
+    mistakes,
     baseline: { auroc: 0.6, weightPicture: 'data:image/png;base64,AA==' },
   });
+
+describe('the mistakes of a report', () => {
+  it('say that a heat map could not be made only where one was asked for', () => {
+    const mistake = { file: 'c', caption: 'NG: 0.050, PASS', picture: 'data:image/jpeg;base64,AA==' };
+    expect(report({}, [{ ...mistake, heat: null }])).toContain('Without heat maps. 1 have none: it could not be made');
+    expect(report({}, [mistake])).toContain('<p>Without heat maps.</p>');
+  });
+});
 
 describe('an evaluation', () => {
   it('lists escapes and false rejects', () => {

@@ -39,7 +39,8 @@ export async function worstMistakes({ scored }: Evaluation, root: string, model?
     for (const image of [...missed.slice(0, SHOWN), ...blamed.slice(0, SHOWN)]) {
       const bytes = await readFile(path.join(root, image.file));
       const map = model !== undefined && performance.now() < until ? await mapOf(explainer, model, bytes) : null;
-      mistakes.push(await mistakeOf(image, bytes, map));
+      const { heat, ...plain } = await mistakeOf(image, bytes, map);
+      mistakes.push(model === undefined ? plain : { ...plain, heat });
     }
   } finally {
     explainer.stop();
@@ -59,7 +60,7 @@ async function mapOf(explainer: Explainer, model: EngineModel, bytes: Uint8Array
   }
 }
 
-async function mistakeOf(image: EvaluatedImage, bytes: Uint8Array, map: HeatMap | null): Promise<Mistake> {
+async function mistakeOf(image: EvaluatedImage, bytes: Uint8Array, map: HeatMap | null): Promise<Required<Mistake>> {
   const { file, isDefective, kind, probability, verdict } = image;
   const { dimensions } = readHeader(bytes);
   const scale = dimensions === null ? 1 : EDGE / Math.max(dimensions.width, dimensions.height);

@@ -11,8 +11,8 @@ export interface Mistake {
   readonly caption: string;
   /** `data:` address of a small picture, or null where it cannot be shown. */
   readonly picture: string | null;
-  /** The same with a heat map over it, or null where there is none. */
-  readonly heat: string | null;
+  /** The same with a heat map; null where there could be none, absent where none was asked for. */
+  readonly heat?: string | null;
 }
 
 export interface ReportInput {
@@ -191,11 +191,13 @@ function mistakesOf(mistakes: readonly Mistake[]): string {
     return '<h2>Worst mistakes</h2><p>None of the images that were scored: all are on the right side of 0.5 and of the cuts.</p>';
   }
   const figures = mistakes.map(({ file, caption, picture, heat }) => {
-    const image = [picture, heat].map((source) => (source === null ? '' : `<img alt="" src="${source}">`)).join('');
+    const image = [picture, heat ?? null]
+      .map((source) => (source === null ? '' : `<img alt="" src="${source}">`))
+      .join('');
     return `<figure>${image}<figcaption>${escapeHtml(caption)}<br>${escapeHtml(file)}</figcaption></figure>`;
   });
-  const maps = mistakes.filter(({ heat }) => heat !== null).length;
-  const says =
-    maps < mistakes.length ? ` ${mistakes.length - maps} have none: it could not be made, or took too long.` : '';
+  const maps = mistakes.filter(({ heat }) => typeof heat === 'string').length;
+  const missing = mistakes.filter(({ heat }) => heat === null).length;
+  const says = missing > 0 ? ` ${missing} have none: it could not be made, or took too long.` : '';
   return `<h2>Worst mistakes</h2><p>${maps > 0 ? 'Each beside the same with a heat map: red is where the model sees a defect.' : 'Without heat maps.'}${says}</p><div class="row">${figures.join('')}</div>`;
 }
