@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MAX_WATCHERS } from '../../src/dashboard/live-feed.ts';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { emptyFolder, ROOT, ServiceProcess, testSettings } from '../support/service-process.ts';
 import { seePart, Visitor } from '../support/visitor.ts';
@@ -64,6 +65,51 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     await seePart(page);
     expect(await waiting(page)).toBe(before - 1);
     await visitor.close(page);
+  }, 60_000);
+
+  it('judges by no letter that chooses in a list, and one part by an Enter that is held down', async () => {
+    const page = await visitor.open('review');
+    await frameOf(page);
+    await seePart(page);
+    const before = await waiting(page);
+    await page.getByLabel('Theme').focus();
+    await page.keyboard.press('o');
+    await seePart(page);
+    expect(await waiting(page)).toBe(before);
+    await page.getByRole('button', { name: 'Unsure' }).focus();
+    for (let i = 0; i < 20; i++) {
+      await page.keyboard.down('Enter');
+      await page.waitForTimeout(50);
+    }
+    await page.keyboard.up('Enter');
+    await seePart(page);
+    expect(await waiting(page)).toBe(before - 1);
+    await visitor.close(page);
+  }, 60_000);
+
+  it('says what to do where the service is not reached, and where too many watch', async () => {
+    const page = await visitor.open('review');
+    await frameOf(page);
+    await seePart(page);
+    await page.context().setOffline(true);
+    await page.getByRole('button', { name: 'Good part' }).click();
+    await page.getByText('Not saved: The service does not answer.').waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Good part' }).click();
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0);
+    await visitor.close(page, true);
+
+    const watching = new AbortController();
+    const { signal } = watching;
+    const watch = () => fetch(`${service.addresses.http}/api/v1/live`, { signal });
+    const streams = await Promise.all(Array.from({ length: MAX_WATCHERS }, watch));
+    expect(streams.every(({ ok }) => ok)).toBe(true);
+    const late = await visitor.open('line');
+    await late.getByText('Too many pages watch the line already').waitFor();
+    watching.abort();
+    await late.locator('.tile').first().waitFor();
+    expect(await late.locator('.banner').count()).toBe(0);
+    await visitor.close(late);
   }, 60_000);
 
   it('keeps what was searched when one comes back, reloads or has it as a bookmark', async () => {

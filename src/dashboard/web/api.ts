@@ -26,6 +26,14 @@ export class ApiError extends Error {
   }
 }
 
+/** What browsers say of it is in English, and no help. */
+const UNREACHED = {
+  en: 'The service does not answer. Is it running, is the network there?',
+  zh: '服务没有应答。请检查服务是否运行、网络是否连通。',
+};
+
+const isTimeout = (error: unknown) => error instanceof DOMException && error.name === 'TimeoutError';
+
 /** What went wrong, for a person. */
 export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -38,7 +46,11 @@ export async function request(where: string, init: RequestInit = {}): Promise<Re
   headers.set('x-loupe-page', '1');
   const { token } = settings();
   if (token !== '') headers.set('authorization', `Bearer ${token}`);
-  const response = await fetch(where, { ...init, headers });
+  const response = await fetch(where, { ...init, headers }).catch((error: unknown) => {
+    // Of whoever asked, who waits for it no more.
+    if (init.signal?.aborted === true && !isTimeout(error)) throw error;
+    throw new Error(UNREACHED[settings().language], { cause: error });
+  });
   if (response.ok) return response;
   const problem = (await response.json().catch(() => null)) as { detail?: string } | null;
   if (response.status === 401) window.dispatchEvent(new Event(STRANGER));

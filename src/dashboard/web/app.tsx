@@ -38,6 +38,10 @@ export function App() {
   useEffect(() => {
     document.title = title;
   }, [title]);
+  useEffect(() => {
+    // On a phone the row of pages is wider than the screen.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ inline: 'nearest', block: 'nearest' });
+  }, [page]);
   return (
     <>
       <header className="top">
@@ -111,6 +115,7 @@ function Banners() {
   return (
     <div className="banners" aria-live="polite">
       {connection === 'connecting' && <p className="banner">{words.connecting}</p>}
+      {connection === 'full' && <p className="banner bad">{words.full}</p>}
       {connection === 'lost' && <p className="banner bad">{words.lost}</p>}
       {service?.isReady === false && <Trouble tone="bad" title={words.notReady} reasons={service.notReady} />}
       {(service?.degraded.length ?? 0) > 0 && (

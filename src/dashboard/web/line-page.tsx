@@ -27,7 +27,7 @@ export function LinePage() {
           acknowledged={acknowledged[camera.cameraId] ?? ''}
           countThen={acknowledgedCount[camera.cameraId] ?? 0}
           hasRoom={size !== 'crowd'}
-          isOld={connection === 'lost'}
+          isOld={connection === 'lost' || connection === 'full'}
         />
       ))}
     </main>
@@ -105,13 +105,13 @@ function OpenPart(props: {
       <a href={`#/results/${open.resultId}`}>
         <Picture resultId={open.resultId} isKept={open.hasPicture} alt={words.lastNotPassed} heatMap={heatMap} />
       </a>
-      <div>
+      <a className="part" href={`#/results/${open.resultId}`}>
         <VerdictBadge verdict={open.verdict} />
         <p className="id">{open.partId ?? open.frameId}</p>
         <p>
           <time dateTime={open.receivedAt}>{momentText(open.receivedAt)}</time> → {words[open.disposition]}
         </p>
-      </div>
+      </a>
       <button type="button" className="primary" onClick={onAcknowledge}>
         {words.acknowledge}
         {more > 0 && <small>{words.andMore(more > 99 ? '99+' : String(more))}</small>}

@@ -13,7 +13,7 @@ export interface Reason {
 export interface Line {
   readonly cameras: ReadonlyMap<string, CameraView>;
   readonly service: { isReady: boolean; notReady: readonly Reason[]; degraded: readonly Reason[] } | null;
-  readonly connection: 'connecting' | 'open' | 'lost' | 'unauthenticated' | 'forbidden';
+  readonly connection: 'connecting' | 'open' | 'lost' | 'full' | 'unauthenticated' | 'forbidden';
 }
 
 const RETRY_MS = 2000;
@@ -66,8 +66,7 @@ function connect(): () => void {
   const run = async () => {
     while (!ended.signal.aborted) {
       try {
-        await follow(ended.signal);
-        change({ connection: 'lost' });
+        change({ connection: (await follow(ended.signal)) ? 'full' : 'lost' });
       } catch (error) {
         if (ended.signal.aborted) return;
         const status = error instanceof ApiError ? error.status : 0;
@@ -81,13 +80,13 @@ function connect(): () => void {
   return () => ended.abort();
 }
 
-async function follow(signal: AbortSignal): Promise<void> {
+/** @returns when the stream ends: whether it was refused because too many watch */
+async function follow(signal: AbortSignal): Promise<boolean> {
   const dead = new AbortController();
   let timer = setTimeout(() => dead.abort(), DEAD_MS);
   try {
     const response = await request('/api/v1/live', { signal: AbortSignal.any([signal, dead.signal]) });
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    change({ connection: 'open' });
     let text = '';
     for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
       clearTimeout(timer);
@@ -95,8 +94,10 @@ async function follow(signal: AbortSignal): Promise<void> {
       text += part.value;
       const events = text.split('\n\n');
       text = events.pop() ?? '';
+      if (events.some((event) => event.startsWith('event: full\n'))) return true;
       take(events);
     }
+    return false;
   } finally {
     clearTimeout(timer);
   }
@@ -120,5 +121,5 @@ function take(events: readonly string[]): void {
       for (const listener of judgedListeners) listener(JSON.parse(data) as Judged);
     }
   }
-  change({ cameras, service });
+  change({ cameras, service, connection: 'open' });
 }

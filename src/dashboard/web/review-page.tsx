@@ -97,7 +97,7 @@ export function ReviewPage() {
   useEffect(() => {
     // Nobody told what was judged in between.
     if (connection === 'open' && wasLost.current) restart();
-    wasLost.current = connection === 'lost';
+    wasLost.current = connection === 'lost' || connection === 'full';
   }, [connection, restart]);
   const leave = ({ resultId, label, reviewer: who }: Judged) => {
     const gone = queue.find((one) => one.resultId === resultId);
@@ -112,7 +112,8 @@ export function ReviewPage() {
   useEffect(() => onJudged((said) => latest.current.leave(said)), []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+      // Letters choose in a list too.
+      const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
       const what = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       // A key that is held down judges one part, not all that follow.
       if (isTyping || what === undefined || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -173,7 +174,8 @@ export function ReviewPage() {
         <WhyNot right="review" />
         {mayJudge && (
           <>
-            <div className="judge">
+            {/* Enter on a button, held down, would press it again and again. */}
+            <div className="judge" onKeyDown={(event) => event.repeat && event.preventDefault()}>
               <button type="button" className="ok" disabled={current === undefined} onClick={() => void act('ok')}>
                 ✓ {words.isOk} <kbd>O</kbd>
               </button>
