@@ -1,8 +1,9 @@
 /** The HTTP server: health and metrics for ops, results for people and tools. Reads; never touches the way of a frame. */
 
-import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttp, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { keepDoor } from '../door.ts';
 import { asLoupeError, describeError, LoupeError } from '../errors.ts';
@@ -94,6 +95,7 @@ export class HttpServer {
       forceCloseConnections: 'idle' as const,
       // The schema of a route says how long an id may be, in words.
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+      clientErrorHandler: answerNoRequest,
       // What Fastify finds wrong before it knows the route.
       frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
         const known = knownError(error);
@@ -235,6 +237,18 @@ function knownError(error: unknown): LoupeError {
     return new LoupeError('invalid_request', message, { cause: error });
   }
   return asLoupeError(error);
+}
+
+/** Of a request that is cut off, too slow, or none at all. */
+function answerNoRequest(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const status = late ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const what = late ? 'a request that is whole in time' : 'a request in HTTP/1.1';
+  const body = JSON.stringify(errorBody('invalid_request', `expected ${what}, got: ${error.message}`, status));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: ${PROBLEM}`;
+  if (socket.writable) socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  socket.destroy(error);
 }
 
 /** RFC 9457, with the members that other roads' errors have too. */

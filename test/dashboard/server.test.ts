@@ -1,6 +1,8 @@
 /** The HTTP server over ports that answer nothing but what a test needs. */
 
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LineView } from '../../src/dashboard/line-view.ts';
@@ -47,6 +49,24 @@ async function serve(
 }
 
 describe('the HTTP server', () => {
+  it.each([
+    ['bytes that are no request', '\u0016\u0003\u0001', 400],
+    [
+      'a body that is cut off',
+      'POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+      400,
+    ],
+    ['headers that never end', `GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('answers %s with a problem, like any other fault', async (_what, bytes, status) => {
+    const base = await serve(ANN, {});
+    const peer = connect({ host: '127.0.0.1', port: Number(new URL(base).port), allowHalfOpen: true });
+    peer.on('error', () => undefined);
+    peer.end(bytes);
+    const [head = '', body = ''] = (await text(peer)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json`));
+    expect(JSON.parse(body)).toMatchObject({ schema: 'inspection.error/1', code: 'invalid_request', status });
+  });
+
   it('lets whoever is signed in wait while nobody knows yet who that is, and sends strangers to sign in', async () => {
     const people = { state: 'unknown' };
     const base = await serve(NOBODY, people);
