@@ -88,6 +88,7 @@ describe.skipIf(!hasBrowser())('the page', () => {
     const acknowledged = () =>
       page.evaluate(`JSON.parse(localStorage['loupe.settings']).acknowledged?.[${JSON.stringify(name)}] ?? ''`);
     expect(await acknowledged()).toBe('');
+    await seePart(page);
     await tile.getByRole('button', { name: 'Acknowledge' }).click();
     await expect.poll(acknowledged).toMatch(/^[0-9a-f-]{36}$/);
     await close(page);

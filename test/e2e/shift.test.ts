@@ -112,6 +112,37 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     await visitor.close(late);
   }, 60_000);
 
+  it('acknowledges the part that was seen, not the one that came up under the finger', async () => {
+    const send = async (part: string) => {
+      const query = new URLSearchParams({ camera_id: 'cam-1', frame_id: part, part_id: part });
+      const url = `${service.addresses.http}/api/v1/frames?${query.toString()}`;
+      const sent = await fetch(url, { method: 'POST', body: 'no picture', headers: { 'content-type': 'image/png' } });
+      return ((await sent.json()) as { resultId: string }).resultId;
+    };
+    const page = await visitor.open('line');
+    const seen = await send('part-a');
+    await page.getByRole('region', { name: 'cam-1', exact: true }).getByText('part-a').waitFor();
+    await seePart(page);
+    const tapped = page.evaluate(`new Promise((done) => {
+      const look = () => {
+        const tile = document.querySelector('section[aria-label="cam-1"]');
+        if (!tile.textContent.includes('part-b')) return requestAnimationFrame(look);
+        tile.querySelector('.open button').click();
+        done();
+      };
+      look();
+    })`);
+    await send('part-b');
+    await tapped;
+    const tile = page.getByRole('region', { name: 'cam-1', exact: true });
+    expect(await page.evaluate(`JSON.parse(localStorage['loupe.settings']).acknowledged['cam-1']`)).toBe(seen);
+    await tile.getByText('part-b').waitFor();
+    await seePart(page);
+    await tile.getByRole('button', { name: 'Acknowledge' }).click();
+    await expect.poll(() => tile.getByText('part-b').count()).toBe(0);
+    await visitor.close(page);
+  }, 60_000);
+
   it('keeps what was searched when one comes back, reloads or has it as a bookmark', async () => {
     const page = await visitor.open('results?verdict=FAIL&camera=demo-grpc-2');
     const isKept = async () => {

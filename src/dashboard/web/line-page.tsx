@@ -1,6 +1,6 @@
 /** One tile per camera, live. A part that did not pass stays on its tile until somebody acknowledges it. */
 
-import { memo, useEffect, useState } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import type { CameraView, Condition, Sight } from '../schemas.ts';
 import { LatencyGauge, ProbabilityGauge } from './gauges.tsx';
 import { useKeptHeatMap } from './heat-map.tsx';
@@ -84,21 +84,46 @@ const Tile = memo(function Tile(props: {
         <Numbers camera={camera} />
       </div>
       {open !== null && (
-        <OpenPart open={open} more={camera.notPassed - countThen - 1} onAcknowledge={() => acknowledge(camera, open)} />
+        <OpenPart
+          open={open}
+          notPassed={camera.notPassed}
+          countThen={countThen}
+          onAcknowledge={(seen) => acknowledge(camera.cameraId, seen)}
+        />
       )}
     </section>
   );
 });
 
+/** Long enough to be seen: a tap acknowledges no part that came up under the finger. */
+const SEEN_MS = 400;
+
+/** A part that did not pass, and how many of its camera had not passed by then. */
+interface Seen {
+  readonly resultId: string;
+  readonly notPassed: number;
+}
+
 /** The part that did not pass and that nobody has acknowledged. */
 function OpenPart(props: {
   readonly open: Sight;
-  /** How many others wait behind it; less than one: none that this browser knows of. */
-  readonly more: number;
-  readonly onAcknowledge: () => void;
+  readonly notPassed: number;
+  /** How many had not passed when somebody last acknowledged one. */
+  readonly countThen: number;
+  readonly onAcknowledge: (seen: Seen) => void;
 }) {
-  const { open, more, onAcknowledge } = props;
+  const { open, notPassed, countThen, onAcknowledge } = props;
   const words = useWords();
+  /** How many others wait behind it; less than one: none that this browser knows of. */
+  const more = notPassed - countThen - 1;
+  const { resultId } = open;
+  const seen = useRef<Seen | null>(null);
+  useEffect(() => {
+    // Not ended by the next part: where each fails, the one before can be acknowledged still.
+    setTimeout(() => {
+      seen.current = { resultId, notPassed };
+    }, SEEN_MS);
+  }, [resultId, notPassed]);
   const heatMap = useKeptHeatMap(open.hasHeatMap ? open.resultId : null);
   return (
     <div className={`open ${open.verdict}`} role="status">
@@ -112,7 +137,7 @@ function OpenPart(props: {
           <time dateTime={open.receivedAt}>{momentText(open.receivedAt)}</time> → {words[open.disposition]}
         </p>
       </a>
-      <button type="button" className="primary" onClick={onAcknowledge}>
+      <button type="button" className="primary" onClick={() => seen.current !== null && onAcknowledge(seen.current)}>
         {words.acknowledge}
         {more > 0 && <small>{words.andMore(more > 99 ? '99+' : String(more))}</small>}
       </button>
@@ -172,7 +197,7 @@ function Numbers({ camera }: { readonly camera: CameraView }) {
   );
 }
 
-function acknowledge({ cameraId, notPassed }: CameraView, { resultId }: Sight): void {
+function acknowledge(cameraId: string, { resultId, notPassed }: Seen): void {
   const { acknowledged, acknowledgedCount } = settings();
   changeSettings({
     acknowledged: { ...acknowledged, [cameraId]: resultId },

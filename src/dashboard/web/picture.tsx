@@ -61,7 +61,9 @@ export function Picture(props: {
         const box = event.currentTarget.getBoundingClientRect();
         const x = ((event.clientX - box.left) / box.width) * 100;
         const y = ((event.clientY - box.top) / box.height) * 100;
-        setZoom(zoom === null ? `${x}% ${y}%` : null);
+        // A key presses nowhere: the middle then.
+        const place = event.detail === 0 ? '50% 50%' : `${x}% ${y}%`;
+        setZoom(zoom === null ? place : null);
       }}
     >
       {image}
