@@ -3,6 +3,7 @@
  * and a regression on those says anything at all, PASS included: without this a model of castings passed every solar module. Pure.
  */
 
+import type { DecisionCuts } from './measures.ts';
 import type { LinearHead } from './taught-graph.ts';
 import { clipped } from './standardise.ts';
 
@@ -24,6 +25,8 @@ const OUTLIERS = 0.01;
 const MARGIN = 1.2;
 /** However much alike the images are that were taught. */
 const LEAST_LIMIT = 2;
+/** A quarter of the steps in which cuts are chosen. */
+const ABOVE_ROUNDING = 0.00025;
 /** Share of the limit in which certainty is lost: a step would tell two runtimes apart. */
 export const RAMP = 0.1;
 
@@ -57,6 +60,14 @@ export function distanceOf(
     }
   }
   return distance;
+}
+
+/**
+ * What a picture of another kind gets at least: the middle of the cuts, and a little more. Engines count in float32, in which the
+ * very cut may come out below it: where both cuts are the same, that would be a PASS.
+ */
+export function unfamiliarAt({ passBelow, failAbove }: DecisionCuts): number {
+  return (passBelow + failAbove) / 2 + ABOVE_ROUNDING;
 }
 
 /** @param heldOut distances of images of which nothing of the same part was taught, at least one */

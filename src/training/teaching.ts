@@ -3,7 +3,7 @@
  */
 
 import { chooseCuts, type CutChoice, type CutLimits, limitWarnings } from './cuts.ts';
-import { distanceOf, type Familiarity, inDoubt, limitOf, sharesOfDistance } from './familiarity.ts';
+import { distanceOf, type Familiarity, inDoubt, limitOf, sharesOfDistance, unfamiliarAt } from './familiarity.ts';
 import { type Grouped, groupFolds } from './folds.ts';
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
@@ -88,7 +88,7 @@ export function teach(
   const familiarity: Familiarity = {
     shares: sharesOfDistance(widthsOf(examples)),
     limit: limitOf(distancesHeld),
-    probability: choice.kind === 'chosen' ? (choice.cuts.passBelow + choice.cuts.failAbove) / 2 : 0.5,
+    probability: choice.kind === 'chosen' ? unfamiliarAt(choice.cuts) : 0.5,
   };
   const validation = calibrated.map((image, i) => {
     return { ...image, probability: inDoubt(image.probability, distancesHeld[i] ?? 0, familiarity) };

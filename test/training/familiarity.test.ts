@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { distanceOf, inDoubt, limitOf, RAMP, sharesOfDistance } from '../../src/training/familiarity.ts';
+import { distanceOf, inDoubt, limitOf, RAMP, sharesOfDistance, unfamiliarAt } from '../../src/training/familiarity.ts';
 
 describe('how familiar a picture is', () => {
   const scale = { means: Float64Array.of(5, 1, 2, 3), deviations: Float64Array.of(1, 2, 1, 1), clip: 4 };
@@ -34,5 +34,16 @@ describe('how familiar a picture is', () => {
     expect(inDoubt(0.1, 2 + RAMP, familiarity)).toBeCloseTo(0.35);
     expect(inDoubt(0.1, 9, familiarity)).toBeCloseTo(0.6);
     expect(inDoubt(0.9, 9, familiarity)).toBe(0.9);
+  });
+
+  it('leaves no PASS to a stranger in the arithmetic of an engine, where both cuts are the same either', () => {
+    for (let step = 1; step < 1000; step++) {
+      const cut = step / 1000;
+      const raised = Math.fround(0.01 + Math.fround(unfamiliarAt({ passBelow: cut, failAbove: cut }) - 0.01));
+      expect(raised).toBeGreaterThanOrEqual(cut);
+    }
+    const between = unfamiliarAt({ passBelow: 0.2, failAbove: 0.201 });
+    expect(between).toBeGreaterThan(0.2);
+    expect(between).toBeLessThan(0.201);
   });
 });
