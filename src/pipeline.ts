@@ -11,7 +11,7 @@
  */
 
 import { dispositionOf, judge } from './decide/decide.ts';
-import type { TaskResult } from './engine/pool.ts';
+import type { TaskResult } from './engine/task.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
 import type { Frame, Image, Roi } from './frame/frame.ts';
 import type { FrameNotes } from './frame/frame-notes.ts';

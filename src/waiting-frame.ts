@@ -1,6 +1,6 @@
 /** A frame between admission and its score: a place in the waiting line, and a task for an engine. Settled exactly once. */
 
-import type { Task, TaskResult } from './engine/pool.ts';
+import type { Task, TaskResult } from './engine/task.ts';
 import type { CameraId, Frame, Image, Roi } from './frame/frame.ts';
 import type { Place } from './ingest/admission.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Task, TaskResult } from '../src/engine/pool.ts';
+import type { Task, TaskResult } from '../src/engine/task.ts';
 import type { CameraId, Frame } from '../src/frame/frame.ts';
 import type { Decision, Delivery, Outcome, RecordedResult } from '../src/frame/verdict.ts';
 import { Admission } from '../src/ingest/admission.ts';

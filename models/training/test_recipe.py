@@ -438,6 +438,21 @@ class Runs(unittest.TestCase):
             torch.testing.assert_close(both(images), alone(images) / 4 + 3 * known(images) / 4)
             torch.testing.assert_close(both.all(images)[1], alone.all(images)[1])
 
+    def test_a_picture_of_something_else_does_not_pass_and_one_of_the_same_is_not_in_doubt(self):
+        packed = drawn(parts=24, each=4, edge=64)
+        known = Known(shipped())
+        seen = known.all_seen(packed.pixels, CPU, lambda *about: None)
+        learned, held = (np.flatnonzero((np.arange(len(packed.labels)) // 4 % 3 == 0) == side) for side in (False, True))
+        known.scaled_to(seen[learned])
+        known.limited_to(known.distances(seen[held], seen[learned]))
+        both = Together([build("resnet18", 1, 0.125)], known=known).eval()
+        both.weigh[:], both.shift[:], both.unknown[:] = torch.tensor([0.0, 1.0]), -9, 0.5
+        black, noise = np.zeros_like(packed.pixels[:1]), np.random.default_rng(0).integers(0, 256, packed.pixels[:1].shape, dtype=np.uint8)
+        with torch.no_grad():
+            strangers, same = (both(torch.from_numpy(each))[:, 0].tolist() for each in (np.concatenate([black, noise]), packed.pixels[held]))
+        torch.testing.assert_close(strangers, [0.5, 0.5])
+        self.assertTrue(all(logit == -9 for logit in same))
+
     def test_the_backbone_is_shown_images_as_teach_shows_them(self):
         self.assertEqual([shown_size(*size) for size in ((304, 304), (224, 184), (24, 40), (640, 8))], [(256, 256), (256, 208), (160, 256), (256, 64)])
 

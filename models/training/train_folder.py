@@ -152,7 +152,7 @@ def fit_known(known, seen, packed, train):
 
 def run(args, packed, seed, device, known=None, share=1.0):
     """One seed, taught on a share of its training parts: the calibrated network, and what it is worth on parts it never saw."""
-    cpu, nets, costs, logits, heads = torch.device("cpu"), [], [], [], []
+    cpu, nets, costs, logits, heads, distances = torch.device("cpu"), [], [], [], [], []
     every = [split(packed, seed, member=member) for member in range(args.members)]
     if share < 1:
         for folds in every:
@@ -170,6 +170,7 @@ def run(args, packed, seed, device, known=None, share=1.0):
             weight, bias = fit_known(opinion, seen, packed, folds["train"])
             heads.append((weight, bias))
             said.append(opinion.scaled(seen[folds["validation"]]) @ weight + bias)
+            distances.append(opinion.distances(seen[folds["validation"]], seen[folds["train"]]))
         logits.append(np.stack(said, axis=1))
     validation, test = np.concatenate([folds["validation"] for folds in every]), every[0]["test"]
     net = Together(nets, args.average_mirrors, opinion)
@@ -183,6 +184,11 @@ def run(args, packed, seed, device, known=None, share=1.0):
     logits = logits @ net.weigh.double().numpy()[: logits.shape[1]]
     held_out = 1 / (1 + np.exp(-(float(net.scale) * logits + float(net.shift))))
     cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
+    if opinion is not None:
+        opinion.limited_to(np.concatenate(distances))
+        # A little above, since the very cut may come out below itself in float32.
+        middle = (cuts["pass_below"] + cuts["fail_above"]) / 2 + 0.00025
+        net.unknown[:] = float(np.log(middle / (1 - middle)))
     probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
     labels, groups = packed.labels[test], packed.groups[test]
     figures = {

@@ -2,7 +2,8 @@
 
 import { availableParallelism } from 'node:os';
 import { cudaProviderMissing } from '../engine/cuda.ts';
-import { EnginePool, type PoolEvent, type Task, type TaskResult, type WantedProvider } from '../engine/pool.ts';
+import { EnginePool, type PoolEvent, type WantedProvider } from '../engine/pool.ts';
+import type { Task, TaskResult } from '../engine/task.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelPackage } from '../model-repository/package.ts';

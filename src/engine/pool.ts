@@ -11,8 +11,6 @@
  */
 
 import type { UninspectedReason } from '../errors.ts';
-import type { Image, Roi } from '../frame/frame.ts';
-import type { ImageLook } from '../frame/image-look.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
 import { inForm } from './contract.ts';
 import { whyNoCuda } from './cuda.ts';
@@ -20,34 +18,7 @@ import { EngineProcess, EngineStartError } from './engine-process.ts';
 import { type GoldenState, GoldenWatch } from './golden-watch.ts';
 import type { EngineModel, EngineReady, Faulted, GoldenChecked, Scored } from './protocol.ts';
 import { Restarts } from './restarts.ts';
-
-export type TaskResult =
-  | {
-      readonly kind: 'scored';
-      readonly probability: number;
-      readonly look: ImageLook;
-      readonly decodeMs: number;
-      readonly inferMs: number;
-      readonly batchSize: number;
-      readonly model: ModelRef;
-      readonly provider: Provider;
-    }
-  | { readonly kind: 'faulted'; readonly reason: UninspectedReason; readonly detail: string };
-
-/** A frame to be scored. Once settled (answered late, cancelled) it is not worth a run any more. */
-export interface Task {
-  readonly image: Image;
-  readonly roi: Roi | null;
-  /** Monotonic milliseconds (`performance.now()`). */
-  readonly expiresAtMono: number;
-  readonly isSettled: boolean;
-  settle(result: TaskResult): void;
-}
-
-/** Where a pool gets its work: the next live task, or nothing. */
-export interface TaskSource {
-  take(): Task | undefined;
-}
+import type { Task, TaskSource } from './task.ts';
 
 export type WantedProvider = Provider | 'auto';
 

@@ -15,6 +15,8 @@ import { addScrapedGauges, type MetricsOptions, type MetricsSources } from './sc
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10];
 const PROBABILITY = Array.from({ length: 20 }, (_, i) => (i + 1) / 20);
 const BATCH = [1, 2, 4, 8, 16, 32, 64];
+/** Outcomes that no model has to do with. */
+const UNSCORED: readonly OutcomeLabel[] = ['uninspected', 'duplicate', 'refused'];
 /** Of prom-client's own: gauges whose names end like counters, which Prometheus' linter refuses, and a series for each space of the heap. */
 const UNWANTED = [
   'nodejs_active_handles_total',
@@ -289,10 +291,7 @@ export class Metrics {
   ): void {
     const camera = this.label(frame.cameraId);
     this.frames.inc({ camera, model: modelLabel(outcome), outcome: outcomeLabel(outcome) });
-    if (outcome.kind === 'refused') {
-      this.refusedFrames.inc({ code: outcome.code });
-      return;
-    }
+    if (outcome.kind === 'refused') return this.refusedFrames.inc({ code: outcome.code });
     if (outcome.duplicate) return;
     this.observeResult(outcome.result, batchSize);
     this.durations.observe({ transport: frame.transport }, tookMs / 1000);
@@ -378,8 +377,7 @@ export class Metrics {
   }
 
   private startAtZero(camera: string): void {
-    const outcomes: OutcomeLabel[] = ['uninspected', 'duplicate', 'refused'];
-    for (const outcome of outcomes) this.frames.inc({ camera, model: '', outcome }, 0);
+    for (const outcome of UNSCORED) this.frames.inc({ camera, model: '', outcome }, 0);
     this.gaps.inc({ camera }, 0);
   }
 

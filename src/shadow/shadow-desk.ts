@@ -3,7 +3,8 @@
 import path from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { EngineStartError } from '../engine/engine-process.ts';
-import { type EnginePool, ProviderUnavailableError, type TaskSource } from '../engine/pool.ts';
+import { type EnginePool, ProviderUnavailableError } from '../engine/pool.ts';
+import type { TaskSource } from '../engine/task.ts';
 import { LoupeError } from '../errors.ts';
 import type { Frame } from '../frame/frame.ts';
 import type { Disagreement, ShadowControl, ShadowCounts, ShadowRequest, ShadowState } from '../frame/shadows.ts';

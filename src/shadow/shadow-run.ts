@@ -4,7 +4,8 @@
  */
 
 import { judge } from '../decide/decide.ts';
-import type { EnginePool, TaskResult, TaskSource } from '../engine/pool.ts';
+import type { EnginePool } from '../engine/pool.ts';
+import type { TaskResult, TaskSource } from '../engine/task.ts';
 import type { Frame } from '../frame/frame.ts';
 import type { ModelVersion } from '../frame/models.ts';
 import type { Disagreement, Judged, ShadowCounts, ShadowState } from '../frame/shadows.ts';

@@ -3,14 +3,8 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.ts';
 import { EngineStartError } from '../engine/engine-process.ts';
-import {
-  EnginePool,
-  type PoolEvent,
-  type PoolOptions,
-  ProviderUnavailableError,
-  type Task,
-  type TaskSource,
-} from '../engine/pool.ts';
+import { EnginePool, type PoolEvent, type PoolOptions, ProviderUnavailableError } from '../engine/pool.ts';
+import type { Task, TaskSource } from '../engine/task.ts';
 import { LoupeError } from '../errors.ts';
 import { Lane } from './lane.ts';
 import type { Cuts } from '../frame/verdict.ts';

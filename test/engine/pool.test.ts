@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ProviderUnavailableError, type TaskResult } from '../../src/engine/pool.ts';
+import { ProviderUnavailableError } from '../../src/engine/pool.ts';
+import type { TaskResult } from '../../src/engine/task.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { type Bench, benchOf, greyImage, TINY_MODELS } from '../support/pool.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TaskResult } from '../../src/engine/pool.ts';
+import type { TaskResult } from '../../src/engine/task.ts';
 import type { Image, Roi } from '../../src/frame/frame.ts';
 import { rawMediaTypeOf } from '../../src/frame/raw-media-type.ts';
 import type { RecordedResult } from '../../src/frame/verdict.ts';

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { EnginePool, type PoolEvent, type PoolOptions, type Task, type TaskResult } from '../../src/engine/pool.ts';
+import { EnginePool, type PoolEvent, type PoolOptions } from '../../src/engine/pool.ts';
+import type { Task, TaskResult } from '../../src/engine/task.ts';
 import type { Image } from '../../src/frame/frame.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 

@@ -1,4 +1,8 @@
-"""An opinion that few parts cannot spoil: one logistic regression on what the backbone of `loupe teach` sees, as it is."""
+"""An opinion that few parts cannot spoil: one logistic regression on what the backbone of `loupe teach` sees, as it is.
+
+And a doubt: a picture that is far from all that was learned (another product, a covered lens) is none that anybody labelled. As in
+src/training/familiarity.ts.
+"""
 
 import numpy as np
 import torch
@@ -13,6 +17,10 @@ LEAST, STEP = 64, 16
 FAR_OUT = 4.0
 # Share of its level by which a value has to change to say anything.
 STILL = 1e-3
+# Of the held-out images, how many may be farther than the limit of what is familiar is based on, and how far beyond them it lies.
+OUTLIERS, MARGIN, LEAST_LIMIT = 0.01, 1.2, 2.0
+# Share of the limit in which certainty is lost.
+RAMP = 0.1
 # Penalty times images, as `loupe teach` has it.
 PENALTY = 1 / 30
 
@@ -36,6 +44,9 @@ class Known(nn.Module):
             self.register_buffer(name, torch.zeros(sum(widths)))
         self.register_buffer("unit", torch.ones(sum(widths)))
         self.register_buffer("bias", torch.zeros(1))
+        # What each squared value counts of the distance; the first block follows the lamp, which may fade without making a stranger of every part.
+        self.register_buffer("kind", torch.cat([torch.zeros(widths[0]), self.share[widths[0] :] ** 2 / (len(widths) - 1)]))
+        self.register_buffer("limit", torch.full((1,), FAR_OUT**2))
 
     def seen(self, image):
         """Blocks of the backbone, one after the other, [N,S]."""
@@ -46,9 +57,15 @@ class Known(nn.Module):
         x = F.interpolate(F.avg_pool2d(x, shrink), size=shown_size(height, width), mode="bilinear", align_corners=False)
         return torch.cat(self.embedding.blocks(x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1)), dim=1)
 
+    def all(self, image):
+        """Logit, and from 0 to 1 how sure it is that this is a picture of something else: [N,1] each."""
+        z = ((self.seen(image) - self.centre) / self.unit).clamp(-FAR_OUT, FAR_OUT)
+        distance = (z * z * self.kind).sum(dim=1, keepdim=True)
+        doubt = ((distance / self.limit - 1) / RAMP).clamp(0, 1)
+        return (z * self.share * self.weight).sum(dim=1, keepdim=True) + self.bias, doubt
+
     def forward(self, image):
-        z = ((self.seen(image) - self.centre) / self.unit).clamp(-FAR_OUT, FAR_OUT) * self.share
-        return (z * self.weight).sum(dim=1, keepdim=True) + self.bias
+        return self.all(image)[0]
 
     def all_seen(self, pixels, device, progress, batch=16):
         """`seen` of uint8 numpy images [N,H,W,C], float64 numpy [N,S]."""
@@ -63,14 +80,27 @@ class Known(nn.Module):
 
     def scaled_to(self, seen):
         """Takes its units from `seen`, [N,S] of images that may be learned from."""
-        mean, spread = seen.mean(axis=0), seen.std(axis=0)
-        # What hardly changes carries nothing, and its last digits differ from one runtime to another.
-        spread = np.where(spread > STILL * (1 + np.abs(mean)), spread, 1)
-        self.centre[:], self.unit[:] = torch.from_numpy(mean), torch.from_numpy(spread)
+        self.centre[:], self.unit[:] = (torch.from_numpy(each) for each in units(seen))
+
+    def distances(self, seen, learned):
+        """How far `seen` [N,S] is from `learned` [M,S], on average 1 for these: [N]"""
+        centre, unit = units(learned)
+        return ((seen - centre) / unit).clip(-FAR_OUT, FAR_OUT) ** 2 @ self.kind.double().numpy()
+
+    def limited_to(self, held_out):
+        """Takes its limit from the distances of parts that were not learned."""
+        farthest = np.sort(held_out)[int(np.ceil((1 - OUTLIERS) * len(held_out))) - 1]
+        self.limit[:] = max(LEAST_LIMIT, MARGIN * float(farthest))
 
     def scaled(self, seen):
         z = (seen - self.centre.double().numpy()) / self.unit.double().numpy()
         return z.clip(-FAR_OUT, FAR_OUT) * self.share.double().numpy()
+
+
+def units(seen):
+    mean, spread = seen.mean(axis=0), seen.std(axis=0)
+    # What hardly changes carries nothing, and its last digits differ from one runtime to another.
+    return mean, np.where(spread > STILL * (1 + np.abs(mean)), spread, 1)
 
 
 def fit_logistic(x, labels, weights, rounds=500):

@@ -161,7 +161,8 @@ def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kind
 class Together(nn.Module):
     """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost.
 
-    `known`: one more opinion beside them, uint8 [N,H,W,C] -> logit [N,1]; `weigh` says how much it and they count.
+    `known`: one more opinion beside them, a `recipe.known.Known`; `weigh` says how much it and they count, and `unknown` is the least logit of
+    a picture that is of something else.
     """
 
     def __init__(self, nets, mirrors=False, known=None):
@@ -171,6 +172,7 @@ class Together(nn.Module):
         self.register_buffer("weigh", torch.tensor([1.0, 0.0]))
         self.register_buffer("scale", torch.ones(1))
         self.register_buffer("shift", torch.zeros(1))
+        self.register_buffer("unknown", torch.zeros(1))
 
     def all(self, image):
         """As `Classifier.all`; the embedding is that of each network, one after the other."""
@@ -181,9 +183,11 @@ class Together(nn.Module):
             spots = sum(maps) / len(maps)
             seen.append((sum(logits) / len(logits), torch.flip(spots, dims) if dims else spots, torch.cat(pooled, dim=1)))
         logit, spots, pooled = (sum(values) / len(values) for values in zip(*seen))
-        if self.known is not None:
-            logit = self.weigh[0] * logit + self.weigh[1] * self.known(image)
-        return logit * self.scale + self.shift, spots, pooled
+        if self.known is None:
+            return logit * self.scale + self.shift, spots, pooled
+        known, doubt = self.known.all(image)
+        logit = (self.weigh[0] * logit + self.weigh[1] * known) * self.scale + self.shift
+        return logit + doubt * F.relu(self.unknown - logit), spots, pooled
 
     def forward(self, image):
         return self.all(image)[0]

@@ -136,7 +136,8 @@ def known_sentence(args, net):
     weigh, count = float(net.weigh[1]), len(net.known.weight)
     return [
         f"Beside it one logistic regression on {count} values that the backbone of `loupe teach` sees, untouched; validation gave it a weight of "
-        f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}.",
+        f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}. "
+        f"A picture farther than {float(net.known.limit):.1f} from what was learned, 1 on average over it, is of something else: REVIEW at least.",
         "",
     ]
 

@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { judge } from '../../decide/decide.ts';
-import type { TaskResult, WantedProvider } from '../../engine/pool.ts';
+import type { WantedProvider } from '../../engine/pool.ts';
+import type { TaskResult } from '../../engine/task.ts';
 import type { ModelPackage } from '../../model-repository/package.ts';
 import type { EvaluatedImage } from '../../training/evaluation.ts';
 import type { LabelledFolder, LabelledImage } from '../../training/labelled-folder.ts';
