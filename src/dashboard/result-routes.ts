@@ -144,7 +144,8 @@ export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
     right: 'read',
     summary: 'The picture as it was received',
     params: byId,
-    answer: { mediaTypes: ['image/*'] },
+    // Raw pixels, and what came as a frame and was no picture, as the bytes that they are.
+    answer: { mediaTypes: ['image/*', 'application/octet-stream'] },
     handle: async ({ params }, reply) => {
       const result = await found(ports, params.id);
       const missing = `no image is kept of result ${result.resultId}`;

@@ -104,7 +104,7 @@ export function addShadowRoutes(api: Api, { shadows }: ShadowRoutesPorts): void 
     right: 'read',
     summary: 'The picture of one of them',
     params: byRecipe.extend({ id: z.uuid() }),
-    answer: { mediaTypes: ['image/*'] },
+    answer: { mediaTypes: ['image/*', 'application/octet-stream'] },
     handle: async ({ params: { recipe, id } }, reply) => {
       const { file, mediaType } = await shadows.pictureFile(recipe, id);
       return sendPicture(reply, file, mediaType, `the picture of ${id} is not there any more`);
