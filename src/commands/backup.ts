@@ -3,6 +3,8 @@
 import type { Command } from 'commander';
 import { CommandError, EXIT } from './exit.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 export function registerBackup(program: Command): void {
   program
     .command('backup')
@@ -12,7 +14,7 @@ export function registerBackup(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(async (options: { store: string; to: string; json?: boolean }) => {
       const { backUp } = await import('../record/backup.ts');
-      const report = await explained(backUp(options.store, options.to));
+      const report = await explained(untilInterrupted((signal) => backUp(options.store, options.to, { signal })));
       const { rows, images, bytes, removedMeanwhile, missing } = report;
       const text = `${options.to}: ${rows} rows, ${images} images, ${bytes} bytes; retention took ${removedMeanwhile} images meanwhile\n`;
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : text);
@@ -41,6 +43,19 @@ export function registerRestore(program: Command): void {
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : text);
       if (!ok) throw new CommandError(EXIT.failed, `${problems} problems found; loupe verify names them`);
     });
+}
+
+/** A first SIGINT or SIGTERM gives the work up, which then takes away what it has begun. A second one ends it at once. */
+async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const giving = new AbortController();
+  const giveUp = (name: NodeJS.Signals) =>
+    giving.abort(new CommandError(EXIT.failed, `given up at ${name}; no file is left`));
+  for (const name of SIGNALS) process.once(name, giveUp);
+  try {
+    return await work(giving.signal);
+  } finally {
+    for (const name of SIGNALS) process.off(name, giveUp);
+  }
 }
 
 /** What the user can mend, in words; a bug keeps its stack. */

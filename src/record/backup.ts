@@ -40,6 +40,12 @@ export interface BackupProgress {
   readonly ofImages: number;
 }
 
+export interface BackupOptions {
+  readonly onProgress?: (progress: BackupProgress) => void;
+  /** Gives the backup up: it rejects with the signal's reason, and no file is left. */
+  readonly signal?: AbortSignal;
+}
+
 interface Image {
   readonly ledgerSeq: number;
   readonly path: string;
@@ -53,17 +59,14 @@ const PAGE_ROWS = 500;
  * Writes the store at `store` to the new file `file`, a tar, durable when this resolves.
  * @throws StoreRefusedError where there is no ledger, or the file exists; the fault of the disk otherwise, and then no file is left
  */
-export async function backUp(
-  store: string,
-  file: string,
-  onProgress: (progress: BackupProgress) => void = () => undefined,
-): Promise<BackupReport> {
+export async function backUp(store: string, file: string, options: BackupOptions = {}): Promise<BackupReport> {
   if (await isThere(file)) throw new StoreRefusedError(`${file} exists; expected the name of a new file`);
   const folder = await mkdtemp(`${resolve(file)}.partial-`);
   try {
     await takeSnapshot(store, folder);
     const tar = join(folder, 'backup.tar');
-    const report = await writeTar(store, folder, tar, onProgress);
+    const report = await writeTar(store, folder, tar, options);
+    options.signal?.throwIfAborted();
     await rename(tar, file);
     await syncFolder(dirname(resolve(file)));
     return { file, ...report };
@@ -85,7 +88,7 @@ async function writeTar(
   store: string,
   folder: string,
   file: string,
-  onProgress: (progress: BackupProgress) => void,
+  { onProgress, signal }: BackupOptions,
 ): Promise<Omit<BackupReport, 'file'>> {
   const live = new StoreReader(store);
   const { database: snapshot } = openForWriting(folder, 'full');
@@ -100,6 +103,7 @@ async function writeTar(
   const ofImages = snapshot.prepare<[], number>('SELECT count(*) FROM stored_images').pluck().get() ?? 0;
   try {
     for (const image of imagesOf(snapshot)) {
+      signal?.throwIfAborted();
       const entry = addFile(tar, join(store, IMAGES_ENTRY, image.path), IMAGES_ENTRY + image.path);
       if (await Promise.race([entry, diskFailed])) counted.images += 1;
       else if (wasRemoved.get(image.ledgerSeq) === undefined) counted.missing += 1;
@@ -107,7 +111,7 @@ async function writeTar(
         noteRemoval(snapshot, live.database, image.ledgerSeq);
         counted.removedMeanwhile += 1;
       }
-      onProgress({ images: counted.images, ofImages });
+      onProgress?.({ images: counted.images, ofImages });
     }
     // A store whose models or cuts were never changed has none of them.
     for (const entry of JOURNAL_ENTRIES) await Promise.race([addFile(tar, join(store, entry), entry), diskFailed]);

@@ -1,6 +1,6 @@
 /** A labelled folder: `ok/` and `ng/` with images, and if there is one, `manifest.csv` (`image,label,class,group[,mask]`). */
 
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
@@ -34,7 +34,7 @@ const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
 /** Images that are not taken: left out without a word they would be missed in every figure. */
 const OTHER_IMAGE_NAME = /\.(bmp|gif|hei[cf]|avif|jp2|jxl|p[bgpn]m|dng|raw)$/i;
 /** What systems leave beside pictures: `._a.jpg` of macOS, the bin and the thumbnails of a file manager. */
-const HIDDEN = /(^|\/)\./;
+const HIDDEN = /^\./;
 const SHOWN_NAMES = 5;
 
 const row = z.object({
@@ -73,7 +73,7 @@ function messageOf(error: unknown): string {
 async function fromManifest(root: string, text: string): Promise<LabelledFolder> {
   let records: unknown[];
   try {
-    records = parse(text, { columns: true, bom: true, skip_empty_lines: true, trim: true });
+    records = parse(text, { columns: onlyOnce, bom: true, skip_empty_lines: true, trim: true });
   } catch (error) {
     throw new LabelledFolderError(`${root}/manifest.csv: ${messageOf(error)}`, { cause: error });
   }
@@ -98,7 +98,8 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
       );
       continue;
     }
-    const { image, label, class: kind = '', group = '', mask = '' } = parsed.data;
+    const { label, class: kind = '', group = '', mask = '' } = parsed.data;
+    const image = path.posix.normalize(parsed.data.image);
     if (leadsOut(image) || leadsOut(mask)) {
       faults.push(`${line}: expected paths below the folder, got "${image}" "${mask}"`);
     } else {
@@ -125,21 +126,28 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
   return { root, images, hasGroups };
 }
 
+/** @throws Error for a heading in which a column stands twice: which of the two counts? */
+function onlyOnce(columns: string[]): string[] {
+  const again = columns.find((column, i) => columns.indexOf(column) < i);
+  if (again !== undefined) throw new Error(`expected each column once, "${again}" stands twice in the heading`);
+  return columns;
+}
+
 /** `ok/**` and `ng/**` but for what is hidden; a subfolder of `ng/` names the kind of defect. */
 async function fromSubfolders(root: string, there: readonly string[]): Promise<LabelledFolder> {
   const images: LabelledImage[] = [];
   const others: string[] = [];
   for (const label of ['ok', 'ng']) {
-    const names = await readdir(path.join(root, label), { recursive: true }).catch((error: unknown) => {
+    const names = await filesBelow(path.join(root, label)).catch((error: unknown) => {
+      if (error instanceof LabelledFolderError) throw error;
       const found = there.slice(0, SHOWN_NAMES).join(', ') || 'nothing';
       throw new LabelledFolderError(
         `${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/, found ${found}`,
         { cause: error },
       );
     });
-    for (const name of names.map((each) => each.split(path.sep).join('/')).sort()) {
+    for (const name of names.sort()) {
       const file = `${label}/${name}`;
-      if (HIDDEN.test(name)) continue;
       if (OTHER_IMAGE_NAME.test(name)) others.push(file);
       if (!IMAGE_NAME.test(name)) continue;
       const kind = name.includes('/') ? (name.split('/')[0] ?? label) : label;
@@ -153,6 +161,34 @@ async function fromSubfolders(root: string, there: readonly string[]): Promise<L
   }
   if (images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
   return { root, images, hasGroups: false };
+}
+
+/**
+ * Names of the files in and below `folder`, with "/", but for what is hidden. Links are followed.
+ * @throws LabelledFolderError where a link leads back to a folder that it lies in
+ */
+async function filesBelow(folder: string, above: readonly string[] = []): Promise<string[]> {
+  const real = await realpath(folder);
+  if (above.includes(real))
+    throw new LabelledFolderError(`${folder}: this link leads back to a folder that it lies in`);
+  const names: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const { name } = entry;
+    if (HIDDEN.test(name)) continue;
+    const inner = path.join(folder, name);
+    const isFolder = entry.isSymbolicLink() ? await isFolderAt(inner) : entry.isDirectory();
+    if (isFolder) names.push(...(await filesBelow(inner, [...above, real])).map((each) => `${name}/${each}`));
+    else names.push(name);
+  }
+  return names;
+}
+
+/** False for a link that leads nowhere too: opening the image will say so. */
+function isFolderAt(place: string): Promise<boolean> {
+  return stat(place).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 function isThere(file: string): Promise<boolean> {

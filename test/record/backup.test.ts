@@ -91,13 +91,15 @@ describe('backup and restore', () => {
     const { ledger, path, imageOf } = await storeOf(3);
     await ledger.stop();
     const to = join(storeFolder(), 'backup.tar');
-    const report = await backUp(path, to, ({ images }) => {
-      if (images !== 1 || !existsSync(imageOf(3))) return;
-      const { database } = openForWriting(path, 'full');
-      database.exec(`DELETE FROM stored_images WHERE ledger_seq = 3;
+    const report = await backUp(path, to, {
+      onProgress: ({ images }) => {
+        if (images !== 1 || !existsSync(imageOf(3))) return;
+        const { database } = openForWriting(path, 'full');
+        database.exec(`DELETE FROM stored_images WHERE ledger_seq = 3;
         INSERT INTO image_removals VALUES (3, 1, 'age', 1)`);
-      database.close();
-      rmSync(imageOf(3));
+        database.close();
+        rmSync(imageOf(3));
+      },
     });
     expect(report).toMatchObject({ images: 2, removedMeanwhile: 1, missing: 0 });
     const copy = storeFolder();
@@ -135,6 +137,18 @@ describe('backup', () => {
     await expect(backUp(path, to)).rejects.toThrow('exists');
     await expect(backUp(storeFolder(), join(folder, 'b.tar'))).rejects.toThrow('does not exist');
     expect(readdirSync(folder)).toEqual(['backup.tar']);
+  });
+});
+
+describe('a backup that is given up', () => {
+  it('leaves nothing behind, above all no snapshot with the sessions of people', async () => {
+    const { path } = await storeOf(3);
+    const folder = storeFolder();
+    const giving = new AbortController();
+    const onProgress = () => giving.abort(new Error('given up'));
+    const given = backUp(path, join(folder, 'backup.tar'), { onProgress, signal: giving.signal });
+    await expect(given).rejects.toThrow('given up');
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

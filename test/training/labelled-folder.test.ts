@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +43,27 @@ describe('a labelled folder', () => {
       await put(name);
     const { images } = await readLabelledFolder(root);
     expect(images.map(({ file }) => file)).toEqual(['ok/a.jpg', 'ng/crack/d.png']);
+  });
+
+  it('follows links to folders, and refuses one that leads back to where it lies', async () => {
+    for (const name of ['elsewhere/b.png', 'ok/a.png', 'ng/c.png']) await put(name);
+    await symlink(path.join(root, 'elsewhere'), path.join(root, 'ng', 'dent'));
+    const { images } = await readLabelledFolder(root);
+    expect(images.map(({ file, kind }) => [file, kind])).toEqual([
+      ['ok/a.png', 'ok'],
+      ['ng/c.png', 'ng'],
+      ['ng/dent/b.png', 'dent'],
+    ]);
+    await symlink(path.join(root, 'ok'), path.join(root, 'ok', 'again'));
+    await expect(readLabelledFolder(root)).rejects.toThrow(/again: this link leads back/);
+  });
+
+  it('takes ./a and a for one image, and refuses a heading that has a column twice', async () => {
+    for (const name of ['ok/a.png', 'ng/b.png']) await put(name);
+    await put('manifest.csv', 'image,label\nok/a.png,OK\n./ok/a.png,NG\nng/b.png,NG\n');
+    await expect(readLabelledFolder(root)).rejects.toThrow(/line 3: "ok\/a.png" is named twice/);
+    await put('manifest.csv', 'image,label,label\nok/a.png,OK,NG\n');
+    await expect(readLabelledFolder(root)).rejects.toThrow(/"label" stands twice/);
   });
 
   it('refuses images that it cannot take: left out, they would be missed in every figure', async () => {
