@@ -22,7 +22,7 @@ import torch
 
 import backbone_embedding
 from recipe.fit import Plan, fit, logits_of
-from recipe.known import Known, fit_logistic
+from recipe.known import Known, fit_logistic, unfamiliar_at
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
 from recipe.measure import measure, part_weights
 from recipe.networks import Together, build
@@ -186,9 +186,7 @@ def run(args, packed, seed, device, known=None, share=1.0):
     cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
     if opinion is not None:
         opinion.limited_to(np.concatenate(distances))
-        # A little above, since the very cut may come out below itself in float32.
-        middle = (cuts["pass_below"] + cuts["fail_above"]) / 2 + 0.00025
-        net.unknown[:] = float(np.log(middle / (1 - middle)))
+        net.unknown[:] = unfamiliar_at(cuts)
     probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
     labels, groups = packed.labels[test], packed.groups[test]
     figures = {

@@ -127,6 +127,9 @@ function migrate(database: Database, path: string): number {
   return before;
 }
 
+const readOnly = (path: string) =>
+  new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+
 /**
  * Schema of the ledger in `store`; 0: there is none yet.
  * @throws StoreRefusedError where this program cannot take it; SQLite's own error otherwise
@@ -134,7 +137,7 @@ function migrate(database: Database, path: string): number {
 export function schemaOf(store: string): number {
   const path = databasePath(store);
   if (!existsSync(path)) return 0;
-  const database = new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const database = readOnly(path);
   try {
     return checkSchema(database, path);
   } finally {
@@ -149,7 +152,7 @@ export function schemaOf(store: string): number {
 export function openForReading(path: string): Database {
   if (!existsSync(path))
     throw new StoreRefusedError(`${path} does not exist; expected a store folder with a ledger.db`);
-  const database = new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const database = readOnly(path);
   try {
     if (checkSchema(database, path) < SCHEMA_VERSION) {
       throw new StoreRefusedError(

@@ -70,12 +70,17 @@ export function weighted(
   factors: readonly number[],
 ): { readonly scale: Scale; readonly shares: Float64Array; readonly samples: Samples } {
   const rows = examples.map(rowOf);
-  const widths = (examples[0]?.blocks ?? []).map((block) => block.length);
+  const widths = widthsOf(examples);
   const each = sharesOf(widths);
   const factorOf = widths.flatMap((width, block) => Array.from({ length: width }, () => factors[block] ?? 1));
   const shares = each.map((share, j) => share * (factorOf[j] ?? 1));
   const scale = scaleOf(rows);
   return { scale, shares, samples: standardised(rows, scale, shares) };
+}
+
+/** Of the blocks of every example. */
+export function widthsOf(examples: readonly Pick<Blocked, 'blocks'>[]): number[] {
+  return (examples[0]?.blocks ?? []).map((block) => block.length);
 }
 
 function rowOf({ blocks }: Blocked): Float32Array {

@@ -5,7 +5,7 @@
 
 import type { DecisionCuts } from './measures.ts';
 import type { LinearHead } from './taught-graph.ts';
-import { clipped } from './standardise.ts';
+import { inDeviations } from './standardise.ts';
 
 export interface Familiarity {
   /**
@@ -46,20 +46,11 @@ export function sharesOfDistance(widths: readonly number[]): Float64Array {
 }
 
 export function distanceOf(
-  { means, deviations, clip }: Pick<LinearHead, 'means' | 'deviations' | 'clip'>,
+  scale: Pick<LinearHead, 'means' | 'deviations' | 'clip'>,
   shares: Float64Array,
   blocks: readonly Float32Array[],
 ): number {
-  let distance = 0;
-  let j = 0;
-  for (const block of blocks) {
-    for (const value of block) {
-      const z = clipped((value - (means[j] ?? 0)) / (deviations[j] ?? 1), clip);
-      distance += (shares[j] ?? 0) * z * z;
-      j++;
-    }
-  }
-  return distance;
+  return inDeviations(scale, blocks).reduce((sum, z, j) => sum + (shares[j] ?? 0) * z * z, 0);
 }
 
 /**

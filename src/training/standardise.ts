@@ -53,6 +53,22 @@ export function standardised(
   return { values, count: rows.length, width };
 }
 
+/** The features of one image, block after block, in deviations and clipped. */
+export function inDeviations(
+  { means, deviations, clip }: Scale & { readonly clip: number },
+  blocks: readonly Float32Array[],
+): Float64Array {
+  const values = new Float64Array(means.length);
+  let j = 0;
+  for (const block of blocks) {
+    for (const value of block) {
+      values[j] = clipped((value - (means[j] ?? 0)) / (deviations[j] ?? 1), clip);
+      j++;
+    }
+  }
+  return values;
+}
+
 export function clipped(z: number, most: number): number {
   return Math.max(-most, Math.min(most, z));
 }

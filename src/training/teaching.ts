@@ -13,8 +13,8 @@ import { auroc, type Measures, measure, ranked, type ScoredImage } from './measu
 import { distances, type Patches, remember, strangeness } from './patch-memory.ts';
 import { randomFrom } from './random.ts';
 import { mixOf } from './score-mix.ts';
-import { blockFactors, penaltyFor, weighted } from './blocks.ts';
-import { clipped, CLIP } from './standardise.ts';
+import { blockFactors, penaltyFor, weighted, widthsOf } from './blocks.ts';
+import { CLIP, inDeviations } from './standardise.ts';
 import type { LinearHead, TaughtHead } from './taught-graph.ts';
 
 /** What the backbone says of an image. */
@@ -131,20 +131,8 @@ export function probabilityOf(head: TaughtHead, image: Embedded): number {
   return inDoubt(sigmoid(logit), distanceOf(linear, familiarity.shares, image.blocks), familiarity);
 }
 
-function widthsOf(examples: readonly Embedded[]): number[] {
-  return (examples[0]?.blocks ?? []).map((block) => block.length);
-}
-
-function linearLogit({ means, deviations, clip, weights, bias }: LinearHead, { blocks }: Embedded): number {
-  let z = bias;
-  let j = 0;
-  for (const block of blocks) {
-    for (const value of block) {
-      z += (weights[j] ?? 0) * clipped((value - (means[j] ?? 0)) / (deviations[j] ?? 1), clip);
-      j++;
-    }
-  }
-  return z;
+function linearLogit(head: LinearHead, { blocks }: Embedded): number {
+  return inDeviations(head, blocks).reduce((sum, z, j) => sum + (head.weights[j] ?? 0) * z, head.bias);
 }
 
 /**

@@ -21,6 +21,8 @@ STILL = 1e-3
 OUTLIERS, MARGIN, LEAST_LIMIT = 0.01, 1.2, 2.0
 # Share of the limit in which certainty is lost.
 RAMP = 0.1
+# The very cut may come out below itself in float32: where both cuts are the same, that would be a PASS.
+ABOVE_ROUNDING = 0.00025
 # Penalty times images, as `loupe teach` has it.
 PENALTY = 1 / 30
 
@@ -95,6 +97,12 @@ class Known(nn.Module):
     def scaled(self, seen):
         z = (seen - self.centre.double().numpy()) / self.unit.double().numpy()
         return z.clip(-FAR_OUT, FAR_OUT) * self.share.double().numpy()
+
+
+def unfamiliar_at(cuts):
+    """The least logit of a picture of something else: between the cuts, so that a person sees it."""
+    middle = (cuts["pass_below"] + cuts["fail_above"]) / 2 + ABOVE_ROUNDING
+    return float(np.log(middle / (1 - middle)))
 
 
 def units(seen):

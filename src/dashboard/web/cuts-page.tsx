@@ -10,6 +10,7 @@ import { Ask } from './ask.tsx';
 import { CutComparison, cutsText } from './cut-comparison.tsx';
 import { Failure } from './failure.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
+import { PickOrAny } from './pick-or-any.tsx';
 import { useRepeated } from './repeat.ts';
 import { ScoreChart } from './score-chart.tsx';
 import { changeSettings, useSettings } from './settings.ts';
@@ -76,7 +77,6 @@ function Workbench(props: {
   const name = recipe.recipe;
   const change = (part: { readonly recipe?: string; readonly camera?: string; readonly days?: string }) =>
     choose({ recipe: name, camera, days: String(days), ...part }, false);
-  const cameras = scores?.cameras ?? [];
   return (
     <>
       <div className="search">
@@ -88,15 +88,13 @@ function Workbench(props: {
             ))}
           </select>
         </label>
-        <label>
-          {words.camera}
-          <select value={camera} onChange={(event) => change({ camera: event.target.value })}>
-            <option value="">{words.anyCamera}</option>
-            {(camera === '' || cameras.includes(camera) ? cameras : [camera, ...cameras]).map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <PickOrAny
+          label={words.camera}
+          any={words.anyCamera}
+          options={scores?.cameras ?? []}
+          value={camera}
+          onChange={(one) => change({ camera: one })}
+        />
         <label>
           {words.span}
           <select value={days} onChange={(event) => change({ days: event.target.value })}>

@@ -10,6 +10,7 @@ import { Failure } from './failure.tsx';
 import { formatMs } from './gauges.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
 import { FactList } from './fact-list.tsx';
+import { PickOrAny } from './pick-or-any.tsx';
 import { useRepeated } from './repeat.ts';
 import { useSettings } from './settings.ts';
 import { type Line, TimeChart } from './time-chart.tsx';
@@ -79,14 +80,14 @@ export function QualityPage({ chosen }: { readonly chosen: string }) {
             ))}
           </select>
         </label>
-        <Pick
+        <PickOrAny
           label={words.camera}
           any={words.anyCamera}
           options={known.cameras}
           value={choice.camera}
           onChange={(camera) => change({ camera })}
         />
-        <Pick
+        <PickOrAny
           label={words.recipe}
           any={words.anyRecipe}
           options={known.recipes}
@@ -98,29 +99,6 @@ export function QualityPage({ chosen }: { readonly chosen: string }) {
       {quality === null && failure === null && <p className="quiet">…</p>}
       {quality !== null && <Everything quality={quality} words={words} />}
     </main>
-  );
-}
-
-function Pick(props: {
-  readonly label: string;
-  readonly any: string;
-  readonly options: readonly string[];
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}) {
-  const { value, options } = props;
-  // From a bookmark it may be one that had no part in this time.
-  const all = value === '' || options.includes(value) ? options : [value, ...options];
-  return (
-    <label>
-      {props.label}
-      <select value={value} onChange={(event) => props.onChange(event.target.value)}>
-        <option value="">{props.any}</option>
-        {all.map((option) => (
-          <option key={option}>{option}</option>
-        ))}
-      </select>
-    </label>
   );
 }
 
