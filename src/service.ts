@@ -30,7 +30,7 @@ import { MqttRoad } from './wiring/mqtt-road.ts';
 import { DiskTrend } from './observe/disk-trend.ts';
 import { assess, type Health } from './observe/health.ts';
 import type { Log } from './observe/log.ts';
-import { Metrics } from './observe/metrics.ts';
+import type { Metrics } from './observe/metrics.ts';
 import { RecentEvents } from './observe/recent-events.ts';
 import { PeopleAtWork } from './wiring/people-at-work.ts';
 import { packageRecipes, type PackagedRecipe } from './wiring/packaged-recipes.ts';
@@ -39,7 +39,8 @@ import { deskOf } from './proving/desk-of.ts';
 import type { ProvingDesk } from './proving/desk.ts';
 import { Ledger } from './record/ledger.ts';
 import { Reporting } from './wiring/reporting.ts';
-import { outboxDepth, serviceStatus } from './wiring/service-status.ts';
+import { metricsOf } from './wiring/service-metrics.ts';
+import { serviceStatus } from './wiring/service-status.ts';
 import { ShadowDesk } from './shadow/shadow-desk.ts';
 import { VERSION } from './version.ts';
 import type { WaitingFrame } from './waiting-frame.ts';
@@ -103,33 +104,23 @@ export class Service {
     this.recent = new RecentEvents(log, () => Date.now());
     this.log = this.recent;
     const listed = listedCameras(config);
-    this.metrics = new Metrics(
-      {
-        version: VERSION,
-        site: config.site,
-        cameras: [...listed.keys()],
-        recipes: Object.keys(config.recipes),
-        queueLimit: { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
-      },
-      {
-        framesInFlight: () => this.pipeline.framesInFlight,
-        queue: () => this.admission.depth,
-        queueOf: (cameraId) => this.admission.depthOf(cameraId),
-        taktOf: (cameraId) => listed.get(cameraId)?.taktMs ?? null,
-        certificates: () => this.certificates.expiries(),
-        models: () => this.models.states(),
-        recipes: () => [...this.models.recipes.values()].map(({ id, cuts }) => ({ recipe: id, ...cuts })),
-        store: () => {
-          const { writable, pending, lastLedgerSeq, bytes, diskFreeBytes } = this.ledger.status();
-          return { isWritable: writable, pending, lastLedgerSeq, bytes, diskFreeBytes };
-        },
-        outbox: () => (this.mqtt === null ? null : outboxDepth(this.ledger)),
-        mqttConnected: () => this.mqtt?.isConnected ?? null,
-        isReady: () => this.health().isReady,
-        drifting: () => this.drift.drifting(),
-        sessions: () => this.people.people.sessionCount,
-      },
-    );
+    const unlisted = unlistedCameras(config);
+    this.metrics = metricsOf(config, listed, unlisted, () => {
+      const { pipeline, admission, certificates, models, ledger, mqtt, drift, people, shadows } = this;
+      const isReady = () => this.health().isReady;
+      return {
+        pipeline,
+        admission,
+        certificates,
+        models,
+        ledger,
+        mqtt,
+        drift,
+        people: people.people,
+        shadows,
+        isReady,
+      };
+    });
     const reporting = new Reporting(this.log, this.metrics);
 
     this.ledger = new Ledger({
@@ -175,7 +166,6 @@ export class Service {
       now: Date.now,
       onEvent: (event) => reporting.shadow(event),
     });
-    const unlisted = unlistedCameras(config);
     this.admission = new Admission(
       { frames: config.limits.queue_frames, bytes: config.limits.queue_bytes },
       (cameraId) => (listed.get(cameraId) ?? unlisted).queue,
@@ -205,7 +195,7 @@ export class Service {
       publishes: usesMqtt,
       newResultId: () => uuidv7(),
       clock: SYSTEM_CLOCK,
-      observer: frameCounting(this.metrics, reporting, listed, {
+      observer: frameCounting(this.metrics.frames, reporting, listed, {
         recorded: (frame, result, look) => {
           this.drift.offer(result, look);
           this.proving.offer(result);
@@ -214,7 +204,7 @@ export class Service {
         seenAgain: (result) => this.drift.offer(result, null),
       }),
     });
-    const countRefused = this.metrics.requestRefused.bind(this.metrics);
+    const countRefused = this.metrics.frames.requestRefused.bind(this.metrics.frames);
     this.grpc = new GrpcSource(
       {
         ...listenOf(config.grpc.listen),
@@ -306,7 +296,7 @@ export class Service {
     const notNoted = await this.modelLife.noteFirstModels(this.packaged);
     if (notNoted !== null) this.log.log('warn', 'activations_not_noted', { detail: notNoted });
     await this.models.start();
-    this.metrics.opened(Date.now());
+    this.metrics.frames.opened(Date.now());
     const mqtt = (await this.mqtt?.start()) ?? null;
     const { port: grpcPort } = await this.grpc.start();
     const grpc = listenOf(this.config.grpc.listen);

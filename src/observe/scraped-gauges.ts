@@ -36,6 +36,10 @@ export interface MetricsSources {
   /** Milliseconds; null where the line sets none. */
   taktOf(cameraId: CameraId): number | null;
   models(): readonly ModelState[];
+  /** Name of the model that decides for a camera, or for those that are not listed (null); null where none does. */
+  modelOf(this: void, cameraId: CameraId | null): string | null;
+  /** Candidates beside a recipe; `model` with its version. */
+  shadows(): readonly { readonly recipe: string; readonly model: string }[];
   /** Configured recipes with the cuts that judge now. */
   recipes(): readonly { readonly recipe: string; readonly passBelow: number; readonly failAbove: number }[];
   store(): {

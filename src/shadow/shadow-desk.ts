@@ -109,6 +109,11 @@ export class ShadowDesk implements ShadowControl {
     return runs.flatMap(({ model, state }) => (model.name === name && model.version === version ? state.recipe : []));
   }
 
+  /** What scores frames beside a recipe now; `model` with its version. */
+  atWork(): readonly { readonly recipe: string; readonly model: string }[] {
+    return [...this.runs].map(([recipe, { model }]) => ({ recipe, model: `${model.name}/${model.version}` }));
+  }
+
   async list(): Promise<readonly ShadowState[]> {
     return [...this.runs.values()].map(({ state }) => state);
   }

@@ -6,7 +6,7 @@ import type { ImageLook } from '../frame/image-look.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { CameraSettings } from '../ingest/cameras.ts';
 import { SequenceGaps } from '../ingest/sequence-gaps.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { FrameMetrics } from '../observe/frame-metrics.ts';
 import type { PipelineObserver } from '../pipeline.ts';
 import type { Reporting } from './reporting.ts';
 
@@ -20,7 +20,7 @@ export interface FrameListeners {
 
 /** Counts every frame and what became of it, and notices the ones that never came. */
 export function frameCounting(
-  metrics: Metrics,
+  metrics: FrameMetrics,
   reporting: Reporting,
   listed: ReadonlyMap<CameraId, CameraSettings>,
   listeners: FrameListeners,

@@ -91,7 +91,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
         api.describe(FRAMES_ROUTE);
         addFrameUpload(server, {
           inspector: parts.inspector,
-          countRefused: metrics.requestRefused.bind(metrics),
+          countRefused: metrics.frames.requestRefused.bind(metrics.frames),
           clock: SYSTEM_CLOCK,
           bindsCameras: config.http.tls?.camera_from_certificate ?? false,
         });

@@ -11,7 +11,7 @@ function counting() {
   const metrics = new Metrics(limits, {} as ConstructorParameters<typeof Metrics>[1]);
   const recorded: string[] = [];
   const seenAgain: string[] = [];
-  const observer = frameCounting(metrics, new Reporting({ log: () => undefined }, metrics), new Map(), {
+  const observer = frameCounting(metrics.frames, new Reporting({ log: () => undefined }, metrics), new Map(), {
     recorded: (_frame, { frameId }) => recorded.push(frameId),
     seenAgain: ({ frameId }) => seenAgain.push(frameId),
   });
