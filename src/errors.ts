@@ -73,6 +73,7 @@ export const ERRORS = {
   unsupported_format: reason('INVALID_ARGUMENT', 415),
   image_too_large: reason('INVALID_ARGUMENT', 413),
   roi_outside_image: reason('INVALID_ARGUMENT', 422),
+  roi_too_small: reason('INVALID_ARGUMENT', 422),
   unknown_recipe: reason('INVALID_ARGUMENT', 422),
   // The service could not inspect it. Answered in time as a verdict like any other.
   queue_full: reason('OK', 200),

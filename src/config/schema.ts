@@ -69,7 +69,12 @@ const recipe = z.strictObject({
     .nullable()
     .default(null)
     .describe('Its version, pinned; null: as activated (`loupe models`), the highest at the very first start.'),
-  roi: roi.nullable().default(null).describe('Region of interest; null: the whole image.'),
+  roi: roi
+    .nullable()
+    .default(null)
+    .describe(
+      'Region of interest; null: the whole image. Smaller than a pixel of a frame: UNINSPECTED, `roi_too_small`.',
+    ),
   pass_below: fraction
     .nullable()
     .default(null)

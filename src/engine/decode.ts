@@ -25,7 +25,7 @@ export interface Wanted {
 
 export interface DecodeFault {
   readonly ok: false;
-  readonly reason: 'bad_image' | 'unsupported_format' | 'image_too_large' | 'roi_outside_image';
+  readonly reason: 'bad_image' | 'unsupported_format' | 'image_too_large' | 'roi_outside_image' | 'roi_too_small';
   /** What was expected and what came. */
   readonly detail: string;
 }
@@ -163,6 +163,13 @@ function roiPixels(
   if (!isInside) {
     const detail = `expected a ROI within 0..1, got x ${roi.x}, y ${roi.y}, width ${roi.width}, height ${roi.height}`;
     return { ok: false, reason: 'roi_outside_image', detail };
+  }
+  // Rounded up to a pixel, it would be judged by what nobody chose: the frames are of another size than it was made for.
+  const [wide, high] = [roi.width * width, roi.height * height];
+  if (Math.min(wide, high) < 1 - ROI_SLACK) {
+    const size = [wide, high].map((pixels) => Number(pixels.toPrecision(3))).join(' x ');
+    const detail = `expected a ROI of one pixel at least, got ${size} pixels of an image of ${width} x ${height}`;
+    return { ok: false, reason: 'roi_too_small', detail };
   }
   const [left, columns] = span(roi.x, roi.width, width);
   const [top, rows] = span(roi.y, roi.height, height);

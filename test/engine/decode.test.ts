@@ -169,10 +169,28 @@ describe('a region of interest', () => {
     expect(pixels).toEqual([...BLUE, ...BLUE, ...BLUE, ...BLUE]);
   });
 
-  it('is at least one pixel, even at the far edge', async () => {
+  it('is refused where it is smaller than a pixel of this picture: what would be judged is nothing that anybody chose', async () => {
     const bytes = await picture().png().toBuffer();
-    const corner = { x: 0.9999, y: 0.9999, width: 0.0001, height: 0.0001 };
+    for (const thin of [
+      { ...right, width: 0.2 },
+      { ...right, height: 0.0001 },
+    ]) {
+      expect(await decode(file(bytes), rgb(1, 1), thin, limits)).toMatchObject({ ok: false, reason: 'roi_too_small' });
+    }
+    expect(await decode(file(bytes), rgb(1, 1), { ...right, width: 0.2 }, limits)).toMatchObject({
+      detail: 'expected a ROI of one pixel at least, got 0.8 x 4 pixels of an image of 4 x 4',
+    });
+  });
+
+  it('may be one pixel, even at the far edge and where fractions do not quite add up', async () => {
+    const bytes = await picture().png().toBuffer();
+    const corner = { x: 0.75, y: 0.75, width: 0.25, height: 0.25 };
     expect(pixelsOf(await decode(file(bytes), rgb(1, 1), corner, limits))).toEqual([...BLUE]);
+    const row = await sharp({ create: { width: 49, height: 1, channels: 3, background: '#00f' } })
+      .png()
+      .toBuffer();
+    const last = { x: 48 / 49, y: 0, width: 1 / 49, height: 1 };
+    expect(pixelsOf(await decode(file(row), rgb(1, 1), last, limits))).toEqual([0, 0, 255]);
   });
 
   it('is refused when any of it lies outside, or when it is not a number', async () => {
