@@ -9,6 +9,7 @@
  * returns would grow for ever. A subscription of a session that outlives its connection is served at QoS 0.
  */
 
+import type { EventEmitter } from 'node:events';
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
 import { Aedes, type AedesOptions, type Client, type PublishPacket, type Subscription } from 'aedes';
@@ -162,7 +163,9 @@ export class EmbeddedBroker {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
       socket.setNoDelay(true);
-      this.boundLogin(socket, broker.handle(socket));
+      const client = broker.handle(socket);
+      askForWhatIsServed(client);
+      this.boundLogin(socket, client);
     };
     const server =
       tls === null
@@ -305,7 +308,7 @@ export class EmbeddedBroker {
     if (topic.startsWith('$')) return null;
     const mayRead = rights.includes('read') || rights.includes('admin');
     if (!mayRead && !(rights.includes('ingest') && this.options.topics.isReplyFilter(topic))) return null;
-    return client.clean ? subscription : { ...subscription, qos: 0 };
+    return subscription;
   }
 }
 
@@ -318,6 +321,17 @@ function keepNothingForTheAbsent(broker: Aedes): void {
     persistence: { subscriptionsByTopic: () => Promise<readonly never[]> };
   };
   persistence.subscriptionsByTopic = () => Promise.resolve([]);
+}
+
+/**
+ * aedes 2 beta grants in its SUBACK the QoS that a SUBSCRIBE asked for, whatever `authorizeSubscribe` makes of it. A session that
+ * outlives its connection is served at QoS 0: that is what it asks for here.
+ */
+function askForWhatIsServed(client: Client): void {
+  const { _parser: parser } = client as unknown as { _parser: EventEmitter };
+  parser.prependListener('packet', (packet: { cmd: string; subscriptions?: { qos: number }[] }) => {
+    if (packet.cmd === 'subscribe' && !client.clean) for (const one of packet.subscriptions ?? []) one.qos = 0;
+  });
 }
 
 function publishOf(packet: PublishPacket): Publish {

@@ -192,6 +192,22 @@ describe('the embedded broker', () => {
     expect(heard).toHaveLength(1);
   });
 
+  it.each([
+    { protocolVersion: 4, clean: false },
+    { protocolVersion: 5, clean: true, properties: { sessionExpiryInterval: 3600 } },
+  ] as const)('grants QoS 0 to a session that outlives its connection, as it is served: %j', async (session) => {
+    const reader = await client('reader', { clientId: 'kept', ...session });
+    const [granted] = await reader.subscribeAsync('loupe/+/result', { qos: 1 });
+    expect(granted?.qos).toBe(0);
+    const qos = new Promise<number>((resolve) =>
+      reader.once('message', (_topic, _payload, packet) => resolve(packet.qos)),
+    );
+    await broker.publish('loupe/cam-1/result', '{}', { qos: 1, retain: false });
+    expect(await qos).toBe(0);
+    const [plain] = await (await client('reader')).subscribeAsync('loupe/+/result', { qos: 1 });
+    expect(plain?.qos).toBe(1);
+  });
+
   it('cuts off a packet above the limit', async () => {
     const camera = await client('cam', { protocolVersion: 4 });
     const closed = new Promise((resolve) => camera.once('close', () => resolve('closed')));
