@@ -32,7 +32,7 @@ export class ActivationJournal {
 
   /**
    * Oldest first; none where there is no journal. A last line that a crash cut short never counted and is left out.
-   * @throws ModelPackageError where a line is damaged or the chain is broken
+   * @throws JournalDamagedError where a line is damaged or the chain is broken
    */
   async read(): Promise<readonly JournalEntry[]> {
     const lines = await this.journal.read();

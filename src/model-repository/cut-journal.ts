@@ -43,7 +43,7 @@ export class CutJournal {
     this.journal = new Journal(path.join(store, 'cuts.jsonl'), line);
   }
 
-  /** Oldest first. @throws ModelPackageError where a line is damaged or the chain is broken */
+  /** Oldest first. @throws JournalDamagedError where a line is damaged or the chain is broken */
   async read(): Promise<readonly CutEntry[]> {
     const lines = await this.journal.read();
     return lines.map(({ schema: _schema, previous: _previous, ...entry }) => entry);

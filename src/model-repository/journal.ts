@@ -24,6 +24,17 @@ export const modelVersion = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** A journal with a damaged line: nothing goes by it any more. */
+export class JournalDamagedError extends ModelPackageError {
+  /** Its name in the store. */
+  readonly journal: string;
+
+  constructor(file: string, fault: string) {
+    super(file, [fault]);
+    this.journal = path.basename(file);
+  }
+}
+
 type Line = z.ZodType<{ readonly seq: number; readonly previous: string | null }>;
 
 interface Whole<L> {
@@ -44,7 +55,7 @@ export class Journal<S extends Line> {
 
   /**
    * Oldest first; none where there is no journal. A last line that a crash cut short never counted and is left out.
-   * @throws ModelPackageError where a line is damaged or the chain is broken
+   * @throws JournalDamagedError where a line is damaged or the chain is broken
    */
   async read(): Promise<readonly z.output<S>[]> {
     return (await this.whole()).lines;
@@ -113,7 +124,7 @@ export class Journal<S extends Line> {
       const parsed = this.line.safeParse(jsonOf(one));
       if (!parsed.success || parsed.data.previous !== previous || parsed.data.seq !== i + 1) {
         const why = parsed.success ? 'it does not follow the line before' : (parsed.error.issues[0]?.message ?? '');
-        throw new ModelPackageError(this.file, [`line ${i + 1} is damaged or was changed by hand: ${why}`]);
+        throw new JournalDamagedError(this.file, `line ${i + 1} is damaged or was changed by hand: ${why}`);
       }
       previous = hashOf(one);
       return parsed.data;

@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import type { Config } from '../../config/schema.ts';
 import { cudaProviderMissing } from '../../engine/cuda.ts';
 import type { PoolEvent } from '../../engine/pool.ts';
+import { JournalDamagedError } from '../../model-repository/journal.ts';
 import { ModelPackageError } from '../../model-repository/package.ts';
 import { ModelsAtWork } from '../../wiring/models-at-work.ts';
 import { packageRecipes } from '../../wiring/packaged-recipes.ts';
@@ -46,6 +47,7 @@ export async function checkModels(config: Config): Promise<Check[]> {
     const one = { ...config, engine: { ...config.engine, processes: 1 } };
     models = new ModelsAtWork({ config: one, recipes, cudaMissing, take: () => undefined, onEvent });
   } catch (error) {
+    if (error instanceof JournalDamagedError) return [fail(error.journal, error.message, adviceFor(error.journal))];
     if (error instanceof ModelPackageError)
       return [fail('model', error.message, 'put the package in order, or name another model in the recipe')];
     // A package, or a journal of the store, that may not be read.
@@ -67,4 +69,13 @@ export async function checkModels(config: Config): Promise<Check[]> {
   } finally {
     await models.stop();
   }
+}
+
+/** What to do about a damaged journal. Without it the service goes by the configuration. */
+function adviceFor(journal: string): string {
+  const instead =
+    journal === 'activations.jsonl'
+      ? 'each recipe then starts with the version it pins, or the highest: look which one was at work, and activate it'
+      : 'each recipe then judges by the cuts of the configuration, or of its model: choose them anew';
+  return `with the service stopped, take it from the last backup (tar -xf BACKUP ${journal}), or move it aside: ${instead}`;
 }
