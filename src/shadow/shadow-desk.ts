@@ -44,6 +44,13 @@ export type ShadowEvent =
       readonly by: string;
     }
   | {
+      readonly kind: 'shadow_refused';
+      readonly recipe: string;
+      readonly model: string;
+      readonly by: string;
+      readonly detail: string;
+    }
+  | {
       readonly kind: 'shadow_not_resumed' | 'shadow_not_kept';
       readonly recipe: string;
       readonly model: string;
@@ -81,7 +88,8 @@ export class ShadowDesk implements ShadowControl {
         await this.inTurn(async () => {
           // Somebody set another beside it meanwhile.
           if (this.runs.has(recipe)) return;
-          const run = await this.begin({ name, version, recipe }, by);
+          const run = await this.runFor({ name, version, recipe }, by);
+          await this.begin(run);
           if (run.model.sha256 === sha256) return;
           this.runs.delete(recipe);
           await run.stop();
@@ -104,9 +112,12 @@ export class ShadowDesk implements ShadowControl {
   }
 
   /** Recipes that a version is beside, or is being proven for. */
-  beside(name: string, version: string): readonly string[] {
-    const runs = [...this.runs.values(), ...(this.candidate === null ? [] : [this.candidate])];
-    return runs.flatMap(({ model, state }) => (model.name === name && model.version === version ? state.recipe : []));
+  beside(name: string, version: string): readonly { readonly recipe: string; readonly isProven: boolean }[] {
+    const ofIt = ({ model }: ShadowRun) => model.name === name && model.version === version;
+    const beside = [...this.runs].flatMap(([recipe, run]) => (ofIt(run) ? [{ recipe, isProven: true }] : []));
+    const { candidate } = this;
+    if (candidate === null || !ofIt(candidate)) return beside;
+    return [...beside, { recipe: candidate.state.recipe, isProven: false }];
   }
 
   /** What scores frames beside a recipe now; `model` with its version. */
@@ -120,22 +131,18 @@ export class ShadowDesk implements ShadowControl {
 
   start(request: ShadowRequest, by: string): Promise<ShadowState> {
     return this.inTurn(async () => {
-      const run = await this.begin(request, by);
-      const { recipe, model, since: at } = run.state;
+      const run = await this.runFor(request, by);
+      const { recipe, model: ref } = run.state;
+      const model = `${ref.name}/${ref.version}`;
       try {
-        await this.journal.append({ at, by, kind: 'start', recipe, model });
+        await this.begin(run);
+        await this.note(run, by);
       } catch (error) {
-        this.runs.delete(recipe);
-        await run.stop();
-        throw new LoupeError(
-          'store_unavailable',
-          `the shadow could not be noted and was not started: ${String(error)}`,
-          {
-            cause: error,
-          },
-        );
+        const detail = error instanceof Error ? error.message : String(error);
+        this.options.onEvent({ kind: 'shadow_refused', recipe, model, by, detail });
+        throw error;
       }
-      this.options.onEvent({ kind: 'shadow_started', recipe, model: `${model.name}/${model.version}`, by });
+      this.options.onEvent({ kind: 'shadow_started', recipe, model, by });
       return run.state;
     });
   }
@@ -166,7 +173,8 @@ export class ShadowDesk implements ShadowControl {
     return this.runOf(recipe).store.pictureFile(resultId);
   }
 
-  private async begin(request: ShadowRequest, by: string): Promise<ShadowRun> {
+  /** A run of what was asked for; its engines are not started. */
+  private async runFor(request: ShadowRequest, by: string): Promise<ShadowRun> {
     const { config, repository, poolFor, packageOf, now, onEvent } = this.options;
     const recipe = this.recipeFor(request);
     const found = await repository.load(request.name, request.version);
@@ -179,7 +187,7 @@ export class ShadowDesk implements ShadowControl {
     const settings = config.recipes[recipe];
     if (settings === undefined) throw new Error(`no recipe ${recipe}`);
     const cutEntries = await new CutJournal(config.store.path).read();
-    const run = new ShadowRun({
+    return new ShadowRun({
       recipe,
       model: { name, version, sha256 },
       cuts: packagedRecipe(recipe, settings, found, cutEntries).recipe.cuts,
@@ -190,6 +198,12 @@ export class ShadowDesk implements ShadowControl {
       onCompared: (outcome) => onEvent({ kind: 'shadow_compared', recipe, model: lane, outcome }),
       onUnkept: (detail) => onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail }),
     });
+  }
+
+  /** Proves it and puts it beside its recipe, in the place of another. */
+  private async begin(run: ShadowRun): Promise<void> {
+    const { recipe, model } = run.state;
+    const lane = `${model.name}/${model.version}`;
     if (this.isStopping) throw shuttingDown();
     this.candidate = run;
     try {
@@ -207,9 +221,22 @@ export class ShadowDesk implements ShadowControl {
     this.runs.set(recipe, run);
     await before?.stop();
     await run.store.forgetOthers().catch((error: unknown) => {
-      onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail: `those of others stay: ${String(error)}` });
+      const detail = `those of others stay: ${String(error)}`;
+      this.options.onEvent({ kind: 'shadow_not_kept', recipe, model: lane, detail });
     });
-    return run;
+  }
+
+  /** What is not in the journal does not come back: it is not begun either. */
+  private async note(run: ShadowRun, by: string): Promise<void> {
+    const { recipe, model, since: at } = run.state;
+    try {
+      await this.journal.append({ at, by, kind: 'start', recipe, model });
+    } catch (error) {
+      this.runs.delete(recipe);
+      await run.stop();
+      const detail = `the shadow could not be noted and was not started: ${String(error)}`;
+      throw new LoupeError('store_unavailable', detail, { cause: error });
+    }
   }
 
   private recipeFor({ name, recipe }: ShadowRequest): string {

@@ -39,8 +39,8 @@ export interface ModelDeskOptions {
   readonly journal: ActivationJournal;
   readonly cutJournal: CutJournal;
   readonly workplace: Workplace;
-  /** Recipes that a version is a shadow of. */
-  shadowed(name: string, version: string): readonly string[];
+  /** Recipes that a version is a shadow of, or is being proven for. */
+  shadowed(name: string, version: string): readonly { readonly recipe: string; readonly isProven: boolean }[];
   now(): number;
   onEvent(event: ModelEvent): void;
 }
@@ -138,10 +138,18 @@ export class ModelDesk implements ModelControl, ModelReports {
         );
       }
       const shadowed = this.options.shadowed(name, version);
-      if (shadowed.length > 0) {
+      const besides = shadowed.flatMap(({ recipe, isProven }) => (isProven ? [recipe] : []));
+      if (besides.length > 0) {
         throw new LoupeError(
           'model_in_use',
-          `${name}/${version} is the shadow of ${shadowed.join(', ')}; stop the shadow first`,
+          `${name}/${version} is the shadow of ${besides.join(', ')}; stop the shadow first`,
+        );
+      }
+      const [candidate] = shadowed;
+      if (candidate !== undefined) {
+        throw new LoupeError(
+          'model_in_use',
+          `${name}/${version} is being proven as a shadow of ${candidate.recipe}; wait until that is over`,
         );
       }
       await this.options.repository.remove(name, version);

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/schema.ts';
 import { CutsDesk, type CutsEvent } from './cuts-control.ts';
-import { ModelDesk, type ModelEvent, type Workplace } from './model-control.ts';
+import { ModelDesk, type ModelDeskOptions, type ModelEvent, type Workplace } from './model-control.ts';
 import { ModelProver, ProvingWorkplace, ServingWorkplace } from './model-prover.ts';
 import { ActivationJournal } from '../model-repository/activations.ts';
 import { CutJournal, overtakenEntries } from '../model-repository/cut-journal.ts';
@@ -16,8 +16,7 @@ export interface ModelLifeOptions {
   readonly cudaMissing: string | null;
   /** The engines of a running service; null beside a stopped one. */
   readonly models: ModelsAtWork | null;
-  /** Recipes that a version is the shadow of. */
-  shadowed(name: string, version: string): readonly string[];
+  shadowed: ModelDeskOptions['shadowed'];
   onEvent(event: ModelEvent | CutsEvent): void;
 }
 

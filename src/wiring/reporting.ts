@@ -156,6 +156,9 @@ export class Reporting {
       case 'shadow_stopped':
         this.log.log('info', kind, fields);
         return;
+      case 'shadow_refused':
+        this.log.log('warn', kind, fields);
+        return;
       case 'shadow_not_resumed':
         this.log.log('error', kind, fields);
         return;

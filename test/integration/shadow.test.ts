@@ -137,6 +137,9 @@ describe('a shadow', { timeout: 120_000 }, () => {
     const service = await start(settings);
     const shadows = new HttpShadows(apiOf(service));
     expect(await refusalOf(shadows.start({ ...candidate, version: '3' }))).toBe('model_refused');
+    const refused = () => service.log.filter(({ event }) => event === 'shadow_refused');
+    await expect.poll(refused).toMatchObject([{ level: 'warn', recipe: 'default', model: 'mean-brightness/3' }]);
+    expect(refused()[0]?.['detail']).toContain('golden');
     expect(await refusalOf(shadows.start({ ...candidate, version: '1' }))).toBe('model_in_use');
     expect(await refusalOf(shadows.start({ ...candidate, version: '9' }))).toBe('model_not_found');
     expect(await refusalOf(shadows.start({ ...candidate, recipe: 'other' }))).toBe('recipe_not_found');
@@ -146,8 +149,15 @@ describe('a shadow', { timeout: 120_000 }, () => {
     packageAt(path.join(root, 'mean-brightness', '4'), 'slow', nextOf('4'));
     const starting = shadows.start({ ...candidate, version: '4' });
     await expect.poll(() => service.engines.length).toBe(3);
-    expect(await refusalOf(new HttpModels(apiOf(service)).remove('mean-brightness', '4'))).toBe('model_in_use');
+    const models = new HttpModels(apiOf(service));
+    await expect(models.remove('mean-brightness', '4')).rejects.toMatchObject({
+      code: 'model_in_use',
+      message: expect.stringContaining('mean-brightness/4 is being proven as a shadow of default'),
+    });
     expect(await starting).toMatchObject({ model: { version: '4' }, down: null });
+    await expect(models.remove('mean-brightness', '4')).rejects.toThrow(
+      'is the shadow of default; stop the shadow first',
+    );
     await shadows.stop('default');
     expect(await frame(service, 'a', dark)).toMatchObject({ verdict: 'PASS', version: '1' });
     const without = await loupe(['models', 'shadow', 'mean-brightness/2']);

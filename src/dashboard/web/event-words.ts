@@ -64,6 +64,10 @@ const en = {
     what: 'A result decided again was not the same',
     todo: 'Open the result. Picture changed, other onnxruntime, or memory at fault: run loupe replay over more of them.',
   },
+  shadow_refused: {
+    what: 'A model was not set beside the recipe',
+    todo: 'It was not proven, or could not be noted; the reason is in the detail. The model at work decides on.',
+  },
   shadow_not_resumed: { what: 'A watching model did not come back', todo: 'Set it beside the recipe again on Models.' },
   shadow_not_kept: { what: 'A disagreement could not be written', todo: 'Check space and rights of the store.' },
   grpc_call_failed: { what: 'A gRPC call failed inside the service', todo: 'Keep the log and report a bug.' },
@@ -172,6 +176,7 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
     what: '重新判定的结果不一致',
     todo: '请打开该结果。可能是图片被改动、onnxruntime 版本不同或内存故障:请用 loupe replay 检查更多结果。',
   },
+  shadow_refused: { what: '旁路模型未能启动', todo: '模型未通过验证或无法记录，原因见详情。正在工作的模型继续判定。' },
   shadow_not_resumed: { what: '旁路模型未能恢复', todo: '请在“模型”页重新设置旁路试运行。' },
   shadow_not_kept: { what: '无法写入不一致记录', todo: '请检查存储的空间和权限。' },
   grpc_call_failed: { what: 'gRPC 调用在服务内部失败', todo: '请保存日志并报告。' },
