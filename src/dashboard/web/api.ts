@@ -3,6 +3,7 @@
 import type { ResultJson } from '../../frame/result-json.ts';
 import type { HeatMapJson, ReplayedJson } from '../proving-routes.ts';
 import type { ProofJson, ReviewJson } from '../schemas.ts';
+import { REFUSALS } from './refusal-words.ts';
 import { settings } from './settings.ts';
 
 export type { HeatMapJson, ProofJson, ReplayedJson, ResultJson, ReviewJson };
@@ -12,7 +13,7 @@ export interface ResultsPage {
   readonly next: number | null;
 }
 
-/** What the service said when it refused. */
+/** What the service said when it refused: in the words of the page first, its own, in English, beside them. */
 export class ApiError extends Error {
   readonly status: number;
   /** After how many seconds it may be tried again; null where the service does not say. */
@@ -52,11 +53,14 @@ export async function request(where: string, init: RequestInit = {}): Promise<Re
     throw new Error(UNREACHED[settings().language], { cause: error });
   });
   if (response.ok) return response;
-  const problem = (await response.json().catch(() => null)) as { detail?: string } | null;
+  const problem = (await response.json().catch(() => null)) as { code?: string; detail?: string } | null;
   if (response.status === 401) window.dispatchEvent(new Event(STRANGER));
   const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const detail = problem?.detail ?? response.statusText;
-  throw new ApiError(response.status, detail, Number.isNaN(retryAfter) ? null : retryAfter);
+  // Of a proxy it may say nothing but its status.
+  const detail = problem?.detail ?? `HTTP ${response.status} ${response.statusText}`.trim();
+  const refusal = REFUSALS[settings().language][problem?.code ?? ''];
+  const message = refusal === undefined ? detail : `${refusal} (${detail})`;
+  throw new ApiError(response.status, message, Number.isNaN(retryAfter) ? null : retryAfter);
 }
 
 export async function getJson<T>(where: string, signal?: AbortSignal): Promise<T> {

@@ -178,7 +178,7 @@ function Model(props: {
         {model.name}/{model.version}
       </h2>
       {isAtWork && <p className="good">● {words.decidesFor(model.recipes.join(', '))}</p>}
-      {model.fault !== null && <p className="banner bad">{model.fault}</p>}
+      {model.fault !== null && <p className="banner bad">{words.packageFault(model.fault)}</p>}
       <ModelFigures manifest={manifest} />
       <p className="quiet hash">
         {model.createdAt === null ? '' : timeText(model.createdAt)}

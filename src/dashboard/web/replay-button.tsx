@@ -57,8 +57,8 @@ function textOf(words: Words, replayed: ReplayedJson): string {
     case 'different':
       return `✕ ${words.replayDifferent(replayed.detail ?? '')}`;
     case 'damaged':
-      return `✕ ${words.replayNot(replayed.detail)}`;
+      return `✕ ${words.replayNot(words.replayWhyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
     case 'not_replayable':
-      return `– ${words.replayNot(replayed.detail)}`;
+      return `– ${words.replayNot(words.replayWhyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
   }
 }

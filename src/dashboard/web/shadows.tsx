@@ -42,7 +42,7 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string | 
       <h2>
         {shadow.model.name}/{shadow.model.version}: {words.shadowOf(shadow.recipe)}
       </h2>
-      {shadow.down !== null && <p className="banner bad">{shadow.down}</p>}
+      {shadow.down !== null && <p className="banner bad">{words.shadowDown(shadow.down)}</p>}
       <p>
         {words.shadowCounts(shadow.counts.agreed, shadow.counts.disagreed, shadow.counts.failed, shadow.counts.skipped)}{' '}
         <span className="quiet">

@@ -16,6 +16,7 @@ const en = {
   yes: 'Yes, do it',
   no: 'No',
   activate: 'Put to work',
+  packageFault: (why: string) => `This package cannot be used (${why})`,
   golden: 'Golden images',
   goldenExpected: 'expected',
   goldenScored: 'here',
@@ -33,6 +34,7 @@ const en = {
   shadowOf: (recipe: string) => `watches beside recipe ${recipe}, decides nothing`,
   shadowCounts: (agreed: number, disagreed: number, failed: number, skipped: number) =>
     `agrees ${agreed}, differs ${disagreed}, could not score ${failed}, skipped ${skipped}`,
+  shadowDown: (why: string) => `It scores nothing now (${why})`,
   shadowNone: 'No part yet on which the two differ.',
   rollback: (recipe: string) => `Back to the model before (${recipe})`,
   askActivate: (model: string, recipe: string) =>
@@ -199,7 +201,18 @@ const en = {
   replay: 'Decide again',
   replaySame: (score: string) => `Decided again just now: the same (score ${score}).`,
   replayDifferent: (detail: string) => `Decided again just now: NOT the same. ${detail}`,
-  replayNot: (detail: string) => `Cannot be decided again: ${detail}.`,
+  replayNot: (why: string, detail: string) => `Cannot be decided again: ${why} (${detail}).`,
+  replayWhyNot: {
+    not_inspected: 'it was not inspected',
+    input_not_recorded: 'what the model saw is not recorded',
+    image_not_kept: 'its picture was not kept',
+    image_removed: 'its picture was deleted',
+    image_missing: 'the file of its picture is missing',
+    image_altered: 'its picture was changed',
+    model_missing: 'its model is gone',
+    model_changed: 'its model was changed',
+    model_refused: 'its model does not run here',
+  } as Readonly<Record<string, string>>,
 };
 
 export type Words = typeof en;
@@ -216,6 +229,7 @@ const zh: Words = {
   yes: '确定',
   no: '取消',
   activate: '启用',
+  packageFault: (why) => `此模型包无法使用(${why})`,
   golden: '基准图片',
   goldenExpected: '应得',
   goldenScored: '本机',
@@ -233,6 +247,7 @@ const zh: Words = {
   shadowOf: (recipe) => `在配方 ${recipe} 旁试运行，不作判定`,
   shadowCounts: (agreed, disagreed, failed, skipped) =>
     `一致 ${agreed}，不一致 ${disagreed}，无法评分 ${failed}，跳过 ${skipped}`,
+  shadowDown: (why) => `目前无法评分(${why})`,
   shadowNone: '尚无判定不一致的零件。',
   rollback: (recipe) => `恢复上一个模型(${recipe})`,
   askActivate: (model, recipe) => `从现在起由 ${model} 判定配方 ${recipe} 的每个零件?启用前会先验证。`,
@@ -385,7 +400,18 @@ const zh: Words = {
   replay: '重新判定',
   replaySame: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
   replayDifferent: (detail) => `刚刚重新判定:结果不一致。${detail}`,
-  replayNot: (detail) => `无法重新判定:${detail}`,
+  replayNot: (why, detail) => `无法重新判定:${why}(${detail})`,
+  replayWhyNot: {
+    not_inspected: '当时未检测',
+    input_not_recorded: '没有记录模型的输入区域',
+    image_not_kept: '图片未保存',
+    image_removed: '图片已删除',
+    image_missing: '图片文件缺失',
+    image_altered: '图片已被改动',
+    model_missing: '模型已不存在',
+    model_changed: '模型已被改动',
+    model_refused: '模型无法在此运行',
+  },
 };
 
 export function useWords(): Words {
