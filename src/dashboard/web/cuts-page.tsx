@@ -5,8 +5,8 @@ import { choose } from './address.ts';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { ScoresJson } from '../quality-routes.ts';
 import type { CutChangeJson, RecipeJson } from '../recipe-routes.ts';
-import { getJson, postJson, textOf } from './api.ts';
-import { Ask } from './ask.tsx';
+import { getJson, textOf } from './api.ts';
+import { CutChange } from './cut-change.tsx';
 import { CutComparison, cutsText } from './cut-comparison.tsx';
 import { Failure } from './failure.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
@@ -14,8 +14,6 @@ import { PickOrAny } from './pick-or-any.tsx';
 import { useRepeated } from './repeat.ts';
 import { ScoreChart } from './score-chart.tsx';
 import { changeSettings, useSettings } from './settings.ts';
-import { WhyNot } from './who-am-i.tsx';
-import { useIsKnown, useMay } from './who.ts';
 import { timeText } from './texts.ts';
 
 const DAYS = [1, 7, 30];
@@ -46,7 +44,7 @@ export function CutsPage({ chosen }: { readonly chosen: string }) {
       <Failure text={unread} />
       {recipe !== undefined && (
         <Workbench
-          key={`${recipe.recipe} ${recipe.revision}`}
+          key={recipe.recipe}
           recipe={recipe}
           recipes={recipes.map((one) => one.recipe)}
           asked={asked}
@@ -70,10 +68,13 @@ function Workbench(props: {
   const { recipe, recipes, asked, onChanged } = props;
   const words = useQualityWords();
   const { costs } = useSettings();
-  const [tried, setTried] = useState<TwoCuts>(recipe.cuts);
+  /** Null: those that judge now. */
+  const [moved, setMoved] = useState<TwoCuts | null>(null);
+  const tried = moved ?? recipe.cuts;
   const camera = asked.get('camera') ?? '';
   const days = DAYS.find((one) => String(one) === asked.get('days')) ?? 7;
   const { scores, failure } = useScores(recipe.recipe, camera, days);
+  const changes = useHistory(recipe);
   const name = recipe.recipe;
   const change = (part: { readonly recipe?: string; readonly camera?: string; readonly days?: string }) =>
     choose({ recipe: name, camera, days: String(days), ...part }, false);
@@ -114,7 +115,7 @@ function Workbench(props: {
       <section className="card">
         {scores?.bins.length === 0 && <p className="quiet">{words.noScores}</p>}
         {scores !== null && <ScoreChart scores={scores} cuts={tried} words={words} />}
-        <Sliders cuts={tried} onChange={setTried} words={words} />
+        <Sliders cuts={tried} onChange={setMoved} words={words} />
       </section>
       {scores !== null && (
         <section className="card">
@@ -138,8 +139,15 @@ function Workbench(props: {
           <p className="quiet">{words.estimatedOver}</p>
         </section>
       )}
-      <Change recipe={recipe} tried={tried} onReset={() => setTried(recipe.cuts)} onChanged={onChanged} words={words} />
-      <History recipe={name} words={words} />
+      <CutChange
+        recipe={recipe}
+        tried={moved}
+        changes={changes}
+        onReset={() => setMoved(null)}
+        onChanged={onChanged}
+        words={words}
+      />
+      <History changes={changes} words={words} />
     </>
   );
 }
@@ -233,100 +241,22 @@ function CutField(props: {
   );
 }
 
-function Change(props: {
-  readonly recipe: RecipeJson;
-  readonly tried: TwoCuts;
-  readonly onReset: () => void;
-  readonly onChanged: (failure: string | null) => void;
-  readonly words: QualityWords;
-}) {
-  const { recipe, tried, onReset, onChanged, words } = props;
-  const { reviewer } = useSettings();
-  const isKnown = useIsKnown();
-  const mayTune = useMay('tune');
-  const [reason, setReason] = useState('');
-  const [wish, setWish] = useState<'set' | 'revert' | null>(null);
-  const [missing, setMissing] = useState<string | null>(null);
-  const isSame = tried.passBelow === recipe.cuts.passBelow && tried.failAbove === recipe.cuts.failAbove;
-  const ask = (kind: 'set' | 'revert') => {
-    const name = !isKnown && reviewer.trim() === '' ? words.nameNeeded : null;
-    const why = kind === 'set' && reason.trim() === '' ? words.reasonNeeded : null;
-    setMissing(name ?? why);
-    if (name === null && why === null) setWish(kind);
-  };
-  const grant = (kind: 'set' | 'revert') => {
-    setWish(null);
-    const where = `/api/v1/recipes/${encodeURIComponent(recipe.recipe)}/cuts`;
-    const signed = { revision: recipe.revision, ...(reviewer.trim() === '' ? {} : { by: reviewer.trim() }) };
-    const asked =
-      kind === 'set'
-        ? postJson(where, { ...tried, ...signed, reason: reason.trim() })
-        : postJson(`${where}/revert`, { ...signed, reason: reason.trim() || words.revertReason });
-    asked.then(
-      () => onChanged(null),
-      (error: unknown) => onChanged(textOf(error)),
-    );
-  };
-  if (!mayTune) {
-    return (
-      <section className="card">
-        <WhyNot right="tune" />
-      </section>
-    );
-  }
-  return (
-    <section className="card">
-      {wish !== null && (
-        <Ask
-          text={
-            wish === 'set'
-              ? words.askApply(recipe.recipe, cutsText(recipe.cuts), cutsText(tried))
-              : words.askRevert(recipe.recipe)
-          }
-          yes={words.yes}
-          no={words.no}
-          onYes={() => grant(wish)}
-          onNo={() => setWish(null)}
-        />
-      )}
-      <Failure text={missing} />
-      <div className="search">
-        <label>
-          {words.reason}
-          <input value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
-        </label>
-        {!isKnown && (
-          <label>
-            {words.yourName}
-            <input
-              value={reviewer}
-              maxLength={64}
-              onChange={(event) => changeSettings({ reviewer: event.target.value })}
-            />
-          </label>
-        )}
-        <button type="button" className="primary" disabled={isSame} onClick={() => ask('set')}>
-          {words.apply}
-        </button>
-        <button type="button" disabled={isSame} onClick={onReset}>
-          {words.reset}
-        </button>
-        <button type="button" disabled={recipe.change === null} onClick={() => ask('revert')}>
-          ↶ {words.revert}
-        </button>
-      </div>
-    </section>
-  );
-}
-
-function History({ recipe, words }: { readonly recipe: string; readonly words: QualityWords }) {
+/** Newest first. */
+function useHistory({ recipe, revision }: RecipeJson): readonly CutChangeJson[] {
   const [changes, setChanges] = useState<readonly CutChangeJson[]>([]);
   useEffect(() => {
-    getJson<{ changes: CutChangeJson[] }>(`/api/v1/recipes/${encodeURIComponent(recipe)}/cuts/history`).then(
+    const ended = new AbortController();
+    const where = `/api/v1/recipes/${encodeURIComponent(recipe)}/cuts/history`;
+    getJson<{ changes: CutChangeJson[] }>(where, ended.signal).then(
       (answer) => setChanges(answer.changes.toReversed()),
-      () => setChanges([]),
+      () => !ended.signal.aborted && setChanges([]),
     );
-  }, [recipe]);
+    return () => ended.abort();
+  }, [recipe, revision]);
+  return changes;
+}
+
+function History({ changes, words }: { readonly changes: readonly CutChangeJson[]; readonly words: QualityWords }) {
   return (
     <section className="card">
       <h2>{words.history}</h2>

@@ -78,6 +78,9 @@ const en = {
   askApply: (recipe: string, from: string, to: string) =>
     `Judge every part of recipe ${recipe} by ${to} from now on? Now: ${from}.`,
   askRevert: (recipe: string) => `Take back the last change of cuts of recipe ${recipe}?`,
+  cutsChanged: (by: string, from: string, to: string, reason: string) =>
+    `${by} has changed the cuts meanwhile, from ${from} to ${to}: ${reason}`,
+  modelChanged: (model: string, cuts: string) => `Another model took over meanwhile: ${model}, cuts ${cuts}.`,
   revert: 'Take back the last change',
   yes: 'Yes, do it',
   no: 'No',
@@ -169,6 +172,8 @@ const zh: QualityWords = {
   reset: '回到当前阈值',
   askApply: (recipe, from, to) => `从现在起配方 ${recipe} 的每个零件都按 ${to} 判定?当前:${from}。`,
   askRevert: (recipe) => `撤销配方 ${recipe} 最近一次阈值更改?`,
+  cutsChanged: (by, from, to, reason) => `期间 ${by} 已将阈值从 ${from} 改为 ${to}:${reason}`,
+  modelChanged: (model, cuts) => `期间已改用模型 ${model},阈值 ${cuts}。`,
   revert: '撤销最近一次更改',
   yes: '确定',
   no: '取消',
