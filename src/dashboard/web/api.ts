@@ -126,12 +126,26 @@ export function pictureAt(where: string): Promise<string> {
   return url;
 }
 
-/** Saves a search as a file. */
+/** Saves a file of the service, once it has come. */
 export async function download(where: string, name: string): Promise<void> {
   const url = URL.createObjectURL(await (await request(where)).blob());
+  saveLink(url, name);
+  URL.revokeObjectURL(url);
+}
+
+/**
+ * Saves a file of the service that may be larger than the memory of the browser, which writes it to the disk while it comes. A token
+ * goes in a header, which a link cannot send; then the page fetches the file itself.
+ */
+export function downloadLarge(where: string, name: string): Promise<void> {
+  if (settings().token !== '') return download(where, name);
+  saveLink(where, name);
+  return Promise.resolve();
+}
+
+function saveLink(url: string, name: string): void {
   const link = document.createElement('a');
   link.href = url;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(url);
 }

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
 import { getJson, postJson, textOf } from './api.ts';
-import { DownloadLink } from './download-link.tsx';
+import { ReportLink } from './report-link.tsx';
 import { Ask } from './ask.tsx';
 import { Failure } from './failure.tsx';
 import { ModelFigures } from './model-figures.tsx';
@@ -205,9 +205,13 @@ function Model(props: {
           {isChecking ? words.working : words.golden}
         </button>
         {model.hasReport && (
-          <DownloadLink where={`${path}/report`} name={`report-${model.name}-${model.version}.html`} isShown>
+          <ReportLink
+            where={`${path}/report`}
+            name={`report-${model.name}-${model.version}.html`}
+            onFailure={(error) => setGolden(textOf(error))}
+          >
             {words.report}
-          </DownloadLink>
+          </ReportLink>
         )}
       </div>
       {typeof golden === 'string' && <p className="banner bad">{golden}</p>}

@@ -1,10 +1,9 @@
 /** The ledger, searched. */
 
-import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react';
-import { choose } from './address.ts';
+import { type FormEvent, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { choose, entryName, keepAt, keptHere } from './address.ts';
 import { VERDICTS } from '../../frame/verdict.ts';
-import { getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
-import { DownloadLink } from './download-link.tsx';
+import { downloadLarge, getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
 import { formatMs, formatProbability } from './gauges.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
@@ -14,47 +13,19 @@ import { instantOf } from './time-text.ts';
 const TIMES = ['since', 'until'];
 const SEARCH_MS = 5000;
 
+/** Rows of one search, down to where it goes on. */
+interface Found {
+  readonly query: string;
+  readonly rows: readonly ResultJson[];
+  readonly next: number | null;
+}
+
 /** @param props.chosen as in the address */
 export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const words = useWords();
   const query = queryOf(new URLSearchParams(chosen));
   const form = useRef<HTMLFormElement>(null);
-  const [rows, setRows] = useState<readonly ResultJson[] | null>(null);
-  const [next, setNext] = useState<number | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
-  const [isBusy, setIsBusy] = useState(true);
-  const running = useRef(new AbortController());
-
-  /** Adds a page of `search` to `old`. What was asked before is not waited for: it may be of another search. */
-  const load = useCallback(async (search: string, before: number | null, old: readonly ResultJson[]) => {
-    running.current.abort();
-    running.current = new AbortController();
-    const { signal } = running.current;
-    setIsBusy(true);
-    setRows(before === null ? null : old);
-    setNext(null);
-    setFailure(null);
-    try {
-      let page: Page = { results: [], next: before };
-      // A page may be empty and still go on: a rare part is looked for further back, with an eye on the clock.
-      const endsAt = performance.now() + SEARCH_MS;
-      do {
-        const cursor: string = page.next === null ? '' : `&before=${page.next}`;
-        page = await getJson<Page>(`/api/v1/results?limit=50${search}${cursor}`, signal);
-      } while (page.results.length === 0 && page.next !== null && performance.now() < endsAt);
-      setRows([...old, ...page.results]);
-      setNext(page.next);
-    } catch (error) {
-      if (signal.aborted) return;
-      setNext(before);
-      setFailure(textOf(error));
-    }
-    setIsBusy(false);
-  }, []);
-  useEffect(() => {
-    void load(query, null, []);
-    return () => running.current.abort();
-  }, [load, query]);
+  const { found, isBusy, failure, setFailure, load } = useSearch(query);
 
   // What is searched stands in the fields, however one came here.
   useEffect(() => {
@@ -66,10 +37,22 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const fields = [...event.currentTarget.elements].filter(isField);
-    const next = Object.fromEntries(fields.map(({ name, value }) => [name, value.trim()]));
-    if (queryOf(new URLSearchParams(next)) === query) void load(query, null, []);
-    else choose(next, true);
+    const typed = typedIn(event.currentTarget);
+    if (queryOf(new URLSearchParams(typed)) === query) void load(null);
+    else choose(typed, true);
+  };
+  /** What the fields say, searched for or not. Asked for one row first: of a download that is refused a browser says next to nothing. */
+  const save = async (format: 'csv' | 'jsonl') => {
+    if (form.current?.reportValidity() !== true) return;
+    const typed = queryOf(new URLSearchParams(typedIn(form.current)));
+    try {
+      const { results, next: further } = await getJson<Page>(`/api/v1/results?limit=1${typed}`);
+      if (results.length === 0 && further === null) return setFailure(words.noResults);
+      await downloadLarge(`/api/v1/results/export?format=${format}${typed}`, `loupe-results.${format}`);
+      setFailure(null);
+    } catch (error) {
+      setFailure(textOf(error));
+    }
   };
   return (
     <main className="results">
@@ -98,14 +81,9 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
           {words.search}
         </button>
         {(['csv', 'jsonl'] as const).map((format) => (
-          <DownloadLink
-            key={format}
-            where={`/api/v1/results/export?format=${format}${query}`}
-            name={`loupe-results.${format}`}
-            onFailure={(error) => setFailure(textOf(error))}
-          >
+          <button key={format} type="button" onClick={() => void save(format)}>
             {format === 'csv' ? words.exportCsv : words.exportJsonl}
-          </DownloadLink>
+          </button>
         ))}
         {TIME_ZONE !== undefined && <p className="quiet">{words.timesIn(TIME_ZONE)}</p>}
       </form>
@@ -114,9 +92,9 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
           {words.failed}: {failure}
         </p>
       )}
-      {rows !== null && <Table rows={rows} />}
-      {next !== null && (
-        <button type="button" onClick={() => void load(query, next, rows ?? [])}>
+      {found !== null && <Table rows={found.rows} />}
+      {!isBusy && found !== null && found.next !== null && (
+        <button type="button" onClick={() => void load(found)}>
           {words.more}
         </button>
       )}
@@ -125,14 +103,76 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
           {words.working}
         </p>
       )}
-      {!isBusy && next === null && rows !== null && (
-        <p className="quiet">{rows.length === 0 ? words.noResults : words.noMore}</p>
+      {!isBusy && found?.next === null && (
+        <p className="quiet">{found.rows.length === 0 ? words.noResults : words.noMore}</p>
       )}
     </main>
   );
 }
 
+/** Whoever comes back to a search finds it as it was left: the rows, and the place in them. */
+function useSearch(query: string) {
+  const [found, setFound] = useState<Found | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const [isBusy, setIsBusy] = useState(true);
+  const running = useRef(new AbortController());
+  const latest = useRef(found);
+  latest.current = found;
+  /** Where to go as soon as the rows are there. */
+  const place = useRef<number | null>(null);
+
+  /** Adds a page to what was found before. What was asked before is not waited for: it may be of another search. */
+  const load = useCallback(
+    async (before: Found | null) => {
+      running.current.abort();
+      running.current = new AbortController();
+      const { signal } = running.current;
+      setIsBusy(true);
+      setFound(before);
+      setFailure(null);
+      try {
+        let page: Page = { results: [], next: before?.next ?? null };
+        // A page may be empty and still go on: a rare part is looked for further back, with an eye on the clock.
+        const endsAt = performance.now() + SEARCH_MS;
+        do {
+          const cursor: string = page.next === null ? '' : `&before=${page.next}`;
+          page = await getJson<Page>(`/api/v1/results?limit=50${query}${cursor}`, signal);
+        } while (page.results.length === 0 && page.next !== null && performance.now() < endsAt);
+        setFound({ query, rows: [...(before?.rows ?? []), ...page.results], next: page.next });
+      } catch (error) {
+        if (signal.aborted) return;
+        setFailure(textOf(error));
+      }
+      setIsBusy(false);
+    },
+    [query],
+  );
+  useLayoutEffect(() => {
+    if (found === null || place.current === null) return;
+    window.scrollTo(0, place.current);
+    place.current = null;
+  }, [found]);
+  useLayoutEffect(() => {
+    const entry = entryName();
+    const kept = keptHere() as (Found & { readonly scrolled: number }) | undefined;
+    if (kept?.query === query) {
+      place.current = kept.scrolled;
+      setFound(kept);
+      setFailure(null);
+      setIsBusy(false);
+    } else void load(null);
+    return () => {
+      running.current.abort();
+      if (latest.current?.query === query) keepAt(entry, { ...latest.current, scrolled: window.scrollY });
+    };
+  }, [load, query]);
+  return { found, isBusy, failure, setFailure, load };
+}
+
 const isField = (element: Element) => element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
+
+const typedIn = (form: HTMLFormElement) =>
+  Object.fromEntries([...form.elements].filter(isField).map(({ name, value }) => [name, value.trim()]));
 
 /** A year of more than four digits, which browsers let people type, is no time to JavaScript. */
 const BOUNDS = { text: {}, number: { min: 0, max: 1, step: 'any' }, 'datetime-local': { max: '9999-12-31T23:59' } };
