@@ -188,8 +188,102 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await page.getByRole('button', { name: 'Yes, do it' }).click();
     await page.getByRole('alert').getByText('changed since you looked').waitFor();
     await page.locator('.events').getByText('bob: first').waitFor();
+    await page.getByRole('status').getByText('bob has changed the cuts meanwhile').waitFor();
+    expect(await page.getByLabel('Reason').inputValue()).toBe('second');
     expect((await service.get('/api/v1/recipes')).text).toContain('"passBelow":0.25');
     await page.context().close();
+  }, 60_000);
+
+  it('leaves an open question open, and what was typed, when a colleague changes the cuts', async () => {
+    const page = await visitor.open('cuts');
+    const pass = page.getByRole('spinbutton', { name: 'PASS below' });
+    await pass.fill('0.15');
+    await page.getByLabel('Reason').fill('mine');
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    const body = JSON.stringify({ passBelow: 0.22, failAbove: 0.8, reason: 'theirs', by: 'bob' });
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${service.addresses.http}/api/v1/recipes/default/cuts`, { method: 'POST', headers, body });
+    const question = page.getByRole('alertdialog');
+    await question.getByText('bob has changed the cuts meanwhile, from').waitFor({ timeout: 15_000 });
+    await question.getByText('Now: 0.220 / 0.800').waitFor();
+    // A tap on its way says yes to nothing.
+    await question.getByRole('button', { name: 'Yes, do it' }).click();
+    await question.getByRole('button', { name: 'No' }).click();
+    expect(await pass.inputValue()).toBe('0.15');
+    expect(await page.getByLabel('Reason').inputValue()).toBe('mine');
+    expect((await service.get('/api/v1/recipes')).text).toContain('"passBelow":0.22');
+    await page.waitForTimeout(1000);
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    await question.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.locator('.events').getByText('Ann: mine').waitFor();
+    expect(await page.getByLabel('Reason').inputValue()).toBe('');
+    expect(await page.getByText('meanwhile').count()).toBe(0);
+    await visitor.close(page);
+  }, 60_000);
+
+  it('is saved as the fields say it, searched or not', async () => {
+    const page = await new Visitor(browser, service.addresses.http).open('results');
+    await page.locator('tbody tr').first().waitFor();
+    await page.getByLabel('Part', { exact: true }).fill('part-7-3');
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    const rows = readFileSync(await (await downloading).path(), 'utf8')
+      .trim()
+      .split('\n');
+    expect(rows.map((row) => row.split(',')[5])).toEqual(['part_id', 'part-7-3']);
+    await page.getByLabel('Part', { exact: true }).fill('part-7-3333');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    await page.getByRole('alert').getByText('Nothing found').waitFor();
+    await page.getByLabel('Camera').fill('no camera!');
+    await page.getByRole('button', { name: 'Export JSONL' }).click();
+    await page.getByRole('alert').getByText('What was given is not accepted (camera: expected a camera id)').waitFor();
+    await page.context().close();
+  }, 60_000);
+
+  it('is found again as it was left by whoever goes back to it', async () => {
+    const page = await visitor.open('results');
+    const rows = page.locator('tbody tr');
+    for (const count of [100, 150]) {
+      await page.getByRole('button', { name: 'Load more' }).click();
+      await expect.poll(() => rows.count()).toBe(count);
+    }
+    const far = rows.nth(140);
+    const frame = await far.locator('td').nth(4).innerText();
+    await far.locator('a').click();
+    await page.getByRole('heading', { name: 'Proof' }).waitFor();
+    await page.goBack();
+    await expect.poll(() => rows.count()).toBe(150);
+    const isSeen = () => page.getByRole('cell', { name: frame, exact: true }).isVisible();
+    expect(await isSeen()).toBe(true);
+    expect((await far.boundingBox())?.y).toBeLessThan(800);
+    // Whoever comes anew finds the newest.
+    await page.getByRole('link', { name: 'Line' }).click();
+    await page.getByRole('link', { name: 'Results' }).click();
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe(50);
+    await visitor.close(page);
+  }, 60_000);
+
+  it('is printed on white, whatever the theme', async () => {
+    const page = await visitor.open('quality?days=7', { theme: 'dark' });
+    const lightest = () =>
+      page.evaluate<number>(`(() => {
+        const canvas = document.querySelector('canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let most = 0;
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 250) most = Math.max(most, Math.min(data[i], data[i + 1], data[i + 2]));
+        return most;
+      })()`);
+    await page.locator('canvas').first().waitFor();
+    await expect.poll(lightest).toBeGreaterThan(230);
+    await page.emulateMedia({ media: 'print' });
+    await expect.poll(lightest).toBeLessThan(230);
+    const colours = "[getComputedStyle(document.documentElement), getComputedStyle(document.querySelector('.card'))]";
+    expect(await page.evaluate(`${colours}.map(({ backgroundColor }) => backgroundColor)`)).toEqual([
+      'rgb(255, 255, 255)',
+      'rgb(255, 255, 255)',
+    ]);
+    await visitor.close(page);
   }, 60_000);
 
   it('speaks Chinese, is dark, and fits a phone', async () => {

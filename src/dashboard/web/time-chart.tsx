@@ -1,6 +1,6 @@
-/** A chart over groups of time, drawn by uPlot; drawn anew where data, size or theme change. */
+/** A chart over groups of time, drawn by uPlot; drawn anew where data, size or theme change, and for paper, which is light. */
 
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useSyncExternalStore } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useSettings } from './settings.ts';
@@ -16,6 +16,7 @@ export interface Line {
 }
 
 const HEIGHT = 260;
+const PAPER = window.matchMedia('print');
 
 export function TimeChart(props: {
   readonly title: string;
@@ -33,6 +34,7 @@ export function TimeChart(props: {
   const [from, to] = span;
   const place = useRef<HTMLDivElement>(null);
   const { theme } = useSettings();
+  const isOnPaper = useSyncExternalStore(onPaper, () => PAPER.matches);
   useEffect(() => {
     const home = place.current;
     if (home === null) return undefined;
@@ -68,13 +70,18 @@ export function TimeChart(props: {
       fit.disconnect();
       chart.destroy();
     };
-  }, [times, from, to, lines, format, theme, timeZone, timeLabel]);
+  }, [times, from, to, lines, format, theme, isOnPaper, timeZone, timeLabel]);
   return (
     <figure className="chart">
       <figcaption>{title}</figcaption>
       <div ref={place} role="img" aria-label={title} />
     </figure>
   );
+}
+
+function onPaper(listener: () => void): () => void {
+  PAPER.addEventListener('change', listener);
+  return () => PAPER.removeEventListener('change', listener);
 }
 
 function seriesOf({ label, kind, said }: Line, stroke: string, format: (value: number) => string): UPlot.Series {
