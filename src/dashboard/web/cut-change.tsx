@@ -21,7 +21,7 @@ export function CutChange(props: {
   readonly tried: TwoCuts | null;
   readonly changes: readonly CutChangeJson[];
   readonly onReset: () => void;
-  readonly onChanged: (failure: string | null) => void;
+  readonly onChanged: () => void;
   readonly words: QualityWords;
 }) {
   const { recipe, changes, onReset, onChanged, words } = props;
@@ -31,14 +31,14 @@ export function CutChange(props: {
   const mayTune = useMay('tune');
   const [reason, setReason] = useState('');
   const [wish, setWish] = useState<'set' | 'revert' | null>(null);
-  const [missing, setMissing] = useState<string | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
   const isBegun = props.tried !== null || reason !== '' || wish !== null;
   const meanwhile = useMeanwhile(recipe, changes, isBegun, words);
   const isSame = tried.passBelow === recipe.cuts.passBelow && tried.failAbove === recipe.cuts.failAbove;
   const ask = (kind: 'set' | 'revert') => {
     const name = !isKnown && reviewer.trim() === '' ? words.nameNeeded : null;
     const why = kind === 'set' && reason.trim() === '' ? words.reasonNeeded : null;
-    setMissing(name ?? why);
+    setFailure(name ?? why);
     if (name === null && why === null) setWish(kind);
   };
   const grant = (kind: 'set' | 'revert') => {
@@ -54,14 +54,22 @@ export function CutChange(props: {
       () => {
         setReason('');
         onReset();
-        onChanged(null);
+        onChanged();
       },
-      (error: unknown) => onChanged(textOf(error)),
+      (error: unknown) => {
+        setFailure(textOf(error));
+        onChanged();
+      },
     );
   };
+  useEffect(() => {
+    // Whoever signed in again may try again.
+    if (mayTune) setFailure(null);
+  }, [mayTune]);
   if (!mayTune) {
     return (
       <section className="card">
+        <Failure text={failure} isAnswer />
         <WhyNot right="tune" />
       </section>
     );
@@ -82,7 +90,7 @@ export function CutChange(props: {
           onNo={() => setWish(null)}
         />
       )}
-      <Failure text={missing} />
+      <Failure text={failure} isAnswer />
       {meanwhile.text !== null && (
         <p className="banner warn" role="status">
           {meanwhile.text}

@@ -26,7 +26,6 @@ export function CutsPage({ chosen }: { readonly chosen: string }) {
   const words = useQualityWords();
   const [recipes, setRecipes] = useState<readonly RecipeJson[]>([]);
   const asked = new URLSearchParams(chosen);
-  const [failure, setFailure] = useState<string | null>(null);
   /** Why what is shown is old. */
   const [unread, setUnread] = useState<string | null>(null);
   const notRead = useCallback((error: unknown) => setUnread(textOf(error)), []);
@@ -40,7 +39,6 @@ export function CutsPage({ chosen }: { readonly chosen: string }) {
   return (
     <main className="cuts">
       <h1 className="hidden">{words.scores}</h1>
-      <Failure text={failure} />
       <Failure text={unread} />
       {recipe !== undefined && (
         <Workbench
@@ -48,10 +46,7 @@ export function CutsPage({ chosen }: { readonly chosen: string }) {
           recipe={recipe}
           recipes={recipes.map((one) => one.recipe)}
           asked={asked}
-          onChanged={(changed) => {
-            setFailure(changed);
-            load().catch(notRead);
-          }}
+          onChanged={() => void load().catch(notRead)}
         />
       )}
     </main>
@@ -62,8 +57,8 @@ function Workbench(props: {
   readonly recipe: RecipeJson;
   readonly recipes: readonly string[];
   readonly asked: URLSearchParams;
-  /** @param failure null when it was done */
-  readonly onChanged: (failure: string | null) => void;
+  /** Somebody changed the cuts, here or elsewhere. */
+  readonly onChanged: () => void;
 }) {
   const { recipe, recipes, asked, onChanged } = props;
   const words = useQualityWords();

@@ -57,9 +57,9 @@ export function ModelsPage() {
   useRepeated(load, notRead, PERIOD_MS);
   const guarded = useCallback(async (work: () => Promise<void>) => {
     setIsBusy(true);
+    setFailure(null);
     try {
       await work();
-      setFailure(null);
     } catch (error) {
       setFailure(textOf(error));
     } finally {
@@ -79,7 +79,7 @@ export function ModelsPage() {
   return (
     <main className="models">
       <h1 className="hidden">{words.models}</h1>
-      <Failure text={failure} />
+      <Failure text={failure} isAnswer />
       <Failure text={unread} />
       {(isBusy || (models === null && unread === null)) && <p className="banner">{words.working}</p>}
       {wish !== null && (

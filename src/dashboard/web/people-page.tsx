@@ -5,6 +5,7 @@ import { type Role, ROLES } from '../../frame/people.ts';
 import type { AuditJson, UserJson } from '../people-routes.ts';
 import { getJson, patchJson, postJson, textOf } from './api.ts';
 import { Ask } from './ask.tsx';
+import { Failure } from './failure.tsx';
 import { PasswordField } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { PickOne } from './pick-one.tsx';
@@ -83,13 +84,15 @@ function Accounts() {
   };
   const grant = ({ user, change: asked }: Wish) => {
     setWish(null);
+    setSaid(null);
     change(user, asked).catch(fail);
   };
   return (
     <main className="people">
       <h1 className="hidden">{words.people}</h1>
-      {said !== null && (
-        <p className={said.isBad ? 'banner bad' : 'banner'} role="alert">
+      <Failure text={said?.isBad === true ? said.text : null} isAnswer />
+      {said?.isBad === false && (
+        <p className="banner" role="alert">
           {said.text}
         </p>
       )}

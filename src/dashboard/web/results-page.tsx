@@ -4,6 +4,7 @@ import { type FormEvent, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import { choose, entryName, keepAt, keptHere } from './address.ts';
 import { VERDICTS } from '../../frame/verdict.ts';
 import { downloadLarge, getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
+import { Failure } from './failure.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
@@ -45,11 +46,11 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const save = async (format: 'csv' | 'jsonl') => {
     if (form.current?.reportValidity() !== true) return;
     const typed = queryOf(new URLSearchParams(typedIn(form.current)));
+    setFailure(null);
     try {
       const { results, next: further } = await getJson<Page>(`/api/v1/results?limit=1${typed}`);
       if (results.length === 0 && further === null) return setFailure(words.noResults);
       await downloadLarge(`/api/v1/results/export?format=${format}${typed}`, `loupe-results.${format}`);
-      setFailure(null);
     } catch (error) {
       setFailure(textOf(error));
     }
@@ -87,11 +88,7 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
         ))}
         {TIME_ZONE !== undefined && <p className="quiet">{words.timesIn(TIME_ZONE)}</p>}
       </form>
-      {failure !== null && (
-        <p className="banner bad" role="alert">
-          {words.failed}: {failure}
-        </p>
-      )}
+      <Failure text={failure === null ? null : `${words.failed}: ${failure}`} isAnswer />
       {found !== null && <Table rows={found.rows} />}
       {!isBusy && found !== null && found.next !== null && (
         <button type="button" onClick={() => void load(found)}>
