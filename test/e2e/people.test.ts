@@ -204,6 +204,53 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(ann);
   }, 60_000);
 
+  it('find what they had typed when their session ended in the middle of it, and nobody else does', async () => {
+    const ann = new PageClient(service);
+    await ann.signIn('Ann', PASSWORD);
+    const { json } = await ann.ask('GET', '/api/v1/users');
+    const idOf = (name: string) =>
+      (json['users'] as { id: string; name: string }[]).find((one) => one.name === name)?.id;
+    const endSessionsOf = async (name: string) => {
+      for (const isDisabled of [true, false]) {
+        expect((await ann.ask('PATCH', `/api/v1/users/${idOf(name)}`, { isDisabled })).status).toBe(200);
+      }
+    };
+    const bob = await open('signin');
+    await signIn(bob, 'Bob Miller');
+    await bob.getByRole('link', { name: 'Review' }).click();
+    await bob.getByLabel('Comment').fill('deep, at the rim');
+    await bob.getByRole('button', { name: 'scratch' }).click();
+    await endSessionsOf('Bob Miller');
+    await bob.getByRole('link', { name: 'Sign in to judge parts.' }).click();
+    await signIn(bob, 'Bob Miller');
+    expect(await bob.getByLabel('Comment').inputValue()).toBe('deep, at the rim');
+    expect(await bob.getByRole('button', { name: 'scratch' }).getAttribute('aria-pressed')).toBe('true');
+    await endSessionsOf('Bob Miller');
+    await bob.getByRole('link', { name: 'Sign in to judge parts.' }).click();
+    await signIn(bob, 'Eve');
+    await bob.getByLabel('Comment').waitFor();
+    expect(await bob.getByLabel('Comment').inputValue()).toBe('');
+
+    // Eve goes on with the cuts, which nobody changes behind her back.
+    await bob.getByRole('link', { name: 'Cuts' }).click();
+    await bob.getByRole('spinbutton', { name: 'FAIL from' }).fill('0.4');
+    await bob.getByLabel('Reason').fill('too strict');
+    await bob.getByRole('button', { name: 'Apply these cuts' }).click();
+    await bob.route('**/api/v1/session', (route) => route.abort());
+    await endSessionsOf('Eve');
+    await bob.getByRole('button', { name: 'Yes, do it' }).click();
+    const refusal = bob.getByRole('alert').getByText('You are not signed in, or not any more');
+    await refusal.waitFor();
+    expect((await refusal.boundingBox())?.y).toBeGreaterThan(0);
+    expect((await refusal.boundingBox())?.y).toBeLessThan(800);
+    await bob.unroute('**/api/v1/session');
+    await bob.getByRole('link', { name: 'Sign in', exact: true }).click();
+    await signIn(bob, 'Eve');
+    expect(await bob.getByLabel('Reason').inputValue()).toBe('too strict');
+    expect(await bob.getByRole('spinbutton', { name: 'FAIL from' }).inputValue()).toBe('0.4');
+    await close(bob);
+  }, 60_000);
+
   it('change their own password', async () => {
     const page = await open('signin');
     await signIn(page, 'Eve');
@@ -220,6 +267,9 @@ describe.skipIf(!hasBrowser())('people', () => {
   it('find it in Chinese, in the dark and on a phone', async () => {
     const page = await open('signin', { language: 'zh', theme: 'dark' }, { viewport: { width: 390, height: 844 } });
     await page.getByLabel('姓名').fill('Ann');
+    await page.getByLabel('密码', { exact: true }).fill('not her password');
+    await page.getByRole('button', { name: '登录', exact: true }).click();
+    await page.getByText('姓名或密码错误。').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(await overflowOf(page)).toBe(0);
     await visitor.shoot(page, 'sign-in-zh-dark-phone');
@@ -229,6 +279,11 @@ describe.skipIf(!hasBrowser())('people', () => {
     await page.getByRole('listitem', { name: 'Ann' }).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(await overflowOf(page)).toBe(0);
+    // What the service refuses is said in Chinese first.
+    await page.getByLabel('姓名', { exact: true }).fill('bob miller');
+    await page.getByLabel('密码', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: '添加人员' }).click();
+    await page.getByText('该姓名已被使用 (there is an account of "Bob Miller" already)').waitFor();
     await close(page);
   });
 });

@@ -59,7 +59,8 @@ export async function request(where: string, init: RequestInit = {}): Promise<Re
   // Of a proxy it may say nothing but its status.
   const detail = problem?.detail ?? `HTTP ${response.status} ${response.statusText}`.trim();
   const refusal = REFUSALS[settings().language][problem?.code ?? ''];
-  const message = refusal === undefined ? detail : `${refusal} (${detail})`;
+  // What the service says of a missing session is for programs.
+  const message = refusal === undefined ? detail : response.status === 401 ? refusal : `${refusal} (${detail})`;
   throw new ApiError(response.status, message, Number.isNaN(retryAfter) ? null : retryAfter);
 }
 

@@ -1,6 +1,6 @@
 /** The frame around the pages: navigation, what everyone must see, language and theme. */
 
-import { lazy, Suspense, useEffect } from 'react';
+import { Activity, lazy, Suspense, useEffect, useRef } from 'react';
 import { useAddress } from './address.ts';
 import { PageBoundary } from './failed-page.tsx';
 import { LinePage } from './line-page.tsx';
@@ -12,10 +12,12 @@ import { ReviewPage } from './review-page.tsx';
 import { changeSettings, type Settings, useSettings } from './settings.ts';
 import { SetUp, SignIn } from './sign-in.tsx';
 import { WhoAmI } from './who-am-i.tsx';
-import { refreshWho, useWho } from './who.ts';
+import { refreshWho, useSitting, useWho } from './who.ts';
 import { useWords, type Words } from './words.ts';
 
 const PAGES = ['line', 'results', 'review', 'quality', 'cuts', 'models', 'system'] as const;
+
+const DOORS: readonly string[] = ['signin', 'setup'];
 
 /** What an operator does not look at all day is fetched when it is opened. */
 const QualityPage = lazy(async () => ({ default: (await import('./quality-page.tsx')).QualityPage }));
@@ -34,6 +36,13 @@ export function App() {
   const who = useWho();
   // A stream that ended or came back may mean that somebody was signed out.
   useEffect(() => void refreshWho(), [connection]);
+  const sitting = useSitting();
+  const isAtDoor =
+    DOORS.includes(page) ||
+    (who !== null && (!who.rights.includes('read') || (page === 'me' && who.kind !== 'session')));
+  /** The address within: the one before, while one signs in. */
+  const inside = useRef<{ path: string; page: string; id: string | undefined; chosen: string } | null>(null);
+  if (!DOORS.includes(page)) inside.current = { path, page, id, chosen };
   const title = titleOf(page, words, people);
   useEffect(() => {
     document.title = title;
@@ -64,14 +73,16 @@ export function App() {
         <Choices />
       </header>
       <Banners />
-      {who !== null && !who.rights.includes('read') ? (
-        <Door isNew={who.accounts === 'none' && page !== 'signin'} />
-      ) : (
-        <PageBoundary attempt={`${path} ${connection}`}>
-          <Suspense fallback={<p className="loading">…</p>}>
-            <Page page={page} id={id} chosen={chosen} />
-          </Suspense>
-        </PageBoundary>
+      {isAtDoor && <Door page={page} />}
+      {/* Behind the door the page rests: whoever signs in again finds what they had typed. */}
+      {inside.current !== null && (
+        <Activity key={sitting} mode={isAtDoor ? 'hidden' : 'visible'}>
+          <PageBoundary attempt={`${inside.current.path} ${connection}`}>
+            <Suspense fallback={<p className="loading">…</p>}>
+              <Page {...inside.current} />
+            </Suspense>
+          </PageBoundary>
+        </Activity>
       )}
     </>
   );
@@ -97,14 +108,13 @@ function Page(props: { readonly page: string; readonly id: string | undefined; r
   if (page === 'system') return <SystemPage />;
   if (page === 'people') return <PeoplePage />;
   if (page === 'me') return <MyPage />;
-  if (page === 'signin') return <SignIn />;
-  if (page === 'setup') return <SetUp />;
   return <LinePage />;
 }
 
-/** For whoever may see nothing: the very first one makes an account. */
-function Door({ isNew }: { readonly isNew: boolean }) {
-  return isNew ? <SetUp /> : <SignIn />;
+/** For whoever signs in, or may see nothing before: the very first one makes an account. */
+function Door({ page }: { readonly page: string }) {
+  const isNew = useWho()?.accounts === 'none';
+  return page === 'setup' || (isNew && page !== 'signin') ? <SetUp /> : <SignIn />;
 }
 
 /** What is wrong with the service itself, on every page. */

@@ -23,6 +23,14 @@ type Label = 'ok' | 'ng' | 'unsure';
 const KEYS: Readonly<Record<string, Label | 'undo'>> = { o: 'ok', n: 'ng', u: 'unsure', z: 'undo', Backspace: 'undo' };
 type QueuePage = ResultsPage & { readonly defectClasses: readonly string[] };
 
+/** What was said of a part before it is judged: kept, though another one comes up or the page rests meanwhile. */
+interface Begun {
+  readonly defectClass: string | null;
+  readonly comment: string;
+}
+
+const NOTHING: Begun = { defectClass: null, comment: '' };
+
 const REFILL_BELOW = 5;
 /** How often a queue that runs empty is looked at again: parts come all day. */
 const LOOK_MS = 5000;
@@ -45,8 +53,7 @@ export function ReviewPage() {
   const { reviewer } = useSettings();
   const isKnown = useIsKnown();
   const mayJudge = useMay('review');
-  const [defectClass, setDefectClass] = useState<string | null>(null);
-  const [comment, setComment] = useState('');
+  const [begun, setBegun] = useState<Readonly<Record<string, Begun>>>({});
   const [failure, setFailure] = useState<string | null>(null);
   const { queue, next, defectClasses, unread, take, putBack, restart } = useQueue();
   const [judged, setJudged] = useState<readonly ResultJson[]>([]);
@@ -56,12 +63,16 @@ export function ReviewPage() {
   const current = queue[0];
   const shown = current?.resultId;
   const mayFrom = useRef(0);
+  /** Whether the next part comes up without anybody having done anything. */
+  const isUnasked = useRef(false);
   useEffect(() => {
-    mayFrom.current = Math.max(mayFrom.current, performance.now() + SEEN_MS);
-    // What was said of another part is not said of this one.
-    setDefectClass(null);
-    setComment('');
+    mayFrom.current = Math.max(mayFrom.current, performance.now() + (isUnasked.current ? UNASKED_MS : SEEN_MS));
+    if (shown !== undefined) isUnasked.current = false;
   }, [shown]);
+  const { defectClass, comment } = (shown === undefined ? undefined : begun[shown]) ?? NOTHING;
+  const say = (said: Partial<Begun>) => {
+    if (shown !== undefined) setBegun((before) => ({ ...before, [shown]: { defectClass, comment, ...said } }));
+  };
   const heatMap = useHeatMap(current !== undefined && isPicture(current) ? current.resultId : null);
   const hasName = isKnown || reviewer.trim() !== '';
 
@@ -81,6 +92,7 @@ export function ReviewPage() {
         const kind = what === 'ng' ? defectClass : null;
         await sendReview(target.resultId, { label: what, defectClass: kind, comment: comment.trim() || null });
         setJudged((before) => [...before, target].slice(-100));
+        setBegun(({ [target.resultId]: _said, ...others }) => others);
         take(target);
       }
       setFailure(null);
@@ -96,9 +108,18 @@ export function ReviewPage() {
   const wasLost = useRef(false);
   useEffect(() => {
     // Nobody told what was judged in between.
-    if (connection === 'open' && wasLost.current) restart();
-    wasLost.current = connection === 'lost' || connection === 'full';
+    if (connection === 'open' && wasLost.current) {
+      isUnasked.current = true;
+      restart();
+    }
+    wasLost.current = connection !== 'open' && (wasLost.current || connection !== 'connecting');
   }, [connection, restart]);
+  useEffect(
+    () => () => {
+      wasLost.current = true;
+    },
+    [],
+  );
   const leave = ({ resultId, label, reviewer: who }: Judged) => {
     const gone = queue.find((one) => one.resultId === resultId);
     if (gone === undefined || label === 'withdrawn' || resultId === sending.current) return;
@@ -127,7 +148,7 @@ export function ReviewPage() {
   return (
     <main className="review">
       <h1 className="hidden">{words.review}</h1>
-      <Failure text={failure ?? unread} />
+      <Failure text={failure ?? unread} isAnswer={failure !== null} />
       {meanwhile !== null && (
         <p className="banner" role="status">
           {meanwhile}
@@ -193,11 +214,11 @@ export function ReviewPage() {
               legend={words.defectClass}
               options={defectClasses.map((name) => [name, words.defectClasses[name] ?? name] as const)}
               value={defectClass}
-              onChange={setDefectClass}
+              onChange={(picked) => say({ defectClass: picked })}
             />
             <label>
               {words.comment}
-              <input value={comment} maxLength={500} onChange={(event) => setComment(event.target.value)} />
+              <input value={comment} maxLength={500} onChange={(event) => say({ comment: event.target.value })} />
             </label>
           </>
         )}

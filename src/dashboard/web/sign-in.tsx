@@ -1,6 +1,7 @@
 /** Signing in, and the very first time: making the account that lets others in. */
 
 import { type FormEvent, type ReactNode, useState } from 'react';
+import { goBack } from './address.ts';
 import { ApiError, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { PasswordField, typedIn } from './password-field.tsx';
@@ -65,8 +66,9 @@ export function SetUp() {
   );
 }
 
+/** Back to what one was at. */
 function leave(): void {
-  if (location.hash === '#/signin' || location.hash === '#/setup') location.hash = '#/line';
+  if (location.hash === '#/signin' || location.hash === '#/setup') goBack('line');
 }
 
 function Screen({ title, children }: { readonly title: string; readonly children: ReactNode }) {

@@ -1,5 +1,8 @@
 /** In the head of every page: who sits here, and the way in and out. Where somebody may not act: why. */
 
+import { useState } from 'react';
+import { textOf } from './api.ts';
+import { Failure } from './failure.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { changeSettings, useSettings } from './settings.ts';
 import { changed, signOut, useMay, useWho } from './who.ts';
@@ -16,9 +19,7 @@ export function WhoAmI() {
           <strong>{who.name}</strong>
           <small>{words.roles[who.role]}</small>
         </a>
-        <button type="button" onClick={() => void signOut()}>
-          {words.signOut}
-        </button>
+        <SignOut />
       </>
     );
   }
@@ -43,6 +44,24 @@ export function WhoAmI() {
     <a className="button" href="#/signin">
       {words.signIn}
     </a>
+  );
+}
+
+function SignOut() {
+  const words = usePeopleWords();
+  const [failure, setFailure] = useState<string | null>(null);
+  const leave = () =>
+    signOut().then(
+      () => setFailure(null),
+      (error: unknown) => setFailure(textOf(error)),
+    );
+  return (
+    <>
+      <button type="button" onClick={() => void leave()}>
+        {words.signOut}
+      </button>
+      <Failure text={failure === null ? null : words.stillSignedIn(failure)} />
+    </>
   );
 }
 

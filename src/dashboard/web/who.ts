@@ -11,11 +11,19 @@ export type Who = WhoJson;
 
 /** Null until the service has said so. */
 let who: Who | null = null;
+/** Who signed in here last and has not signed out: what is typed here is theirs, though their session has ended. */
+let owner: string | null = null;
+let sitting = 0;
 const listeners = new Set<() => void>();
 window.addEventListener(STRANGER, () => void refreshWho());
 
 export function useWho(): Who | null {
   return useSyncExternalStore(subscribe, () => who);
+}
+
+/** Another one where somebody else sits here now, or will: nothing typed by the one before is theirs. */
+export function useSitting(): number {
+  return useSyncExternalStore(subscribe, () => sitting);
 }
 
 /** Whether the one who sits here may do what needs `right`. */
@@ -35,6 +43,10 @@ export async function refreshWho(): Promise<void> {
     who = (await (await request('/api/v1/session')).json()) as Who;
   } catch {
     return;
+  }
+  if (who.kind === 'session') {
+    if (owner !== null && owner !== who.name) sitting++;
+    owner = who.name;
   }
   for (const listener of listeners) listener();
 }
@@ -60,6 +72,8 @@ export async function signOut(): Promise<void> {
     // The session had run out already.
     if (!(error instanceof ApiError)) throw error;
   }
+  owner = null;
+  sitting++;
   await changed();
 }
 
