@@ -1,6 +1,7 @@
 /** Every word of the page, in both languages. A word that is missing in one does not compile. */
 
 import { REASONS } from './reason-words.ts';
+import { NOT_REPLAYABLE } from './refusal-words.ts';
 import { useSettings } from './settings.ts';
 import { durationText } from './time-text.ts';
 
@@ -202,17 +203,7 @@ const en = {
   replaySame: (score: string) => `Decided again just now: the same (score ${score}).`,
   replayDifferent: (detail: string) => `Decided again just now: NOT the same. ${detail}`,
   replayNot: (why: string, detail: string) => `Cannot be decided again: ${why} (${detail}).`,
-  replayWhyNot: {
-    not_inspected: 'it was not inspected',
-    input_not_recorded: 'what the model saw is not recorded',
-    image_not_kept: 'its picture was not kept',
-    image_removed: 'its picture was deleted',
-    image_missing: 'the file of its picture is missing',
-    image_altered: 'its picture was changed',
-    model_missing: 'its model is gone',
-    model_changed: 'its model was changed',
-    model_refused: 'its model does not run here',
-  } as Readonly<Record<string, string>>,
+  replayWhyNot: NOT_REPLAYABLE.en,
 };
 
 export type Words = typeof en;
@@ -401,17 +392,7 @@ const zh: Words = {
   replaySame: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
   replayDifferent: (detail) => `刚刚重新判定:结果不一致。${detail}`,
   replayNot: (why, detail) => `无法重新判定:${why}(${detail})`,
-  replayWhyNot: {
-    not_inspected: '当时未检测',
-    input_not_recorded: '没有记录模型的输入区域',
-    image_not_kept: '图片未保存',
-    image_removed: '图片已删除',
-    image_missing: '图片文件缺失',
-    image_altered: '图片已被改动',
-    model_missing: '模型已不存在',
-    model_changed: '模型已被改动',
-    model_refused: '模型无法在此运行',
-  },
+  replayWhyNot: NOT_REPLAYABLE.zh,
 };
 
 export function useWords(): Words {
