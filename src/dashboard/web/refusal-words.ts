@@ -60,29 +60,3 @@ type Refusals = Readonly<Record<string, string>>;
 
 /** By the code of docs/errors.md. */
 export const REFUSALS: { readonly en: Refusals; readonly zh: Refusals } = { en, zh };
-
-/** Why a result cannot be decided again, by the `why` of the answer. */
-export const NOT_REPLAYABLE: { readonly en: Refusals; readonly zh: Refusals } = {
-  en: {
-    not_inspected: 'it was not inspected',
-    input_not_recorded: 'what the model saw is not recorded',
-    image_not_kept: 'its picture was not kept',
-    image_removed: 'its picture was deleted',
-    image_missing: 'the file of its picture is missing',
-    image_altered: 'its picture was changed',
-    model_missing: 'its model is gone',
-    model_changed: 'its model was changed',
-    model_refused: 'its model does not run here',
-  },
-  zh: {
-    not_inspected: '当时未检测',
-    input_not_recorded: '没有记录模型的输入区域',
-    image_not_kept: '图片未保存',
-    image_removed: '图片已删除',
-    image_missing: '图片文件缺失',
-    image_altered: '图片已被改动',
-    model_missing: '模型已不存在',
-    model_changed: '模型已被改动',
-    model_refused: '模型无法在此运行',
-  },
-};

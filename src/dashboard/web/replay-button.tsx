@@ -3,10 +3,12 @@
 import { useEffect, useState } from 'react';
 import { download, type ReplayedJson, request } from './api.ts';
 import { formatProbability } from './gauges.tsx';
-import { useWords, type Words } from './words.ts';
+import { type ReplayWords, useReplayWords } from './replay-words.ts';
+import { useWords } from './words.ts';
 
 export function ReplayButton({ resultId }: { readonly resultId: string }) {
-  const words = useWords();
+  const { working, failed } = useWords();
+  const words = useReplayWords();
   const [state, setState] = useState<ReplayedJson | 'working' | Error | null>(null);
   useEffect(() => setState(null), [resultId]);
   const replay = async () => {
@@ -31,13 +33,13 @@ export function ReplayButton({ resultId }: { readonly resultId: string }) {
     <div className="replay">
       <div className="buttons">
         <button type="button" disabled={state === 'working'} onClick={() => void replay()}>
-          {state === 'working' ? words.working : words.replay}
+          {state === 'working' ? working : words.replay}
         </button>
         <button type="button" disabled={state === 'working'} onClick={() => void save()}>
           {words.proofSheet}
         </button>
       </div>
-      {state instanceof Error && <p className="banner bad">{`${words.failed}: ${state.message}`}</p>}
+      {state instanceof Error && <p className="banner bad">{`${failed}: ${state.message}`}</p>}
       {state !== null && state !== 'working' && !(state instanceof Error) && (
         <p
           className={state.kind === 'same' ? 'good' : state.kind === 'not_replayable' ? 'quiet' : 'banner bad'}
@@ -50,15 +52,15 @@ export function ReplayButton({ resultId }: { readonly resultId: string }) {
   );
 }
 
-function textOf(words: Words, replayed: ReplayedJson): string {
+function textOf(words: ReplayWords, replayed: ReplayedJson): string {
   switch (replayed.kind) {
     case 'same':
-      return `✓ ${words.replaySame(formatProbability(replayed.probability))}`;
+      return `✓ ${words.same(formatProbability(replayed.probability))}`;
     case 'different':
-      return `✕ ${words.replayDifferent(replayed.detail ?? '')}`;
+      return `✕ ${words.different(replayed.detail ?? '')}`;
     case 'damaged':
-      return `✕ ${words.replayNot(words.replayWhyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
+      return `✕ ${words.not(words.whyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
     case 'not_replayable':
-      return `– ${words.replayNot(words.replayWhyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
+      return `– ${words.not(words.whyNot[replayed.why] ?? replayed.why, replayed.detail)}`;
   }
 }

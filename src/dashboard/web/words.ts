@@ -1,7 +1,6 @@
 /** Every word of the page, in both languages. A word that is missing in one does not compile. */
 
 import { REASONS } from './reason-words.ts';
-import { NOT_REPLAYABLE } from './refusal-words.ts';
 import { useSettings } from './settings.ts';
 import { durationText } from './time-text.ts';
 
@@ -198,12 +197,6 @@ const en = {
   heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' } as Readonly<
     Record<'activation_map' | 'occlusion', string>
   >,
-  proofSheet: 'Proof sheet',
-  replay: 'Decide again',
-  replaySame: (score: string) => `Decided again just now: the same (score ${score}).`,
-  replayDifferent: (detail: string) => `Decided again just now: NOT the same. ${detail}`,
-  replayNot: (why: string, detail: string) => `Cannot be decided again: ${why} (${detail}).`,
-  replayWhyNot: NOT_REPLAYABLE.en,
 };
 
 export type Words = typeof en;
@@ -387,12 +380,6 @@ const zh: Words = {
   heatMap: '热力图',
   heatMapMaking: '正在查找位置……',
   heatMapOf: { activation_map: '模型自身给出', occlusion: '逐块遮挡得出' },
-  proofSheet: '证明文件',
-  replay: '重新判定',
-  replaySame: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
-  replayDifferent: (detail) => `刚刚重新判定:结果不一致。${detail}`,
-  replayNot: (why, detail) => `无法重新判定:${why}(${detail})`,
-  replayWhyNot: NOT_REPLAYABLE.zh,
 };
 
 export function useWords(): Words {
