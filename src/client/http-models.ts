@@ -41,12 +41,12 @@ export class HttpModels implements ModelControl {
     return activations.map(activationFrom);
   }
 
-  activate(request: ActivateRequest): Promise<readonly Activated[]> {
-    return this.change('/api/v1/models/activate', request);
+  activate(request: ActivateRequest, by?: string): Promise<readonly Activated[]> {
+    return this.change('/api/v1/models/activate', { ...request, by });
   }
 
-  rollback(recipe: string | null): Promise<readonly Activated[]> {
-    return this.change('/api/v1/models/rollback', { recipe });
+  rollback(recipe: string | null, by?: string): Promise<readonly Activated[]> {
+    return this.change('/api/v1/models/rollback', { recipe, by });
   }
 
   async goldenReport(name: string, version: string | null): Promise<GoldenReport> {
@@ -54,7 +54,7 @@ export class HttpModels implements ModelControl {
     return { ...report, checkedAt: Date.parse(report.checkedAt) };
   }
 
-  async add(folder: string): Promise<ModelListing> {
+  async add(folder: string, by?: string): Promise<ModelListing> {
     const form = new FormData();
     for (const place of await placesIn(folder)) {
       const bytes = await readFile(path.join(folder, place)).catch((error: unknown) => {
@@ -63,11 +63,12 @@ export class HttpModels implements ModelControl {
       });
       form.append(place, new Blob([new Uint8Array(bytes)]), path.basename(place));
     }
-    return this.api.ask('POST', '/api/v1/models', form);
+    return this.api.ask('POST', `/api/v1/models?${signedWith(by)}`, form);
   }
 
-  async remove(name: string, version: string): Promise<void> {
-    await this.api.ask('DELETE', `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`);
+  async remove(name: string, version: string, by?: string): Promise<void> {
+    const pathname = `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
+    await this.api.ask('DELETE', `${pathname}?${signedWith(by)}`);
   }
 
   private async change(pathname: string, body: object): Promise<readonly Activated[]> {
@@ -83,6 +84,9 @@ export class HttpModels implements ModelControl {
     return `/api/v1/models/${encodeURIComponent(name)}/${encodeURIComponent(highest)}`;
   }
 }
+
+/** As a query; empty where nobody signs. */
+export const signedWith = (by?: string): string => new URLSearchParams(by === undefined ? {} : { by }).toString();
 
 async function placesIn(folder: string): Promise<string[]> {
   const inner = await Promise.all(

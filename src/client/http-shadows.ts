@@ -3,6 +3,7 @@
 import type { DisagreementJson, ShadowJson } from '../dashboard/shadow-routes.ts';
 import type { Disagreement, ShadowRequest, ShadowState } from '../frame/shadows.ts';
 import type { HttpApi } from './http-api.ts';
+import { signedWith } from './http-models.ts';
 
 export class HttpShadows {
   private readonly api: HttpApi;
@@ -16,12 +17,12 @@ export class HttpShadows {
     return shadows.map(shadowFrom);
   }
 
-  async start(request: ShadowRequest): Promise<ShadowState> {
-    return shadowFrom(await this.api.ask('POST', '/api/v1/shadows', request));
+  async start(request: ShadowRequest, by?: string): Promise<ShadowState> {
+    return shadowFrom(await this.api.ask('POST', '/api/v1/shadows', { ...request, by }));
   }
 
-  async stop(recipe: string): Promise<ShadowState> {
-    return shadowFrom(await this.api.ask('DELETE', pathOf(recipe)));
+  async stop(recipe: string, by?: string): Promise<ShadowState> {
+    return shadowFrom(await this.api.ask('DELETE', `${pathOf(recipe)}?${signedWith(by)}`));
   }
 
   async disagreements(recipe: string, limit: number): Promise<readonly Disagreement[]> {

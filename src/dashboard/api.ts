@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
+import { signedBy } from '../frame/people.ts';
 import { type AuditPort, askerOf, type RouteRight } from './right.ts';
 
 export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
@@ -25,6 +26,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
    * it changes nothing.
    */
   readonly audit?: 'within' | 'nothing' | { readonly act: string; about(given: Given<P, Q, B>): string };
+  /** The name that was sent to sign with; it counts where nobody is known. */
+  signs?(given: Given<P, Q, B>): string | undefined;
   handle(given: Given<P, Q, B>, reply: FastifyReply, request: FastifyRequest): unknown;
 }
 
@@ -40,6 +43,7 @@ export interface FormRoute {
   readonly path: string;
   readonly right: RouteRight;
   readonly summary: string;
+  readonly query: z.ZodType;
   /** Names of the parts, each a file, with what it is. */
   readonly form: Readonly<Record<string, { readonly description: string; readonly isRequired: boolean }>>;
   /** Parts whose names are a pattern (regular expression), with what they are. */
@@ -60,7 +64,7 @@ export interface FileRoute {
   readonly answeredToo: Readonly<Record<number, string>>;
 }
 
-type AnyRoute = Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType>, 'handle'>;
+type AnyRoute = Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType>, 'handle' | 'signs'>;
 
 /** Of JSON; frames and packages have doors of their own. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -97,6 +101,7 @@ export class Api {
           query: checked(route.query ?? nothing, request.query) as z.output<Q>,
           body: checked(route.body ?? z.unknown(), request.body) as z.output<B>,
         };
+        request.actor = signedBy(request.actor, route.signs?.(given));
         void reply.code(status);
         const work = async () => route.handle(given, reply, request);
         if (audit === undefined || typeof audit === 'string') return work();
@@ -162,7 +167,7 @@ export const problemSchema = z.object({
 const patternOf = (path: string) =>
   new RegExp(`^${path.replaceAll('.', String.raw`\.`).replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 
-function checked(schema: z.ZodType, given: unknown): unknown {
+export function checked<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
   const parsed = schema.safeParse(given === undefined ? {} : given);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
@@ -195,7 +200,7 @@ function operationOf(route: AnyRoute): object {
   };
 }
 
-function formOperationOf({ summary, right, form, patterns, answer }: FormRoute): object {
+function formOperationOf({ summary, right, query, form, patterns, answer }: FormRoute): object {
   const file = (description: string) => ({ type: 'string', contentMediaType: 'application/octet-stream', description });
   const parts = Object.entries(form);
   const schema = {
@@ -208,7 +213,7 @@ function formOperationOf({ summary, right, form, patterns, answer }: FormRoute):
   return {
     summary,
     'x-right': right,
-    parameters: [],
+    parameters: parametersOf(query, 'query'),
     requestBody: { required: true, content: { 'multipart/form-data': { schema } } },
     responses: {
       201: { description: 'Taken in.', content: { 'application/json': { schema: jsonSchema(answer, 'output') } } },

@@ -3,10 +3,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Activated, Activation, GoldenReport, ModelControl, ModelListing, ModelReports } from '../frame/models.ts';
-import { nameOf } from '../frame/people.ts';
-import type { Api } from './api.ts';
+import { nameOf, signedBy } from '../frame/people.ts';
+import { type Api, checked } from './api.ts';
 import { PACKAGE_FORM, receivePackage } from './package-upload.ts';
 import { askerOf, type AuditPort } from './right.ts';
+import { signature, signedQuery } from './schemas.ts';
 
 export interface ModelRoutesPorts {
   readonly models: ModelControl & ModelReports;
@@ -58,9 +59,11 @@ const activateBody = z.strictObject({
   name: z.string().min(1),
   version: z.string().min(1).nullable().default(null).describe('null: the highest.'),
   recipe: z.string().min(1).nullable().default(null).describe('null: every recipe that is configured with the model.'),
+  by: signature,
 });
 const rollbackBody = z.strictObject({
   recipe: z.string().min(1).nullable().default(null).describe('null: the only one.'),
+  by: signature,
 });
 
 export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRoutesPorts, audit: AuditPort): void {
@@ -123,8 +126,10 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     right: 'tune',
     summary: 'Delete a package that decides for no recipe',
     params: named,
+    query: signedQuery,
     answer: z.object({}),
     audit: { act: 'model_remove', about: ({ params: { name, version } }) => `${name}/${version}` },
+    signs: ({ query }) => query.by,
     handle: async ({ params: { name, version } }, _reply, request) => {
       await models.remove(name, version, by(request));
       return {};
@@ -141,8 +146,9 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
       act: 'model_activate',
       about: ({ body: { name, version, recipe } }) => `${name}/${version ?? 'highest'} for ${recipe ?? 'its recipes'}`,
     },
-    handle: async ({ body }, _reply, request) => ({
-      activated: (await models.activate(body, by(request))).map(activatedJson),
+    signs: ({ body }) => body.by,
+    handle: async ({ body: { name, version, recipe } }, _reply, request) => ({
+      activated: (await models.activate({ name, version, recipe }, by(request))).map(activatedJson),
     }),
   });
   api.add({
@@ -153,6 +159,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     body: rollbackBody,
     answer: activated,
     audit: { act: 'model_rollback', about: ({ body: { recipe } }) => recipe ?? 'the only recipe' },
+    signs: ({ body }) => body.by,
     handle: async ({ body: { recipe } }, _reply, request) => ({
       activated: (await models.rollback(recipe, by(request))).map(activatedJson),
     }),
@@ -163,6 +170,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     path: '/api/v1/models',
     right: 'tune',
     summary: 'Take a package in, each file a part: checked and proven in an engine first; changes nothing at work',
+    query: signedQuery,
     ...PACKAGE_FORM,
     answer: listing,
   });
@@ -170,6 +178,7 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     // The body is read by the upload itself, file by file.
     scope.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null));
     scope.post('/api/v1/models', { config: { right: 'tune' } }, async (request, reply) => {
+      request.actor = signedBy(request.actor, checked(signedQuery, request.query).by);
       const upload = await receivePackage(request.raw, ports.maxPackageBytes);
       try {
         const about = (added: ModelListing | null) => (added === null ? '' : `${added.name}/${added.version}`);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
 import type { CutChange, CutsControl, RecipeCuts } from '../frame/cuts.ts';
 import type { Api } from './api.ts';
-import { isoTime, plainText } from './schemas.ts';
+import { isoTime, plainText, signature } from './schemas.ts';
 
 export interface RecipeRoutesPorts {
   readonly cuts: CutsControl;
@@ -38,7 +38,7 @@ const named = z.strictObject({ id: z.string().min(1).max(64) });
 const signed = {
   reason: plainText(500).describe('Why; kept for ever.'),
   revision: z.string().max(64).nullable().default(null).describe('null: whatever stands now.'),
-  by: plainText(64).optional().describe('who signs; with tokens configured it is always the name of the token'),
+  by: signature,
 };
 const setBody = z.strictObject({ ...cutsSchema.shape, ...signed });
 const revertBody = z.strictObject(signed);
@@ -48,10 +48,9 @@ export type CutChangeJson = z.output<typeof changeSchema>;
 
 export function addRecipeRoutes(api: Api, ports: RecipeRoutesPorts): void {
   const { cuts } = ports;
-  const signer = (request: FastifyRequest, said: string | undefined): string => {
-    const by = request.actor.name ?? said;
-    if (by === undefined) throw new LoupeError('invalid_request', 'by: expected who signs the change');
-    return by;
+  const signer = ({ actor }: FastifyRequest): string => {
+    if (actor.name === null) throw new LoupeError('invalid_request', 'by: expected who signs the change');
+    return actor.name;
   };
 
   api.add({
@@ -84,9 +83,10 @@ export function addRecipeRoutes(api: Api, ports: RecipeRoutesPorts): void {
       about: ({ params, body: { passBelow, failAbove, reason } }) =>
         `${params.id}: PASS below ${passBelow}, FAIL from ${failAbove}: ${reason}`,
     },
-    handle: async ({ params, body: { passBelow, failAbove, reason, revision, by } }, _reply, request) => {
+    signs: ({ body }) => body.by,
+    handle: async ({ params, body: { passBelow, failAbove, reason, revision } }, _reply, request) => {
       const wish = { recipe: params.id, cuts: { passBelow, failAbove }, reason, revision };
-      return recipeJson(await cuts.set(wish, signer(request, by)));
+      return recipeJson(await cuts.set(wish, signer(request)));
     },
   });
   api.add({
@@ -98,8 +98,9 @@ export function addRecipeRoutes(api: Api, ports: RecipeRoutesPorts): void {
     body: revertBody,
     answer: recipeSchema,
     audit: { act: 'cuts_revert', about: ({ params, body: { reason } }) => `${params.id}: ${reason}` },
-    handle: async ({ params, body: { reason, revision, by } }, _reply, request) =>
-      recipeJson(await cuts.revert({ recipe: params.id, reason, revision }, signer(request, by))),
+    signs: ({ body }) => body.by,
+    handle: async ({ params, body: { reason, revision } }, _reply, request) =>
+      recipeJson(await cuts.revert({ recipe: params.id, reason, revision }, signer(request))),
   });
 }
 

@@ -100,17 +100,15 @@ export function addReviewRoutes(api: Api, ports: ReviewPorts): void {
     body: reviewBodySchema,
     answer: reviewSchema,
     audit: 'within',
+    signs: ({ body }) => body.reviewer,
     handle: async ({ params, body }, _reply, request) => {
       const { label, defectClass, comment } = body;
-      const reviewer = request.actor.name ?? body.reviewer;
-      if (reviewer === undefined) throw new LoupeError('invalid_request', 'reviewer: expected who says so');
+      const reviewer = request.actor.name;
+      if (reviewer === null) throw new LoupeError('invalid_request', 'reviewer: expected who says so');
       await refuseUnknown(params.id);
       const review = { resultId: params.id, label, defectClass, comment, reviewer, reviewedAt: ports.now() };
-      const by = { ...request.actor, name: reviewer };
-      const about = `${params.id}: ${label}`;
-      if (
-        !(await reviews.review(review, entryOf({ ...askerOf(request), actor: by }, review.reviewedAt, 'review', about)))
-      ) {
+      const entry = entryOf(askerOf(request), review.reviewedAt, 'review', `${params.id}: ${label}`);
+      if (!(await reviews.review(review, entry))) {
         throw new LoupeError('store_unavailable', 'the review could not be written; nothing was kept');
       }
       const judged = reviewJson(review);

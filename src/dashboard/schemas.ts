@@ -140,11 +140,17 @@ export const plainText = (max: number) =>
     // oxlint-disable-next-line no-control-regex
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'expected no control characters');
 
+/** The name that a change is signed with. */
+export const signature = plainText(64)
+  .optional()
+  .describe('Who signs, where nobody is known by a token or a session; nobody checks it.');
+export const signedQuery = z.strictObject({ by: signature });
+
 export const reviewBodySchema = z.strictObject({
   label: z.enum(REVIEW_LABELS).describe('`withdrawn` takes back what was said before'),
   defectClass: plainText(64).nullable().default(null),
   comment: plainText(500).nullable().default(null),
-  reviewer: plainText(64).optional().describe('who says so; with tokens configured it is always the name of the token'),
+  reviewer: signature,
 });
 
 export const reviewSchema = z.object({

@@ -5,7 +5,7 @@ import { nameOf } from '../frame/people.ts';
 import type { Disagreement, ShadowControl, ShadowState } from '../frame/shadows.ts';
 import { VERDICTS } from '../frame/verdict.ts';
 import type { Api } from './api.ts';
-import { isoTime } from './schemas.ts';
+import { isoTime, signature, signedQuery } from './schemas.ts';
 import { sendPicture } from './send-picture.ts';
 
 export interface ShadowRoutesPorts {
@@ -51,6 +51,7 @@ const startBody = z.strictObject({
   name: z.string().min(1),
   version: z.string().min(1).nullable().default(null).describe('null: the highest.'),
   recipe: z.string().min(1).nullable().default(null).describe('null: the only one that is configured with the model.'),
+  by: signature,
 });
 
 export function addShadowRoutes(api: Api, { shadows }: ShadowRoutesPorts): void {
@@ -74,7 +75,9 @@ export function addShadowRoutes(api: Api, { shadows }: ShadowRoutesPorts): void 
         `${name}/${version ?? 'highest'} beside ${recipe ?? 'the only recipe'}`,
     },
     answer: shadowSchema,
-    handle: async ({ body }, _reply, request) => shadowJson(await shadows.start(body, nameOf(request.actor))),
+    signs: ({ body }) => body.by,
+    handle: async ({ body: { name, version, recipe } }, _reply, request) =>
+      shadowJson(await shadows.start({ name, version, recipe }, nameOf(request.actor))),
   });
   api.add({
     method: 'DELETE',
@@ -82,8 +85,10 @@ export function addShadowRoutes(api: Api, { shadows }: ShadowRoutesPorts): void 
     right: 'tune',
     summary: 'Take the candidate away from a recipe; what was kept of it stays',
     params: byRecipe,
+    query: signedQuery,
     audit: { act: 'model_shadow', about: ({ params: { recipe } }) => `stop beside ${recipe}` },
     answer: shadowSchema,
+    signs: ({ query }) => query.by,
     handle: async ({ params }, _reply, request) => shadowJson(await shadows.stop(params.recipe, nameOf(request.actor))),
   });
   api.add({

@@ -33,6 +33,11 @@ export function nameOf({ name }: Actor): string {
   return name ?? 'anyone';
 }
 
+/** Where nobody is known, a change is signed with the name that was sent; nobody checked it, so its actor stays `anonymous`. */
+export function signedBy(actor: Actor, sent: string | undefined): Actor {
+  return actor.name === null && sent !== undefined ? { ...actor, name: sent } : actor;
+}
+
 /** One person's account. Accounts are never deleted, so that a name stands for one person for ever. */
 export interface Account {
   readonly userId: string;

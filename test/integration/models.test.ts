@@ -74,7 +74,7 @@ describe('models at a running service', { timeout: 60_000 }, () => {
       cuts: { pass_below: 0.1, fail_above: 0.15 },
     }));
     const models = at(service);
-    expect(await models.add(second)).toMatchObject({ name: 'mean-brightness', version: '2', fault: null });
+    expect(await models.add(second, 'ann')).toMatchObject({ name: 'mean-brightness', version: '2', fault: null });
     expect(await frame(service, 'a')).toMatchObject({ verdict: 'PASS', model: '1' });
     expect(await refusalOf(models.remove('mean-brightness', '1'))).toMatchObject({ code: 'model_in_use' });
     expect(await refusalOf(models.add(second))).toMatchObject({ code: 'model_exists' });
@@ -96,15 +96,31 @@ describe('models at a running service', { timeout: 60_000 }, () => {
     expect(await models.goldenReport('mean-brightness', '2')).toMatchObject({ isOk: true, provider: 'cpu' });
     expect(await models.goldenReport('mean-brightness', '1')).toMatchObject({ isOk: true, scores: { length: 3 } });
 
-    expect(await models.rollback(null)).toMatchObject([{ activation: { kind: 'rollback', to: { version: '1' } } }]);
+    expect(await models.rollback(null, 'ann')).toMatchObject([
+      { activation: { kind: 'rollback', by: 'ann', to: { version: '1' } } },
+    ]);
     expect(await frame(service, 'c')).toMatchObject({ verdict: 'PASS', model: '1' });
     expect(await refusalOf(models.rollback(null))).toMatchObject({ code: 'model_not_found' });
-    await models.remove('mean-brightness', '2');
+    await models.remove('mean-brightness', '2', 'ann');
     expect(readdirSync(path.join(root, 'mean-brightness'))).toEqual(['1']);
     expect(await models.activations()).toMatchObject([
       { kind: 'first_start', by: 'service' },
-      { kind: 'activate' },
-      { kind: 'rollback' },
+      { kind: 'activate', by: 'anyone' },
+      { kind: 'rollback', by: 'ann' },
+    ]);
+    // Nobody has checked who ann is: the audit log tells such a name from one that signed in.
+    const told = await fetch(`${service.addresses.http}/api/v1/audit`);
+    const { entries } = (await told.json()) as {
+      entries: { act: string; actor: string; actorKind: string; outcome: string }[];
+    };
+    expect(
+      entries.filter(({ outcome }) => outcome === 'done').map(({ act, actor, actorKind }) => [act, actor, actorKind]),
+    ).toEqual([
+      ['model_remove', 'ann', 'anonymous'],
+      ['model_rollback', 'ann', 'anonymous'],
+      ['model_activate', 'anyone', 'anonymous'],
+      ['model_activate', 'anyone', 'anonymous'],
+      ['model_add', 'ann', 'anonymous'],
     ]);
     const samples = await service.samples();
     expect(samples.get('inspection_model_activations_total{result="switched"}')).toBe(2);

@@ -1,5 +1,6 @@
 /** `loupe models shadow`: a candidate beside the model that decides, in a running service. */
 
+import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Disagreement, ShadowState } from '../../frame/shadows.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -42,7 +43,7 @@ async function run(model: Named | undefined, options: ShadowOptions): Promise<vo
     const shadows = new HttpShadows(api);
     if (model !== undefined) {
       const { recipe = null } = options;
-      const state = await shadows.start({ ...model, recipe });
+      const state = await shadows.start({ ...model, recipe }, userInfo().username);
       print(options, state, () => `${lineOf(state)}\n`);
       return;
     }
@@ -54,7 +55,7 @@ async function run(model: Named | undefined, options: ShadowOptions): Promise<vo
         const said = wanted.map(({ recipe }) => recipe).join(', ');
         throw new CommandError(EXIT.failed, wanted.length === 0 ? 'there is no such shadow' : `say --recipe: ${said}`);
       }
-      const state = await shadows.stop(only.recipe);
+      const state = await shadows.stop(only.recipe, userInfo().username);
       print(options, state, () => `stopped: ${lineOf(state)}\n`);
       return;
     }

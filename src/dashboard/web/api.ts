@@ -77,6 +77,12 @@ async function sendJson(method: string, where: string, body: object): Promise<vo
   await request(where, { method, headers, body: JSON.stringify(body) });
 }
 
+/** The name that was typed on this panel, to sign with where nobody is signed in. */
+export function typedName(): { readonly by?: string } {
+  const reviewer = settings().reviewer.trim();
+  return reviewer === '' ? {} : { by: reviewer };
+}
+
 export async function sendReview(
   resultId: string,
   review: { label: string; defectClass: string | null; comment: string | null },

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
 import type { CutChangeJson, RecipeJson } from '../recipe-routes.ts';
-import { postJson, textOf } from './api.ts';
+import { postJson, textOf, typedName } from './api.ts';
 import { Ask } from './ask.tsx';
 import { cutsText } from './cut-comparison.tsx';
 import { Failure } from './failure.tsx';
@@ -45,7 +45,7 @@ export function CutChange(props: {
     if (performance.now() < meanwhile.readFrom.current) return;
     setWish(null);
     const where = `/api/v1/recipes/${encodeURIComponent(recipe.recipe)}/cuts`;
-    const signed = { revision: recipe.revision, ...(reviewer.trim() === '' ? {} : { by: reviewer.trim() }) };
+    const signed = { revision: recipe.revision, ...typedName() };
     const asked =
       kind === 'set'
         ? postJson(where, { ...tried, ...signed, reason: reason.trim() })

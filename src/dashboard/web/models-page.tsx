@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
-import { getJson, postJson, textOf } from './api.ts';
+import { getJson, postJson, textOf, typedName } from './api.ts';
 import { ReportLink } from './report-link.tsx';
 import { Ask } from './ask.tsx';
 import { Failure } from './failure.tsx';
@@ -71,7 +71,7 @@ export function ModelsPage() {
     void guarded(async () => {
       setWish(null);
       const { kind, ...body } = granted;
-      await postJson(`/api/v1/models/${kind}`, body);
+      await postJson(`/api/v1/models/${kind}`, { ...body, ...typedName() });
       await load();
     });
   const kinds = { first_start: words.first_start, activate: words.activate, rollback: words.rollbackDone };
@@ -99,7 +99,9 @@ export function ModelsPage() {
           targets={targetsOf(model, models)}
           onActivate={(recipe) => setWish({ kind: 'activate', name: model.name, version: model.version, recipe })}
           onShadow={(recipe) =>
-            void guarded(() => postJson('/api/v1/shadows', { name: model.name, version: model.version, recipe }))
+            void guarded(() =>
+              postJson('/api/v1/shadows', { name: model.name, version: model.version, recipe, ...typedName() }),
+            )
           }
         />
       ))}

@@ -245,8 +245,7 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
           <li key={entry.seq} className={entry.outcome === 'done' ? 'note' : 'error'}>
             <time dateTime={entry.at}>{timeText(entry.at)}</time>
             <strong>
-              {entry.actorKind === 'anonymous' && entry.actor === 'anyone' ? words.anyone : entry.actor}:{' '}
-              {words.acts[entry.act] ?? entry.act.replaceAll('_', ' ')}
+              {actorText(words, entry)}: {words.acts[entry.act] ?? entry.act.replaceAll('_', ' ')}
               {entry.outcome === 'done' ? '' : ` – ${words.outcomes[entry.outcome]}`}
             </strong>
             <span>{[entry.about, entry.detail, entry.from].filter(Boolean).join(' · ')}</span>
@@ -260,6 +259,11 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
       )}
     </section>
   );
+}
+
+function actorText(words: ReturnType<typeof usePeopleWords>, { actorKind, actor }: AuditJson): string {
+  if (actorKind !== 'anonymous') return actor;
+  return actor === 'anyone' ? words.anyone : words.unchecked(actor);
 }
 
 /** One's own password. */

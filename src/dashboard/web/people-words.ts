@@ -57,6 +57,7 @@ const en = {
   auditText: 'Kept for ever, each line hashed with the one before. The command loupe verify proves it.',
   more: 'Show more',
   anyone: 'unknown',
+  unchecked: (name: string) => `${name} (typed, not signed in)`,
   acts: {
     sign_in: 'sign-in',
     sign_out: 'sign-out',
@@ -134,6 +135,7 @@ const zh: PeopleWords = {
   auditText: '永久保存,每行的哈希包含上一行;可用命令 loupe verify 验证。',
   more: '显示更多',
   anyone: '未知',
+  unchecked: (name: string) => `${name}（自填，未登录）`,
   acts: {
     sign_in: '登录',
     sign_out: '退出登录',

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import type { DisagreementJson, ShadowJson } from '../shadow-routes.ts';
-import { getJson, pictureAt, request, textOf } from './api.ts';
+import { getJson, pictureAt, request, textOf, typedName } from './api.ts';
 import { useRepeated } from './repeat.ts';
 import { VerdictShape } from './verdict.tsx';
 import { useMay } from './who.ts';
@@ -29,7 +29,9 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string | 
   const [isBusy, setIsBusy] = useState(false);
   const stop = (recipe: string) => {
     setIsBusy(true);
-    request(`/api/v1/shadows/${encodeURIComponent(recipe)}`, { method: 'DELETE' })
+    request(`/api/v1/shadows/${encodeURIComponent(recipe)}?${new URLSearchParams({ ...typedName() })}`, {
+      method: 'DELETE',
+    })
       .then(() => load())
       .then(
         () => onFailure(null),
