@@ -1,6 +1,7 @@
 /** TLS as every door of this service has it: its own pair, the authority whose clients get in, and which of these do not. */
 
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 
 export interface ServerTls {
@@ -24,17 +25,31 @@ export function tlsOptionsOf(tls: ServerTls) {
   return { ...contextOf(tls), ...(tls.clientCa === null ? {} : { requestCert: true, rejectUnauthorized: true }) };
 }
 
-/** Closes the connections of client certificates that are refused, those that are open and new ones. */
-export class RefusedCertificates {
+/** Somebody who was not let in: from which address, and why, for a person. A client often hears no more than that the connection ended. */
+export interface TlsRefusal {
+  readonly address: string;
+  readonly detail: string;
+}
+
+/** Closes the connections of client certificates that are refused, those that are open and new ones, and tells of all who do not get in. */
+export class TlsGuard {
   private readonly open = new Set<TLSSocket>();
+  private readonly onRefused: (refusal: TlsRefusal) => void;
   private refused: ReadonlySet<string>;
 
-  constructor(refused: ReadonlySet<string>) {
+  constructor(refused: ReadonlySet<string>, onRefused: (refusal: TlsRefusal) => void) {
     this.refused = refused;
+    this.onRefused = onRefused;
   }
 
-  /** @param server tells of `secureConnection`, or never does */
+  /** @param server tells of `secureConnection` and `tlsClientError`, or never does */
   guard(server: EventEmitter): void {
+    // Node remembers an address that was asked for while the connection was open.
+    server.on('connection', (socket: Socket) => void socket.remoteAddress);
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      const detail = whyRefused(error, socket);
+      if (detail !== null) this.onRefused({ address: addressOf(socket), detail });
+    });
     server.on('secureConnection', (socket: TLSSocket) => {
       this.open.add(socket);
       socket.once('close', () => this.open.delete(socket));
@@ -51,8 +66,34 @@ export class RefusedCertificates {
     // Null, whatever its type says, where the socket was destroyed and has not said so yet.
     const certificate = socket.getPeerCertificate() as PeerCertificate | null;
     const fingerprint256 = certificate?.fingerprint256;
-    if (fingerprint256 !== undefined && this.refused.has(fingerprint256.replaceAll(':', ''))) socket.destroy();
+    if (fingerprint256 === undefined || !this.refused.has(fingerprint256.replaceAll(':', ''))) return;
+    const detail = `its certificate stands in client_refused_file: ${fingerprint256}`;
+    this.onRefused({ address: addressOf(socket), detail });
+    socket.destroy();
   }
+}
+
+/** Null for one that went away by itself: a probe, or a client that refuses our certificate. */
+function whyRefused(error: Error, { authorizationError: code }: TLSSocket): string | null {
+  // A string, whatever its type says; a client that has none is told of by OpenSSL.
+  switch (code as unknown) {
+    case null:
+    case undefined:
+      if ('code' in error && error.code === 'ECONNRESET') return null;
+      return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+    case 'CERT_HAS_EXPIRED':
+      return 'its certificate has expired';
+    case 'CERT_NOT_YET_VALID':
+      return 'its certificate is not valid yet';
+    default:
+      return `its certificate is not of the authority in client_ca_file (${String(code)})`;
+  }
+}
+
+/** A socket that Node closed over its certificate has forgotten its peer; the one below it has not. */
+function addressOf(socket: TLSSocket): string {
+  const { _parent: below } = socket as unknown as { _parent?: Socket };
+  return (socket.remoteAddress ?? below?.remoteAddress ?? '').replace(/^::ffff:/, '');
 }
 
 /**

@@ -263,6 +263,7 @@ export class Service {
       status: () => this.status(),
       onError: (error) => reporting.httpFailed(error),
       onFlood: (flood) => reporting.httpFlood(flood),
+      onTlsRefused: (refusal) => reporting.tlsRefused('http', refusal),
     });
     this.certificates = new Certificates(
       doorsOf(config, secrets, { grpc: this.grpc, http: this.http, mqtt: this.mqtt }),

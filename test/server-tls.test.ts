@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { fingerprintsIn, RefusedCertificates } from '../src/server-tls.ts';
+import { once } from 'node:events';
+import { connect as connectTcp, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:tls';
+import { fingerprintsIn, TlsGuard, tlsOptionsOf, type TlsRefusal } from '../src/server-tls.ts';
+import { Authority } from './support/authority.ts';
 
 const HEX = 'a1'.repeat(32);
 
@@ -34,12 +38,49 @@ describe('refused certificates', () => {
     });
 
   it('are looked for on every open connection, whatever becomes of one of them meanwhile', () => {
-    const refused = new RefusedCertificates(new Set());
+    const told: TlsRefusal[] = [];
+    const refused = new TlsGuard(new Set(), (refusal) => told.push(refusal));
     const server = new EventEmitter();
     refused.guard(server);
     const [ending, stolen, good] = [connection(null), connection('A1:B2'), connection('C3')];
     for (const socket of [ending, stolen, good]) server.emit('secureConnection', socket);
     refused.use(new Set(['A1B2']));
     expect([stolen.isDestroyed, good.isDestroyed]).toEqual([true, false]);
+    expect(told).toMatchObject([{ detail: 'its certificate stands in client_refused_file: A1:B2' }]);
+  });
+});
+
+describe('who is not let in over TLS', () => {
+  it('is told of with an address and the reason, which the client itself does not hear; a probe is not', async () => {
+    const ours = new Authority();
+    const told: TlsRefusal[] = [];
+    const { cert, key } = ours.server();
+    const server = createServer(tlsOptionsOf({ cert, key, clientCa: ours.ca, refused: new Set() }));
+    new TlsGuard(new Set(), (refusal) => told.push(refusal)).guard(server);
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const enter = async (own: object) => {
+      const socket = connect({ port, host: '127.0.0.1', ca: ours.ca, ...own }).resume();
+      socket.on('error', () => undefined);
+      await new Promise((resolve) => socket.once('close', resolve));
+    };
+    await enter(new Authority('Other').sign('cam-1'));
+    await enter(ours.sign('cam-1', [], 0));
+    await enter({});
+    const probe = connectTcp(port, '127.0.0.1');
+    await once(probe, 'connect');
+    probe.destroy();
+    const plain = connectTcp(port, '127.0.0.1').resume();
+    plain.end('GET / HTTP/1.1\r\n\r\n');
+    await once(plain, 'close');
+    server.close();
+    expect(told.map(({ address }) => address)).toEqual(told.map(() => '127.0.0.1'));
+    expect(told.map(({ detail }) => detail)).toEqual([
+      'its certificate is not of the authority in client_ca_file (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
+      'its certificate has expired',
+      'peer did not return a certificate',
+      'http request',
+    ]);
   });
 });

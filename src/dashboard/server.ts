@@ -25,7 +25,7 @@ import { addProvingRoutes, type ProvingRoutesPorts } from './proving-routes.ts';
 import { addShadowRoutes, type ShadowRoutesPorts } from './shadow-routes.ts';
 import { addReviewRoutes, type ReviewPorts } from './review-routes.ts';
 import type { AuditPort, RouteRight, Session } from './right.ts';
-import { contextOf, RefusedCertificates, type ServerTls, tlsOptionsOf } from '../server-tls.ts';
+import { contextOf, type ServerTls, TlsGuard, tlsOptionsOf, type TlsRefusal } from '../server-tls.ts';
 import { secretIn } from './session-cookie.ts';
 
 export interface HttpServerOptions {
@@ -54,6 +54,8 @@ export interface HttpServerOptions {
   onError(error: unknown): void;
   /** A connection was closed. */
   onFlood(flood: HttpFlood): void;
+  /** Somebody was not let in. */
+  onTlsRefused(refusal: TlsRefusal): void;
 }
 
 export type HttpFlood =
@@ -83,7 +85,7 @@ const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 export class HttpServer {
   private readonly options: HttpServerOptions;
   private readonly server: FastifyInstance;
-  private readonly refused: RefusedCertificates;
+  private readonly guard: TlsGuard;
 
   constructor(options: HttpServerOptions) {
     this.options = options;
@@ -112,8 +114,8 @@ export class HttpServer {
         return tls === null ? createHttp(SLOW_PEER_LIMITS, listener) : createHttps(httpsOptions(tls), listener);
       },
     });
-    this.refused = new RefusedCertificates(tls?.refused ?? new Set());
-    this.refused.guard(this.server.server);
+    this.guard = new TlsGuard(tls?.refused ?? new Set(), (refusal) => options.onTlsRefused(refusal));
+    this.guard.guard(this.server.server);
     const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFlood({ flood: 'connections' }));
     this.server.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       door.hears(socket);
@@ -151,7 +153,7 @@ export class HttpServer {
     const { server } = this.server;
     if (!('setSecureContext' in server)) return;
     (server as HttpsServer).setSecureContext(contextOf(tls));
-    this.refused.use(tls.refused);
+    this.guard.use(tls.refused);
   }
 
   /** Lets answers that are under way end; who has not read theirs by then (a slow reader of an export) is cut off. */

@@ -20,6 +20,7 @@ import { proofSheet } from '../proving/proof-sheet.ts';
 import type { ProvingDesk } from '../proving/desk.ts';
 import type { PeopleAtWork } from './people-at-work.ts';
 import type { Ledger } from '../record/ledger.ts';
+import type { TlsRefusal } from '../server-tls.ts';
 import { VERSION } from '../version.ts';
 
 export interface HttpDoorParts {
@@ -39,6 +40,7 @@ export interface HttpDoorParts {
   readonly status: () => object;
   readonly onError: (error: unknown) => void;
   readonly onFlood: (flood: HttpFlood) => void;
+  readonly onTlsRefused: (refusal: TlsRefusal) => void;
 }
 
 export function httpDoor(parts: HttpDoorParts): HttpServer {
@@ -100,6 +102,7 @@ export function httpDoor(parts: HttpDoorParts): HttpServer {
     feed: parts.feed,
     onError: parts.onError,
     onFlood: parts.onFlood,
+    onTlsRefused: parts.onTlsRefused,
   });
 }
 

@@ -13,6 +13,7 @@ import type { MqttEvent } from './mqtt-road.ts';
 import type { ProvingEvent } from '../proving/desk.ts';
 import type { PeopleAtWorkParts } from './people-at-work.ts';
 import type { LedgerEvent } from '../record/contract.ts';
+import type { TlsRefusal } from '../server-tls.ts';
 import type { ShadowEvent } from '../shadow/shadow-desk.ts';
 import type { GrpcEvent } from '../ingest/grpc/grpc-source.ts';
 
@@ -172,7 +173,8 @@ export class Reporting {
     if (event.kind === 'grpc_flood_cut') {
       this.metrics.floodCut('grpc', event.flood);
       this.throttled.log('warn', kind, fields);
-    } else this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
+    } else if (event.kind === 'tls_refused') this.tlsRefused('grpc', event);
+    else this.log.log(kind === 'grpc_call_failed' ? 'error' : 'info', kind, fields);
   }
 
   mqtt(event: MqttEvent): void {
@@ -191,6 +193,9 @@ export class Reporting {
       case 'broker_full':
         this.metrics.floodCut('mqtt', 'connections');
         this.throttled.log('warn', kind, fields);
+        return;
+      case 'tls_refused':
+        this.tlsRefused('mqtt', event);
         return;
       case 'broker_login_refused':
       case 'broker_client_failed':
@@ -236,6 +241,10 @@ export class Reporting {
 
   sequenceGap(cameraId: string, missing: number, sequence: bigint): void {
     this.throttled.log('warn', 'sequence_gap', { cameraId, missing, before: String(sequence) });
+  }
+
+  tlsRefused(door: 'grpc' | 'http' | 'mqtt', { address, detail }: TlsRefusal): void {
+    this.throttled.log('warn', 'tls_refused', { door, address, detail });
   }
 
   httpFlood(flood: HttpFlood): void {

@@ -43,6 +43,7 @@ async function serve(
       throw error;
     },
     onFlood: () => undefined,
+    onTlsRefused: () => undefined,
   });
   const { port } = await running.start();
   return `http://127.0.0.1:${port}`;

@@ -331,6 +331,11 @@ describe('certificates', () => {
     await gone;
     const again = await enterAll(camera1);
     await expect.poll(() => again.map(({ closed }) => closed), PATIENT).toEqual([true, true, true]);
+    expect(service.log.find(({ event }) => event === 'tls_refused')).toMatchObject({
+      level: 'warn',
+      address: '127.0.0.1',
+      detail: expect.stringContaining(`client_refused_file: ${fingerprint256}`),
+    });
     const others = await enterAll(noCamera);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(others.map(({ closed }) => closed)).toEqual([false, false, false]);

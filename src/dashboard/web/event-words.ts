@@ -87,6 +87,10 @@ const en = {
     what: 'The broker has no place for another client',
     todo: 'Raise mqtt.embedded.max_clients, or find who connects too often. Whoever never logged in had to leave.',
   },
+  tls_refused: {
+    what: 'Somebody was not let in over TLS',
+    todo: 'The detail has the address and the reason. Of a camera: give it a certificate of client_ca_file that is valid.',
+  },
   broker_client_failed: { what: 'An MQTT client broke the protocol', todo: 'Look at that client; the others go on.' },
   plant_disconnected: { what: 'The broker is away', todo: 'Check network and broker. Frames over gRPC go on.' },
   sink_disconnected: { what: 'The broker is away', todo: 'Check network and broker. Results wait in the outbox.' },
@@ -184,6 +188,10 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   results_given_up: { what: '有结果未送达即被放弃', todo: '消息服务器拒绝接收。台账中仍有记录,可在“结果”页导出。' },
   broker_login_refused: { what: '有客户端无法登录消息服务器', todo: '相机的名称或令牌有误:用户名即令牌的名称。' },
   broker_full: { what: '消息服务器已无空位', todo: '请增大 mqtt.embedded.max_clients,或找出连接过多的客户端。' },
+  tls_refused: {
+    what: '有连接未通过 TLS 验证',
+    todo: '详情中有地址和原因。若是相机:请为其换上由 client_ca_file 签发的有效证书。',
+  },
   broker_client_failed: { what: '有 MQTT 客户端违反协议', todo: '请检查该客户端;其他客户端不受影响。' },
   plant_disconnected: { what: '消息服务器离线', todo: '请检查网络和消息服务器。gRPC 图像照常处理。' },
   sink_disconnected: { what: '消息服务器离线', todo: '请检查网络和消息服务器。结果在发件箱中等待。' },

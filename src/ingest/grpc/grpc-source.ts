@@ -12,7 +12,7 @@ import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
 import { Desk, type GrpcPorts } from './desk.ts';
 import { bind, createServer, credentialsOf, type GrpcFlood, type OpenServer, shutDown } from './http2-server.ts';
-import { RefusedCertificates, type ServerTls } from '../../server-tls.ts';
+import { type ServerTls, TlsGuard, type TlsRefusal } from '../../server-tls.ts';
 import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
 import { InspectStream } from './inspect-stream.ts';
 import { MODEL_SERVICE_NAME, modelHandlers } from './model-service.ts';
@@ -47,6 +47,7 @@ export type GrpcEvent =
   | { readonly kind: 'grpc_listening'; readonly host: string; readonly port: number; readonly hasTls: boolean }
   | { readonly kind: 'grpc_stopped'; readonly wasForced: boolean }
   | ({ readonly kind: 'grpc_flood_cut' } & GrpcFlood)
+  | ({ readonly kind: 'tls_refused' } & TlsRefusal)
   /** A bug: the call was answered with `internal`. */
   | { readonly kind: 'grpc_call_failed'; readonly method: string; readonly error: unknown };
 
@@ -110,9 +111,10 @@ export class GrpcSource {
     const { host, port, tls, maxMessageBytes } = this.options;
     const { maxConnections = MAX_CONNECTIONS, patience = SLOW_PEER_LIMITS } = this.options;
     const { maxStreamBytes: maxUnfinishedBytes = maxMessageBytes * BUDGET_MESSAGES } = this.options;
-    const refused = new RefusedCertificates(tls?.refused ?? new Set());
-    const onFlood = (flood: GrpcFlood) => this.options.onEvent?.({ kind: 'grpc_flood_cut', ...flood });
-    const open = createServer({ maxMessageBytes, maxConnections, maxUnfinishedBytes, patience, refused, onFlood });
+    const { onEvent } = this.options;
+    const guard = new TlsGuard(tls?.refused ?? new Set(), (refusal) => onEvent?.({ kind: 'tls_refused', ...refusal }));
+    const onFlood = (flood: GrpcFlood) => onEvent?.({ kind: 'grpc_flood_cut', ...flood });
+    const open = createServer({ maxMessageBytes, maxConnections, maxUnfinishedBytes, patience, guard, onFlood });
     const { server } = open;
     server.addService(inspectionService(), this.handlers());
     this.addModelService(server);
@@ -121,7 +123,7 @@ export class GrpcSource {
     reflectionOf({ ...inspectionPackage, ...healthPackage }).addToServer(server);
     const bound = await bind(server, host, port, credentialsOf(tls));
     this.open = open;
-    this.options.onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });
+    onEvent?.({ kind: 'grpc_listening', host, port: bound, hasTls: tls !== null });
     return { port: bound };
   }
 

@@ -3,7 +3,7 @@
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { keepDoor } from '../../door.ts';
-import { contextOf, type RefusedCertificates, type ServerTls } from '../../server-tls.ts';
+import { contextOf, type ServerTls, type TlsGuard } from '../../server-tls.ts';
 import { cutFloods, FLOOD_LIMITS } from './floods.ts';
 import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
 import { boundUnfinished } from './unfinished.ts';
@@ -33,7 +33,7 @@ export type GrpcFlood =
   | { readonly flood: 'connections' };
 
 export interface ServerLimits {
-  readonly refused: RefusedCertificates;
+  readonly guard: TlsGuard;
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
   /** Bytes of unary requests that are not whole yet, over all connections. */
@@ -81,7 +81,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
     cutSlowPeers(http2Server, limits.patience);
     if ('setSecureContext' in http2Server) {
       secure.add(http2Server);
-      limits.refused.guard(http2Server);
+      limits.guard.guard(http2Server);
     }
     http2Server.on('session', (session) => {
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
@@ -95,7 +95,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
     sessions,
     useTls: (tls) => {
       for (const one of secure) one.setSecureContext(contextOf(tls));
-      limits.refused.use(tls.refused);
+      limits.guard.use(tls.refused);
     },
   };
 }

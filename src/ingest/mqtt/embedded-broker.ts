@@ -17,7 +17,7 @@ import { type Door, keepDoor } from '../../door.ts';
 import type { Right } from '../../frame/people.ts';
 import { type Peer, peerOf, UNBOUND, whyNotAs } from '../peer.ts';
 import type { CountRefused } from '../ports.ts';
-import { contextOf, RefusedCertificates, type ServerTls, tlsOptionsOf } from '../../server-tls.ts';
+import { contextOf, type ServerTls, TlsGuard, tlsOptionsOf, type TlsRefusal } from '../../server-tls.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import { MAX_TOPIC_LEVELS, type Topics } from './topics.ts';
@@ -51,6 +51,7 @@ export type EmbeddedBrokerEvent =
   | { readonly kind: 'broker_login_refused'; readonly clientId: string; readonly address: string }
   /** More than `maxClients` connections: the one that had waited longest without logging in was closed. */
   | { readonly kind: 'broker_full'; readonly maxClients: number }
+  | ({ readonly kind: 'tls_refused' } & TlsRefusal)
   /** A client broke the protocol or a rule, or its connection failed. */
   | { readonly kind: 'broker_client_failed'; readonly clientId: string; readonly message: string };
 
@@ -85,7 +86,7 @@ export class EmbeddedBroker {
   private readonly ports: EmbeddedBrokerPorts;
   private readonly sessions = new WeakMap<Client, Session>();
   private readonly sockets = new Set<Socket>();
-  private readonly refused: RefusedCertificates;
+  private readonly guard: TlsGuard;
   private door: Door | undefined;
   private broker: Aedes | undefined;
   private server: Server | TlsServer | undefined;
@@ -95,7 +96,9 @@ export class EmbeddedBroker {
   constructor(options: EmbeddedBrokerOptions, ports: EmbeddedBrokerPorts) {
     this.options = options;
     this.ports = ports;
-    this.refused = new RefusedCertificates(options.tls?.refused ?? new Set());
+    this.guard = new TlsGuard(options.tls?.refused ?? new Set(), (refusal) =>
+      options.onEvent?.({ kind: 'tls_refused', ...refusal }),
+    );
   }
 
   get isConnected(): boolean {
@@ -113,7 +116,7 @@ export class EmbeddedBroker {
     const { server } = this;
     if (server === undefined || !('setSecureContext' in server)) return;
     server.setSecureContext(contextOf(tls));
-    this.refused.use(tls.refused);
+    this.guard.use(tls.refused);
   }
 
   /** Closes every connection and the port. Frames not yet acknowledged stay with their senders. */
@@ -174,13 +177,10 @@ export class EmbeddedBroker {
             { handshakeTimeout: this.options.handshakeMs ?? CONNECT_TIMEOUT_MS, ...tlsOptionsOf(tls) },
             accept,
           );
-    this.refused.guard(server);
+    this.guard.guard(server);
     this.door = keepDoor(server, maxClients, () => onEvent?.({ kind: 'broker_full', maxClients }));
-    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-      // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.
-      socket.destroy();
-      onEvent?.({ kind: 'broker_client_failed', clientId: '', message: error.message });
-    });
+    // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.
+    server.on('tlsClientError', (_error: Error, socket: TLSSocket) => void socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => resolve());
