@@ -58,7 +58,7 @@ export function CutComparison(props: {
     [words.costPer1000, 'cost'],
   ];
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label={`${words.now}, ${words.tried}`}>
       <table className="compare">
         <thead>
           <tr>

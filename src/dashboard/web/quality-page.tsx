@@ -247,7 +247,7 @@ function BySeries({ quality, words }: { readonly quality: QualityJson; readonly 
   return (
     <section className="card wide">
       <h2>{words.bySeries}</h2>
-      <div className="scroll">
+      <div className="scroll" tabIndex={0} role="region" aria-label={words.bySeries}>
         <table>
           <thead>
             <tr>

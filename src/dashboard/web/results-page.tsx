@@ -218,12 +218,12 @@ function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
                 </a>
               </td>
               <td>{row.receivedAt === null ? '' : timeText(row.receivedAt)}</td>
-              <td>{row.cameraId}</td>
+              <td className="name">{row.cameraId}</td>
               <td className="long">{row.partId ?? ''}</td>
               <td className="long">{row.frameId}</td>
               <td className="number">{formatProbability(row.defectProbability)}</td>
               <td className="number">{formatMs(row.timing.totalMs)}</td>
-              <td>{row.model === null ? '' : `${row.model.name}/${row.model.version}`}</td>
+              <td className="name">{row.model === null ? '' : `${row.model.name}/${row.model.version}`}</td>
             </tr>
           ))}
         </tbody>
