@@ -251,6 +251,24 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(bob);
   }, 60_000);
 
+  it('may sign in on a page that was open while the service began, and are seen by the other tab', async () => {
+    const page = await visitor.open('results');
+    page.setDefaultTimeout(PATIENT);
+    await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+    const began = { kind: 'anonymous', name: null, role: null, rights: ['read'], accounts: 'unknown' };
+    await page.route('**/api/v1/session', (route) => route.fulfill({ json: began }), { times: 2 });
+    await page.reload();
+    await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+
+    const other = await page.context().newPage();
+    await other.goto(`${service.addresses.http}/#/signin`);
+    await signIn(other, 'Bob Miller');
+    await other.locator('.me').getByText('Bob Miller').waitFor();
+    await page.evaluate("dispatchEvent(new Event('focus'))");
+    await page.locator('.me').getByText('Bob Miller').waitFor();
+    await close(page);
+  }, 60_000);
+
   it('change their own password', async () => {
     const page = await open('signin');
     await signIn(page, 'Eve');

@@ -15,7 +15,15 @@ let who: Who | null = null;
 let owner: string | null = null;
 let sitting = 0;
 const listeners = new Set<() => void>();
+/** How soon the service is asked again while it cannot read its accounts, as in its first moments. */
+const AGAIN_MS = 1000;
+let again: ReturnType<typeof setTimeout> | undefined;
 window.addEventListener(STRANGER, () => void refreshWho());
+// Another tab may have signed somebody in or out.
+window.addEventListener('focus', () => {
+  const before = JSON.stringify(who);
+  void refreshWho().then(() => JSON.stringify(who) !== before && reconnect());
+});
 
 export function useWho(): Who | null {
   return useSyncExternalStore(subscribe, () => who);
@@ -44,6 +52,8 @@ export async function refreshWho(): Promise<void> {
   } catch {
     return;
   }
+  clearTimeout(again);
+  if (who.accounts === 'unknown') again = setTimeout(() => void refreshWho(), AGAIN_MS);
   if (who.kind === 'session') {
     if (owner !== null && owner !== who.name) sitting++;
     owner = who.name;
