@@ -112,6 +112,20 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     await visitor.close(late);
   }, 60_000);
 
+  it('says after ten seconds that a judgement met no answer, and keeps what was typed', async () => {
+    const page = await visitor.open('review');
+    await frameOf(page);
+    await seePart(page);
+    await page.getByLabel('Comment').fill('a hair');
+    const before = await waiting(page);
+    await page.route('**/reviews', () => undefined);
+    await page.getByRole('button', { name: 'Unsure' }).click();
+    await page.getByText('Not saved: The service does not answer.').waitFor({ timeout: 15_000 });
+    expect(await waiting(page)).toBe(before);
+    expect(await page.getByLabel('Comment').inputValue()).toBe('a hair');
+    await visitor.close(page, true);
+  }, 60_000);
+
   it('acknowledges the part that was seen, not the one that came up under the finger', async () => {
     const send = async (part: string) => {
       const query = new URLSearchParams({ camera_id: 'cam-1', frame_id: part, part_id: part });

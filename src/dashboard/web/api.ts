@@ -82,6 +82,8 @@ export function typedName(): { readonly by?: string } {
   const reviewer = settings().reviewer.trim();
   return reviewer === '' ? {} : { by: reviewer };
 }
+/** A judgement that takes longer has met a network that is gone: whoever waits before dead buttons is told, and judges again. */
+const REVIEW_MS = 10_000;
 
 export async function sendReview(
   resultId: string,
@@ -92,6 +94,7 @@ export async function sendReview(
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...review, ...(reviewer === '' ? {} : { reviewer }) }),
+    signal: AbortSignal.timeout(REVIEW_MS),
   });
   return (await response.json()) as ReviewJson;
 }

@@ -11,6 +11,7 @@ import type { QualityWords } from './quality-words.ts';
 import { changeSettings, useSettings } from './settings.ts';
 import { WhyNot } from './who-am-i.tsx';
 import { useIsKnown, useMay } from './who.ts';
+import { useWords } from './words.ts';
 
 /** Long enough to be read: a tap on its way does not say yes to what has just changed. */
 const READ_MS = 1000;
@@ -26,12 +27,14 @@ export function CutChange(props: {
 }) {
   const { recipe, changes, onReset, onChanged, words } = props;
   const tried = props.tried ?? recipe.cuts;
+  const { working } = useWords();
   const { reviewer } = useSettings();
   const isKnown = useIsKnown();
   const mayTune = useMay('tune');
   const [reason, setReason] = useState('');
   const [wish, setWish] = useState<'set' | 'revert' | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
   const isBegun = props.tried !== null || reason !== '' || wish !== null;
   const meanwhile = useMeanwhile(recipe, changes, isBegun, words);
   const isSame = tried.passBelow === recipe.cuts.passBelow && tried.failAbove === recipe.cuts.failAbove;
@@ -44,23 +47,25 @@ export function CutChange(props: {
   const grant = (kind: 'set' | 'revert') => {
     if (performance.now() < meanwhile.readFrom.current) return;
     setWish(null);
+    setIsBusy(true);
     const where = `/api/v1/recipes/${encodeURIComponent(recipe.recipe)}/cuts`;
     const signed = { revision: recipe.revision, ...typedName() };
     const asked =
       kind === 'set'
         ? postJson(where, { ...tried, ...signed, reason: reason.trim() })
         : postJson(`${where}/revert`, { ...signed, reason: reason.trim() || words.revertReason });
-    asked.then(
-      () => {
-        setReason('');
-        onReset();
+    asked
+      .then(
+        () => {
+          setReason('');
+          onReset();
+        },
+        (error: unknown) => setFailure(textOf(error)),
+      )
+      .finally(() => {
+        setIsBusy(false);
         onChanged();
-      },
-      (error: unknown) => {
-        setFailure(textOf(error));
-        onChanged();
-      },
-    );
+      });
   };
   useEffect(() => {
     // Whoever signed in again may try again.
@@ -111,13 +116,13 @@ export function CutChange(props: {
             />
           </label>
         )}
-        <button type="button" className="primary" disabled={isSame} onClick={() => ask('set')}>
-          {words.apply}
+        <button type="button" className="primary" disabled={isSame || isBusy} onClick={() => ask('set')}>
+          {isBusy ? working : words.apply}
         </button>
         <button type="button" disabled={props.tried === null} onClick={onReset}>
           {words.reset}
         </button>
-        <button type="button" disabled={recipe.change === null} onClick={() => ask('revert')}>
+        <button type="button" disabled={recipe.change === null || isBusy} onClick={() => ask('revert')}>
           ↶ {words.revert}
         </button>
       </div>
