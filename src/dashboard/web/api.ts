@@ -82,6 +82,7 @@ export function typedName(): { readonly by?: string } {
   const reviewer = settings().reviewer.trim();
   return reviewer === '' ? {} : { by: reviewer };
 }
+
 /** A judgement that takes longer has met a network that is gone: whoever waits before dead buttons is told, and judges again. */
 const REVIEW_MS = 10_000;
 
