@@ -69,6 +69,7 @@ export class ProvingDesk {
   private readonly making = new Map<string, Promise<HeatMap>>();
   /** Results whose heat map was made lately. */
   private readonly made = new RecentNames(MAX_REMEMBERED);
+  private isStopping = false;
 
   constructor(options: ProvingOptions) {
     this.options = options;
@@ -92,6 +93,7 @@ export class ProvingDesk {
   }
 
   stop(): void {
+    this.isStopping = true;
     this.explainer.stop();
   }
 
@@ -183,13 +185,10 @@ export class ProvingDesk {
       this.made.add(resultId);
       return heatMap;
     } catch (error) {
-      const isSkipped = error instanceof LoupeError && error.code === 'busy' && !isAsked;
-      options.onEvent({
-        kind: 'heat_map',
-        outcome: isSkipped ? 'skipped' : 'failed',
-        resultId,
-        detail: messageOf(error),
-      });
+      const isBusy = error instanceof LoupeError && error.code === 'busy';
+      // One that nobody waits for is no fault where the service ends.
+      const outcome = !isAsked && (isBusy || this.isStopping) ? 'skipped' : 'failed';
+      options.onEvent({ kind: 'heat_map', outcome, resultId, detail: messageOf(error) });
       throw error;
     }
   }

@@ -106,6 +106,13 @@ describe('heat maps at the desk', () => {
     expect(readdirSync(images).sort()).toEqual(['r1.heat.json', 'r1.png']);
   });
 
+  it('that nobody waits for are given up without a fault where the service ends', async () => {
+    const { desk, outcomes } = deskOf([rowOf()]);
+    desk.offer(rowOf());
+    desk.stop();
+    await expect.poll(outcomes).toEqual(['skipped']);
+  });
+
   it('are made anew where the file is cut off or of another model', async () => {
     const { desk, images, outcomes } = deskOf([rowOf()]);
     const heatMap = await desk.heatMap('r1', true);
