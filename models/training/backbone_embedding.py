@@ -37,10 +37,10 @@ def filters():
     return torch.stack(bank)[:, None]
 
 
-def filtered(x, bank):
-    """[N,1,H,W], standardised -> 16 maps at each of four scales: 1, 2, 4, 8 pixels per cell."""
+def filtered(x, bank, scales=4):
+    """[N,1,H,W], standardised -> 16 maps at each of four scales: 1, 2, 4, 8 pixels per cell. At the last one an edge is to be 5 cells."""
     found = []
-    for _ in range(4):
+    for _ in range(scales):
         r = F.conv2d(F.pad(x, (4, 4, 4, 4), mode="reflect"), bank)
         edges = r[:, 1::2].abs()
         maps = [F.relu(r[:, :1]), F.relu(-r[:, :1]), edges, F.relu(r[:, 2::2]), F.relu(-r[:, 2::2])]

@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from backbone_embedding import shipped
 from recipe.augment import augment
+from recipe.familiar import Familiar, scaled_size
 from recipe.fit import Plan, epoch_order, fit, weights_file
-from recipe.known import Known, fit_logistic, shown_size
+from recipe.known import EDGE, LEAST, STEP, Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
 from recipe.measure import fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
@@ -440,21 +441,27 @@ class Runs(unittest.TestCase):
 
     def test_a_picture_of_something_else_does_not_pass_and_one_of_the_same_is_not_in_doubt(self):
         packed = drawn(parts=24, each=4, edge=64)
-        known = Known(shipped())
-        seen = known.all_seen(packed.pixels, CPU, lambda *about: None)
         learned, held = (np.flatnonzero((np.arange(len(packed.labels)) // 4 % 3 == 0) == side) for side in (False, True))
-        known.scaled_to(seen[learned])
-        known.limited_to(known.distances(seen[held], seen[learned]))
-        both = Together([build("resnet18", 1, 0.125)], known=known).eval()
-        both.weigh[:], both.shift[:], both.unknown[:] = torch.tensor([0.0, 1.0]), -9, 0.5
         black, noise = np.zeros_like(packed.pixels[:1]), np.random.default_rng(0).integers(0, 256, packed.pixels[:1].shape, dtype=np.uint8)
-        with torch.no_grad():
-            strangers, same = (both(torch.from_numpy(each))[:, 0].tolist() for each in (np.concatenate([black, noise]), packed.pixels[held]))
-        torch.testing.assert_close(strangers, [0.5, 0.5])
-        self.assertTrue(all(logit == -9 for logit in same))
+        for name, doubt in (("known", Known(shipped())), ("familiar", Familiar())):
+            seen = doubt.all_seen(packed.pixels, CPU, lambda *about: None)
+            doubt.scaled_to(seen[learned])
+            distances = doubt.distances(seen[learned], seen[learned])
+            self.assertAlmostEqual(distances.mean(), 1, delta=0.05)
+            with torch.no_grad():
+                served = doubt.distance(doubt.standardised(doubt.seen(torch.from_numpy(packed.pixels[learned]))))[:, 0]
+            torch.testing.assert_close(served.double().numpy(), distances, rtol=1e-3, atol=1e-3)
+            doubt.limited_to(doubt.distances(seen[held], seen[learned]))
+            both = Together([build("resnet18", 1, 0.125)], **{name: doubt}).eval()
+            # Whatever they are asked they say PASS.
+            both.scale[:], both.weigh[:], both.shift[:], both.unknown[:] = 0, torch.tensor([1.0, 0.0]), -9, 0.5
+            with torch.no_grad():
+                strangers, same = (both(torch.from_numpy(each))[:, 0].tolist() for each in (np.concatenate([black, noise]), packed.pixels[held]))
+            torch.testing.assert_close(strangers, [0.5, 0.5])
+            self.assertTrue(all(logit == -9 for logit in same), name)
 
     def test_the_backbone_is_shown_images_as_teach_shows_them(self):
-        self.assertEqual([shown_size(*size) for size in ((304, 304), (224, 184), (24, 40), (640, 8))], [(256, 256), (256, 208), (160, 256), (256, 64)])
+        self.assertEqual([scaled_size(*size, EDGE, LEAST, STEP) for size in ((304, 304), (224, 184), (24, 40), (640, 8))], [(256, 256), (256, 208), (160, 256), (256, 64)])
 
     def test_each_network_runs_and_another_name_is_refused(self):
         for name in ("resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16"):

@@ -21,8 +21,11 @@ import numpy as np
 import torch
 
 import backbone_embedding
+import recipe.familiar
+import recipe.known
+from recipe.familiar import Familiar, unfamiliar_at
 from recipe.fit import Plan, fit, logits_of
-from recipe.known import Known, fit_logistic, unfamiliar_at
+from recipe.known import Known, fit_logistic
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
 from recipe.measure import measure, part_weights
 from recipe.networks import Together, build
@@ -125,41 +128,39 @@ def fit_member(args, packed, seed, member, folds, device):
     return net.to("cpu").eval(), cost
 
 
-def known_of(args, packed, device):
-    """The opinion that is to be fitted on what the backbone sees, and what it sees of every image; None where none is wanted.
-
-    What it sees is kept beside the runs: of thousands of images it takes minutes.
+def beside_of(args, packed, device):
+    """What stands beside the networks, yet to be fitted: an opinion on what the backbone sees where one is wanted, and else the doubt
+    alone. And what it sees of every image, which is kept beside the runs: of thousands of images it takes minutes.
     """
-    if not args.known:
-        return None
-    known = Known(backbone_embedding.shipped())
-    code = pathlib.Path(backbone_embedding.__file__).read_bytes()
-    key = hashlib.sha256(backbone_embedding.WEIGHTS.read_bytes() + code + packed.meta["sha256"].encode()).hexdigest()
+    beside = Known(backbone_embedding.shipped()) if args.known else Familiar()
+    code = [pathlib.Path(each.__file__) for each in (backbone_embedding, recipe.familiar, recipe.known)]
+    sources = [*(file.read_bytes() for file in (backbone_embedding.WEIGHTS, *code)), packed.meta["sha256"].encode(), type(beside).__name__.encode()]
+    key = hashlib.sha256(b"".join(sources)).hexdigest()
     file = runs_of(args) / f"seen-{key[:12]}.npy"
     if not file.exists():
         progress = Progress(1)
-        seen = known.all_seen(packed.pixels, device, lambda done, count: progress.bar(done / count, f"backbone, image {done}/{count}"))
-        progress.line(f"the backbone has seen {len(seen)} images")
+        seen = beside.all_seen(packed.pixels, device, lambda done, count: progress.bar(done / count, f"looking, image {done}/{count}"))
+        progress.line(f"{len(seen)} images looked at")
         part = file.with_suffix(".part.npy")
         np.save(part, seen)
         part.replace(file)
-    return known, np.load(file)
+    return beside, np.load(file)
 
 
 def fit_known(known, seen, packed, train):
     return fit_logistic(known.scaled(seen[train]), packed.labels[train], part_weights(packed.labels[train], packed.groups[train]))
 
 
-def run(args, packed, seed, device, known=None, share=1.0):
+def run(args, packed, seed, device, beside, share=1.0):
     """One seed, taught on a share of its training parts: the calibrated network, and what it is worth on parts it never saw."""
     cpu, nets, costs, logits, heads, distances = torch.device("cpu"), [], [], [], [], []
     every = [split(packed, seed, member=member) for member in range(args.members)]
     if share < 1:
         for folds in every:
             folds["train"] = part_of(folds["train"], packed.labels, packed.groups, share, seed)
-    opinion, seen = (copy.deepcopy(known[0]), known[1]) if known is not None else (None, None)
-    if opinion is not None:
-        opinion.scaled_to(seen[np.unique(np.concatenate([folds[side] for folds in every for side in ("train", "validation")]))])
+    doubt, seen = copy.deepcopy(beside[0]), beside[1]
+    known, familiar = (doubt, None) if args.known else (None, doubt)
+    doubt.scaled_to(seen[np.unique(np.concatenate([folds[side] for folds in every for side in ("train", "validation")]))])
     for member, folds in enumerate(every):
         net, cost = fit_member(args, packed, seed, member, folds, device)
         nets.append(net)
@@ -167,26 +168,25 @@ def run(args, packed, seed, device, known=None, share=1.0):
         # What this network says of parts that it did not learn from.
         said = [logits_of(Together([net], args.average_mirrors), packed.pixels, folds["validation"], cpu)]
         if known is not None:
-            weight, bias = fit_known(opinion, seen, packed, folds["train"])
+            weight, bias = fit_known(known, seen, packed, folds["train"])
             heads.append((weight, bias))
-            said.append(opinion.scaled(seen[folds["validation"]]) @ weight + bias)
-            distances.append(opinion.distances(seen[folds["validation"]], seen[folds["train"]]))
+            said.append(known.scaled(seen[folds["validation"]]) @ weight + bias)
+        distances.append(doubt.distances(seen[folds["validation"]], seen[folds["train"]]))
         logits.append(np.stack(said, axis=1))
     validation, test = np.concatenate([folds["validation"] for folds in every]), every[0]["test"]
-    net = Together(nets, args.average_mirrors, opinion)
+    net = Together(nets, args.average_mirrors, known, familiar)
     logits = np.concatenate(logits)
     weights = part_weights(packed.labels[validation], packed.groups[validation])
     scales, shift = fit_opinions(logits, packed.labels[validation], weights)
     net.scale[:], net.shift[:] = round(float(scales.sum()), 4), round(shift, 4)
-    if opinion is not None:
-        opinion.weight[:], opinion.bias[:] = (torch.tensor(np.mean(each, axis=0)) for each in zip(*heads))
+    if known is not None:
+        known.weight[:], known.bias[:] = (torch.tensor(np.mean(each, axis=0)) for each in zip(*heads))
         net.weigh[:] = torch.from_numpy(scales / max(scales.sum(), 1e-9))
     logits = logits @ net.weigh.double().numpy()[: logits.shape[1]]
     held_out = 1 / (1 + np.exp(-(float(net.scale) * logits + float(net.shift))))
     cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
-    if opinion is not None:
-        opinion.limited_to(np.concatenate(distances))
-        net.unknown[:] = unfamiliar_at(cuts)
+    doubt.limited_to(np.concatenate(distances))
+    net.unknown[:] = unfamiliar_at(cuts)
     probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
     labels, groups = packed.labels[test], packed.groups[test]
     figures = {
@@ -215,10 +215,10 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     packed = load(args.packed)
     print(f"chosen from the images: {settle(args, packed, device) or 'nothing'}", flush=True)
-    known = known_of(args, packed, device)
+    beside = beside_of(args, packed, device)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
-        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device, known)
+        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device, beside)
         table.append(figures)
         print("seed {seed}: test AUROC {auroc:.4f}  by part {auroc_by_part:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
         if first is None:
@@ -234,7 +234,7 @@ def main():
     curve = []
     if args.curve:
         for share in CURVE:
-            figures = run(args, packed, 1, device, known, share)[4]
+            figures = run(args, packed, 1, device, beside, share)[4]
             print(f"{figures['train_parts']} parts: test AUROC {figures['auroc']:.4f}", flush=True)
             curve.append(figures)
         names = ("train_parts", "train_images", "auroc", "accuracy")

@@ -5,6 +5,7 @@ import { knownImagesOf, markedImages } from '../../src/commands/training/seen.ts
 import { encodeJpeg } from '../../src/demo/jpeg.ts';
 import { nextPart } from '../../src/demo/part-stream.ts';
 import { inForm } from '../../src/engine/contract.ts';
+import type { Manifest } from '../../src/model-repository/manifest.ts';
 import { listModels, loadModelPackage } from '../../src/model-repository/package.ts';
 import { readHeldOut, seenAmong } from '../../src/training/seen-images.ts';
 import { type Bench, benchOf, SHIPPED_MODELS } from '../support/pool.ts';
@@ -15,6 +16,41 @@ beforeAll(async () => {
   await bench.pool.start();
 });
 afterAll(() => bench.pool.stop());
+
+/** What a camera sees with its lens covered, without light, without gain, against a wall. */
+function strangers(): Record<string, Promise<Uint8Array>> {
+  const size = 96;
+  const drawn = (grey: (x: number, y: number) => number) => {
+    const pixels = Buffer.alloc(size * size * 3);
+    for (let i = 0; i < pixels.length; i++) {
+      const at = Math.floor(i / 3);
+      pixels[i] = Math.min(255, Math.max(0, grey(at % size, Math.floor(at / size))));
+    }
+    return encodeJpeg(pixels, size);
+  };
+  let state = 1;
+  // Park and Miller: the same noise each time.
+  const random = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+  return {
+    black: drawn(() => 0),
+    grey: drawn(() => 128),
+    white: drawn(() => 255),
+    dark_noise: drawn(() => 6 * random()),
+    noise: drawn(() => 255 * random()),
+    shade: drawn((x) => 60 + x),
+    ring: drawn((x, y) => 200 - 2 * Math.hypot(x - size / 2, y - size / 2)),
+  };
+}
+
+async function passedOf(pictures: Record<string, Promise<Uint8Array>>, { submit }: Bench, { cuts }: Manifest) {
+  const passed: string[] = [];
+  for (const [name, bytes] of Object.entries(pictures)) {
+    const result = await submit({ kind: 'encoded', bytes: await bytes });
+    if (result.kind !== 'scored') throw new Error(result.detail);
+    if (result.probability < cuts.pass_below) passed.push(`${name} ${result.probability}`);
+  }
+  return passed;
+}
 
 describe('the shipped model for solar modules', () => {
   for (const variant of [null, 'int8']) {
@@ -32,6 +68,7 @@ describe('the shipped model for solar modules', () => {
         // The golden scores are those of PyTorch on packed pixels.
         const { maxError } = solar.pool.status().golden ?? {};
         expect(maxError).toBeLessThan(variant === null ? 1e-4 : manifest.golden_tolerance);
+        expect(await passedOf(strangers(), solar, manifest)).toEqual([]);
       } finally {
         await solar.pool.stop();
       }
@@ -45,7 +82,9 @@ describe('the shipped model for solar modules', () => {
     if (known?.kind !== 'seen') throw new Error('no report/seen.csv');
     const heldOut = readHeldOut(await readFile(path.join(folder, 'report', 'test.csv'), 'utf8'));
     if (heldOut.kind !== 'held_out') throw new Error('no report/test.csv');
-    expect(known.images.length + heldOut.files.size).toBe(manifest.training_data.parts);
+    // Some of them are the same picture, which is one part.
+    expect(known.images.length + heldOut.files.size).toBe(14_000);
+    expect(manifest.training_data.parts).toBe(13_986);
     expect(known.images.filter(({ file }) => heldOut.files.has(file))).toEqual([]);
     const golden = manifest.golden.map(({ file }) => ({
       file,
@@ -85,6 +124,11 @@ describe('the shipped model', () => {
   it('proves itself in a real engine: its golden scores match', () => {
     expect(bench.pool.status()).toMatchObject({ enginesReady: 1, provider: 'cpu', down: null });
     expect(bench.pool.status().golden?.maxError).toBeLessThan(0.005);
+  });
+
+  it('passes no picture of something else', async () => {
+    const { manifest } = await loadModelPackage(SHIPPED_MODELS, 'plate-demo', '1');
+    expect(await passedOf(strangers(), bench, manifest)).toEqual([]);
   });
 
   it('tells drawn parts that it never saw: defects score higher than good parts', async () => {

@@ -161,13 +161,13 @@ def build(architecture, channels, width=1.0, small_stem=False, dropout=0.2, kind
 class Together(nn.Module):
     """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost.
 
-    `known`: one more opinion beside them, a `recipe.known.Known`; `weigh` says how much it and they count, and `unknown` is the least logit of
-    a picture that is of something else.
+    `known`: one more opinion beside them, a `recipe.known.Known`; `weigh` says how much it and they count. It or `familiar`, a
+    `recipe.familiar.Familiar`, doubts what is a picture of something else, whose least logit is `unknown`.
     """
 
-    def __init__(self, nets, mirrors=False, known=None):
+    def __init__(self, nets, mirrors=False, known=None, familiar=None):
         super().__init__()
-        self.nets, self.known = nn.ModuleList(nets), known
+        self.nets, self.known, self.familiar = nn.ModuleList(nets), known, familiar
         self.views = ((), (1,), (2,), (1, 2)) if mirrors else ((),)  # rows and columns, of images [N,H,W,C] and maps [N,h,w] alike
         self.register_buffer("weigh", torch.tensor([1.0, 0.0]))
         self.register_buffer("scale", torch.ones(1))
@@ -183,10 +183,14 @@ class Together(nn.Module):
             spots = sum(maps) / len(maps)
             seen.append((sum(logits) / len(logits), torch.flip(spots, dims) if dims else spots, torch.cat(pooled, dim=1)))
         logit, spots, pooled = (sum(values) / len(values) for values in zip(*seen))
-        if self.known is None:
+        if self.known is None and self.familiar is None:
             return logit * self.scale + self.shift, spots, pooled
-        known, doubt = self.known.all(image)
-        logit = (self.weigh[0] * logit + self.weigh[1] * known) * self.scale + self.shift
+        if self.known is None:
+            doubt = self.familiar(image)
+        else:
+            known, doubt = self.known.all(image)
+            logit = self.weigh[0] * logit + self.weigh[1] * known
+        logit = logit * self.scale + self.shift
         return logit + doubt * F.relu(self.unknown - logit), spots, pooled
 
     def forward(self, image):

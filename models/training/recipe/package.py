@@ -130,14 +130,17 @@ def views(args):
     return f"{text}, " if text else ""
 
 
-def known_sentence(args, net):
+def beside_sentences(args, net):
+    doubt = (
+        f"A picture farther than {float((net.known or net.familiar).limit):.1f} from what was learned, 1 on average over it, is of something else: "
+        "REVIEW at least."
+    )
     if net.known is None:
-        return []
+        return [doubt, ""]
     weigh, count = float(net.weigh[1]), len(net.known.weight)
     return [
         f"Beside it one logistic regression on {count} values that the backbone of `loupe teach` sees, untouched; validation gave it a weight of "
-        f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}. "
-        f"A picture farther than {float(net.known.limit):.1f} from what was learned, 1 on average over it, is of something else: REVIEW at least.",
+        f"{weigh:.2f}, the {'networks' if args.members > 1 else 'network'} {1 - weigh:.2f}. " + doubt,
         "",
     ]
 
@@ -172,7 +175,7 @@ def describe(args, net, manifest, folds, table, parameters, size):
         f"AUROC {spread(table, 'auroc')} (by part {spread(table, 'auroc_by_part')}), accuracy at 0.5 {spread(table, 'accuracy')}, "
         f"expected calibration error {spread(table, 'ece')}.",
         "",
-        *known_sentence(args, net),
+        *beside_sentences(args, net),
         f"The package is the first seed's model. Images: {', '.join(f'{len(folds[name])} {name}' for name in folds)}"
         + (" (what calibrates one network is learned from by the others). " if args.members > 1 else ". ") +
         f"Calibrated on validation (Platt: scale {calibration['scale']}, shift {calibration['shift']}), inside the graph. "
