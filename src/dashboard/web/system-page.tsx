@@ -1,7 +1,7 @@
 /** The service itself: engines, provider, store, outbox, recent errors. */
 
 import { useCallback, useState } from 'react';
-import { getJson, textOf } from './api.ts';
+import { request, textOf } from './api.ts';
 import { ADVICES } from './event-words.ts';
 import type { Reason } from './live.ts';
 import { NoAccounts } from './people-page.tsx';
@@ -62,9 +62,13 @@ export function SystemPage() {
   const accounts = useWho()?.accounts;
   const advices = ADVICES[useSettings().language];
   const [status, setStatus] = useState<Status | null>(null);
+  /** Milliseconds since 1970, by the clock of the service: that of a panel may be off by years. */
+  const [now, setNow] = useState(Number.NaN);
   const [failure, setFailure] = useState<string | null>(null);
   const ask = useCallback(async (signal: AbortSignal) => {
-    setStatus(await getJson<Status>('/api/v1/status', signal));
+    const response = await request('/api/v1/status', { signal });
+    setStatus((await response.json()) as Status);
+    setNow(Date.parse(response.headers.get('date') ?? '') || Date.now());
     setFailure(null);
   }, []);
   const fail = useCallback((error: unknown) => setFailure(textOf(error)), []);
@@ -133,7 +137,7 @@ export function SystemPage() {
         <h2>{words.certificates}</h2>
         {status.certificates.length === 0 && <p className="quiet">{words.noCertificates}</p>}
         {status.certificates.map((certificate) => (
-          <Certificate key={certificate.door} {...certificate} />
+          <Certificate key={certificate.door} {...certificate} now={now} />
         ))}
       </section>
       {accounts === 'none' && (
@@ -174,9 +178,10 @@ function DaysLeft({ days }: { readonly days: number | null }) {
   return <p className={days < FEW_DAYS ? 'banner bad' : 'good'}>{words.daysLeft(days.toFixed(days < 10 ? 1 : 0))}</p>;
 }
 
-function Certificate({ door, expiresAt }: { readonly door: string; readonly expiresAt: string }) {
+function Certificate(props: { readonly door: string; readonly expiresAt: string; readonly now: number }) {
+  const { door, expiresAt, now } = props;
   const words = useWords();
-  const days = Math.floor((Date.parse(expiresAt) - Date.now()) / DAY_MS);
+  const days = Math.floor((Date.parse(expiresAt) - now) / DAY_MS);
   return (
     <p className={days < FEW_DAYS ? 'banner bad' : 'good'}>
       {door}: {words.endsIn(days, dayText(expiresAt))}
