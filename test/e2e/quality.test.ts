@@ -140,6 +140,16 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await page.getByText('Balanced: 2,688 rows').waitFor();
     expect(Number(await page.locator('.tiles dd').first().innerText())).toBeGreaterThan(16 * 22);
     expect(await page.getByRole('alert').count()).toBe(0);
+    // So is what a certificate has left.
+    await page.clock.setFixedTime(Date.now() - 1000 * 24 * HOUR_MS);
+    await page.route('**/api/v1/status', async (route) => {
+      const response = await route.fetch();
+      const expiresAt = new Date(Date.now() + 3.5 * 24 * HOUR_MS).toISOString();
+      const status = (await response.json()) as object;
+      await route.fulfill({ response, json: { ...status, certificates: [{ door: 'http', expiresAt }] } });
+    });
+    await page.goto(page.url().replace('quality', 'system'));
+    await page.locator('.banner.bad', { hasText: 'http: ends in 3 days' }).waitFor();
     await visitor.close(page);
   }, 60_000);
 
@@ -241,7 +251,7 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
   }, 60_000);
 
   it('is found again as it was left by whoever goes back to it', async () => {
-    const page = await visitor.open('results');
+    const page = await new Visitor(browser, service.addresses.http).open('results');
     const rows = page.locator('tbody tr');
     for (const count of [100, 150]) {
       await page.getByRole('button', { name: 'Load more' }).click();
@@ -256,12 +266,19 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     const isSeen = () => page.getByRole('cell', { name: frame, exact: true }).isVisible();
     expect(await isSeen()).toBe(true);
     expect((await far.boundingBox())?.y).toBeLessThan(800);
+    // What fails further down is said there.
+    await page.route('**/api/v1/results?*', (route) => route.abort(), { times: 1 });
+    await page.getByRole('button', { name: 'Load more' }).click();
+    const box = await page.getByRole('alert').getByText('The service does not answer').boundingBox();
+    expect(box?.y).toBeGreaterThan(0);
+    expect(box?.y).toBeLessThan(800);
+    expect(await page.evaluate<number>('scrollY')).toBeGreaterThan(5000);
     // Whoever comes anew finds the newest.
     await page.getByRole('link', { name: 'Line' }).click();
     await page.getByRole('link', { name: 'Results' }).click();
     await rows.first().waitFor();
     expect(await rows.count()).toBe(50);
-    await visitor.close(page);
+    await page.context().close();
   }, 60_000);
 
   it('is printed on white, whatever the theme', async () => {

@@ -26,7 +26,8 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const words = useWords();
   const query = queryOf(new URLSearchParams(chosen));
   const form = useRef<HTMLFormElement>(null);
-  const { found, isBusy, failure, setFailure, load } = useSearch(query);
+  const { found, isBusy, failure, load } = useSearch(query);
+  const [unsaved, setUnsaved] = useState<string | null>(null);
 
   // What is searched stands in the fields, however one came here.
   useEffect(() => {
@@ -46,13 +47,13 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const save = async (format: 'csv' | 'jsonl') => {
     if (form.current?.reportValidity() !== true) return;
     const typed = queryOf(new URLSearchParams(typedIn(form.current)));
-    setFailure(null);
+    setUnsaved(null);
     try {
       const { results, next: further } = await getJson<Page>(`/api/v1/results?limit=1${typed}`);
-      if (results.length === 0 && further === null) return setFailure(words.noResults);
+      if (results.length === 0 && further === null) return setUnsaved(words.noResults);
       await downloadLarge(`/api/v1/results/export?format=${format}${typed}`, `loupe-results.${format}`);
     } catch (error) {
-      setFailure(textOf(error));
+      setUnsaved(textOf(error));
     }
   };
   return (
@@ -88,8 +89,9 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
         ))}
         {TIME_ZONE !== undefined && <p className="quiet">{words.timesIn(TIME_ZONE)}</p>}
       </form>
-      <Failure text={failure === null ? null : `${words.failed}: ${failure}`} isAnswer />
+      <Failure text={unsaved === null ? null : `${words.failed}: ${unsaved}`} isAnswer />
       {found !== null && <Table rows={found.rows} />}
+      <Failure text={failure === null ? null : `${words.failed}: ${failure}`} isAnswer />
       {!isBusy && found !== null && found.next !== null && (
         <button type="button" onClick={() => void load(found)}>
           {words.more}
@@ -163,7 +165,7 @@ function useSearch(query: string) {
       if (latest.current?.query === query) keepAt(entry, { ...latest.current, scrolled: window.scrollY });
     };
   }, [load, query]);
-  return { found, isBusy, failure, setFailure, load };
+  return { found, isBusy, failure, load };
 }
 
 const isField = (element: Element) => element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
