@@ -300,6 +300,14 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
       'rgb(255, 255, 255)',
       'rgb(255, 255, 255)',
     ]);
+    // Nothing stands beyond the edge of the paper, A4 in CSS pixels.
+    await page.setViewportSize({ width: 718, height: 1000 });
+    for (const where of ['results', 'cuts', 'quality']) {
+      await page.goto(`${service.addresses.http}/#/${where}`);
+      await page.locator('.scroll tbody tr').first().waitFor();
+      const beyond = "document.querySelector('.scroll table').getBoundingClientRect().right - innerWidth";
+      expect([where, Math.max(0, await page.evaluate<number>(beyond))]).toEqual([where, 0]);
+    }
     await visitor.close(page);
   }, 60_000);
 
