@@ -230,12 +230,10 @@ export class ResultPublisher {
 
   /** Best effort: the next one says more than a lost one did. */
   private async publishStates(isReady = this.ports.isReady()): Promise<void> {
-    const { sink } = this.ports;
-    if (!sink.isConnected || !this.states.hasDirty) return;
-    const options = { retain: true, qos: 1, contentType: 'application/json' } as const;
+    if (!this.ports.sink.isConnected || !this.states.hasDirty) return;
     const sent = this.states
       .takeDirty(isReady)
-      .map(({ cameraId, payload }) => sink.publish(`${this.options.root}/${cameraId}/state`, payload, options));
+      .map(({ cameraId, payload }) => this.publishRetained(`${this.options.root}/${cameraId}/state`, payload));
     await Promise.allSettled(sent);
   }
 
@@ -243,8 +241,17 @@ export class ResultPublisher {
     const { sink, clock } = this.ports;
     if (!sink.isConnected) return;
     const { root, version } = this.options;
-    const payload = statusJson(status, version, clock.now());
-    await sink.publish(`${root}/status`, payload, { retain: true, qos: 1, contentType: 'application/json' });
+    await this.publishRetained(`${root}/status`, statusJson(status, version, clock.now()));
+  }
+
+  /** What the broker does not let us say of ourselves is told in the log, and holds no result up. */
+  private async publishRetained(topic: string, payload: string): Promise<void> {
+    try {
+      await this.ports.sink.publish(topic, payload, { retain: true, qos: 1, contentType: 'application/json' });
+    } catch (error) {
+      if (!(error instanceof SinkRefusal)) throw error;
+      this.options.onEvent?.({ kind: 'publish_failed', message: `${topic}: ${error.message}` });
+    }
   }
 
   private rouse(): void {

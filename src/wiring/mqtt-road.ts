@@ -72,7 +72,10 @@ export class MqttRoad {
         reply: ({ topic, payload, correlationData }) =>
           void this.broker.sink
             .publish(topic, payload, { qos: 1, retain: false, correlationData, contentType: 'application/json' })
-            .catch((error: unknown) => onEvent({ kind: 'publish_failed', message: String(error) })),
+            .catch((error: unknown) => {
+              const message = error instanceof Error ? error.message : String(error);
+              onEvent({ kind: 'publish_failed', message: `${topic}: ${message}` });
+            }),
       },
     );
     this.broker =

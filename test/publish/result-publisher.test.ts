@@ -166,6 +166,18 @@ describe('ResultPublisher', () => {
     expect(sink.frameIds.slice(-2)).toEqual(['f1', 'f2']);
   });
 
+  it('sends results where the broker does not let it say how it is, and tells which topics are refused', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    const refused = new Set<string>();
+    sink.fail = (topic) => (/\/(status|state)$/.test(topic) ? new SinkRefusal('not authorized') : null);
+    box.add(2);
+    publisherOf(box, sink, (event) => event.kind === 'publish_failed' && refused.add(event.message));
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    expect(sink.frameIds).toEqual(['f1', 'f2']);
+    const told = () => [...refused].sort();
+    await expect.poll(told).toEqual(['loupe/cam-1/state: not authorized', 'loupe/status: not authorized']);
+  });
+
   it('looks for what is too old however the wall clock is set', async () => {
     const box = outbox();
     let looks = 0;
