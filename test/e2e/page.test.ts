@@ -346,7 +346,7 @@ describe.skipIf(!hasBrowser())('the page', () => {
     const secret = 'ann-0123456789abcdef';
     const guarded = await ServiceProcess.start([
       ...testSettings(emptyFolder()),
-      `auth.tokens=[{name: ann, token: ${secret}, rights: [read, review]}]`,
+      `auth.tokens=[{name: ann, token: ${secret}, rights: [ingest, read, review]}]`,
     ]);
     try {
       const context = await browser.newContext({ locale: 'en-GB' });
@@ -358,6 +358,8 @@ describe.skipIf(!hasBrowser())('the page', () => {
       await page.getByRole('button', { name: 'Sign out' }).waitFor();
       await page.goto(`${guarded.addresses.http}/#/system`);
       await page.getByText('can be written').waitFor();
+      const frame = { method: 'POST', body: 'no picture', headers: { authorization: `Bearer ${secret}` } };
+      await fetch(`${guarded.addresses.http}/api/v1/frames?camera_id=cam-1`, frame);
       await page.goto(`${guarded.addresses.http}/#/results`);
       // A link cannot send the token: the page fetches the file itself.
       const downloading = page.waitForEvent('download');
