@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Check } from './doctor/check.ts';
 import { checkClock, checkDisk, checkLedger, checkMemory, checkNode, checkSqlite } from './doctor/machine.ts';
 import { checkBroker, checkListening } from './doctor/network.ts';
+import { checkSecrets } from './doctor/secrets.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
 
@@ -16,6 +17,7 @@ export function registerDoctor(program: Command): void {
       const config = await configFrom(options);
       // Loaded when asked for: it takes the engines with it.
       const { checkCuda, checkModels } = await import('./doctor/models.ts');
+      const { check: secretsCheck, secrets } = await checkSecrets(config);
       const checks: Check[] = [
         checkNode(),
         checkSqlite(),
@@ -24,7 +26,8 @@ export function registerDoctor(program: Command): void {
         await checkDisk(config.store.path, config.store.retention.min_free_bytes),
         checkLedger(config.store.path),
         ...(await checkListening(config)),
-        await checkBroker(config),
+        secretsCheck,
+        ...(secrets === null ? [] : [await checkBroker(config, secrets.broker)]),
         await checkCuda(config.engine.provider),
         ...(await checkModels(config)),
       ];

@@ -262,6 +262,7 @@ describe('the commands', () => {
       'grpc.listen',
       'http.listen',
       'mqtt.embedded.listen',
+      'secrets',
       'broker',
       'cuda',
       'model mean-brightness/1',

@@ -1,10 +1,12 @@
-/** Addresses and broker. */
+/** Addresses, and the broker. */
 
 import http from 'node:http';
 import https from 'node:https';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
+import { logIn } from '../../client/mqtt-login.ts';
 import { listenFrom } from '../../config/fields.ts';
 import type { Config } from '../../config/schema.ts';
+import type { Secrets } from '../../config/secrets.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
 export async function checkListening(config: Config): Promise<Check[]> {
@@ -49,27 +51,19 @@ async function answersHealth(config: Config): Promise<boolean> {
   });
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
-
-/** Whether the plant's broker can be reached at all; its credentials are proven when the service connects. */
-export async function checkBroker(config: Config): Promise<Check> {
-  const { url } = config.mqtt;
+/** Whether the plant's broker lets the service in. @param access what the files of the configuration hold */
+export async function checkBroker(config: Config, access: Secrets['broker']): Promise<Check> {
+  const { url, username, client_id: clientId } = config.mqtt;
   if (url === null) return ok('broker', config.mqtt.embedded.enabled ? 'embedded' : 'none configured');
-  const { hostname, port, protocol } = new URL(url);
-  const to = { host: hostname, port: port === '' ? (DEFAULT_PORTS[protocol] ?? 1883) : Number(port) };
-  const error = await new Promise<Error | null>((resolve) => {
-    const socket = connect(to);
-    socket.setTimeout(3000, () => socket.destroy(new Error('no answer within 3 s')));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(null);
-    });
-    socket.once('error', resolve);
-  });
-  if (error === null) return ok('broker', `${to.host}:${to.port} accepts connections`);
-  return warn(
-    'broker',
-    `${to.host}:${to.port}: ${error.message}`,
-    'results wait in the outbox until it is back; frames over MQTT do not come',
-  );
+  const { password, ...tls } = access;
+  const { host } = new URL(url);
+  try {
+    await logIn({ url, clientId: `${clientId}-doctor`, username, password, tls });
+    return ok('broker', `${host} lets the service in`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message || ('code' in error ? String(error.code) : '') : String(error);
+    const advice =
+      'is it up, and are scheme, username, password_file and certificates under mqtt those it wants? Until then results wait in the outbox and no frames come over MQTT';
+    return warn('broker', `${host}: ${why}`, advice);
+  }
 }
