@@ -222,6 +222,7 @@ describe.skipIf(!hasBrowser())('people', () => {
     await bob.getByRole('button', { name: 'scratch' }).click();
     await endSessionsOf('Bob Miller');
     await bob.getByRole('link', { name: 'Sign in to judge parts.' }).click();
+    await bob.getByText('The session of Bob Miller has ended.').waitFor();
     await signIn(bob, 'Bob Miller');
     expect(await bob.getByLabel('Comment').inputValue()).toBe('deep, at the rim');
     expect(await bob.getByRole('button', { name: 'scratch' }).getAttribute('aria-pressed')).toBe('true');

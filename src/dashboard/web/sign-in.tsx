@@ -7,14 +7,16 @@ import { Failure } from './failure.tsx';
 import { PasswordField, typedIn } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { changeSettings, useSettings } from './settings.ts';
-import { changed, setUp, signIn, useMay } from './who.ts';
+import { changed, setUp, signIn, useLapsed, useMay } from './who.ts';
 import { useWords } from './words.ts';
 
 export function SignIn() {
   const words = usePeopleWords();
   const maySee = useMay('read');
+  const lapsed = useLapsed();
   return (
     <Screen title={words.signedOut}>
+      {lapsed !== null && <p role="status">{words.lapsed(lapsed)}</p>}
       <AskForm
         button={words.signIn}
         wrong={words.wrong}

@@ -4,8 +4,8 @@ import { useState } from 'react';
 import { textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { usePeopleWords } from './people-words.ts';
-import { changeSettings, useSettings } from './settings.ts';
-import { changed, signOut, useMay, useWho } from './who.ts';
+import { useSettings } from './settings.ts';
+import { signOut, useMay, useWho } from './who.ts';
 
 export function WhoAmI() {
   const words = usePeopleWords();
@@ -24,18 +24,12 @@ export function WhoAmI() {
     );
   }
   if (token !== '') {
-    const forget = () => {
-      changeSettings({ token: '' });
-      void changed();
-    };
     return (
       <>
         <span className="me">
           <strong>{who.name}</strong>
         </span>
-        <button type="button" onClick={forget}>
-          {words.signOut}
-        </button>
+        <SignOut />
       </>
     );
   }

@@ -29,6 +29,11 @@ export function useWho(): Who | null {
   return useSyncExternalStore(subscribe, () => who);
 }
 
+/** Whose session has ended without a sign-out; null: nobody's. */
+export function useLapsed(): string | null {
+  return useSyncExternalStore(subscribe, () => (who?.kind === 'anonymous' ? owner : null));
+}
+
 /** Another one where somebody else sits here now, or will: nothing typed by the one before is theirs. */
 export function useSitting(): number {
   return useSyncExternalStore(subscribe, () => sitting);
@@ -54,7 +59,7 @@ export async function refreshWho(): Promise<void> {
   }
   clearTimeout(again);
   if (who.accounts === 'unknown') again = setTimeout(() => void refreshWho(), AGAIN_MS);
-  if (who.kind === 'session') {
+  if (who.kind === 'session' || who.kind === 'token') {
     if (owner !== null && owner !== who.name) sitting++;
     owner = who.name;
   }
@@ -75,9 +80,11 @@ export async function setUp(code: string, name: string, password: string): Promi
   await changed();
 }
 
+/** Of a person or, where one is used, the token. @throws where the service was not reached: whoever signed in still is */
 export async function signOut(): Promise<void> {
+  changeSettings({ token: '' });
   try {
-    await request('/api/v1/session', { method: 'DELETE' });
+    if (who?.kind !== 'token') await request('/api/v1/session', { method: 'DELETE' });
   } catch (error) {
     // The session had run out already.
     if (!(error instanceof ApiError)) throw error;
