@@ -42,7 +42,7 @@ const REFUSED_REQUESTS: Readonly<Record<Transport, readonly RefusalCode[]>> = {
   grpc_unary: OVER_GRPC,
   grpc_stream: OVER_GRPC,
   mqtt: ['invalid_request', 'message_too_large', 'permission_denied'],
-  http: ['invalid_request', 'permission_denied'],
+  http: ['invalid_request', 'message_too_large', 'unauthenticated', 'permission_denied'],
 };
 
 export class FrameMetrics {

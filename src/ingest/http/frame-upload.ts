@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describeError, LoupeError, RETRY_AFTER_MS } from '../../errors.ts';
 import { resultJson } from '../../frame/result-json.ts';
 import { BrokenRule, type Clock, type FrameDraft, takeIn } from '../intake.ts';
@@ -39,19 +39,21 @@ const NAMES = [
 export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts): void {
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    const named = new WeakSet<FastifyRequest>();
+    // Whatever refuses it: the guard before the body is read, its size, or what is asked.
+    scope.addHook('onError', async (request, _reply, error) => {
+      if (!named.has(request)) ports.countRefused('http', refusalOf(error));
+    });
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     scope.post('/api/v1/frames', { config: { right: 'ingest' } }, async (request, reply) => {
       const draft = draftOf(request.url, request.query, request.body);
       const intake = draft instanceof LoupeError ? draft : takeIn(draft, 'http', ports.clock);
       if (intake instanceof LoupeError || intake.kind === 'refused') {
-        ports.countRefused('http', 'invalid_request');
         throw intake instanceof LoupeError ? intake : new LoupeError(intake.code, intake.message);
       }
       const notAs = whyNotAs(ports.bindsCameras ? peerAt(request.raw.socket) : UNBOUND, intake.frame.cameraId);
-      if (notAs !== null) {
-        ports.countRefused('http', notAs.code);
-        throw new LoupeError(notAs.code, notAs.message);
-      }
+      if (notAs !== null) throw new LoupeError(notAs.code, notAs.message);
+      named.add(request);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const outcome = await ports.inspector.inspect(intake.frame, { signal: gone.signal });
@@ -65,6 +67,14 @@ export function addFrameUpload(server: FastifyInstance, ports: FrameUploadPorts)
       return reply.code(status).send(resultJson(result, duplicate));
     });
   });
+}
+
+/** Why a request that names no frame was refused: by this service, or by Fastify. */
+function refusalOf(error: Error): 'unauthenticated' | 'permission_denied' | 'message_too_large' | 'invalid_request' {
+  if (error instanceof LoupeError) {
+    return error.code === 'unauthenticated' || error.code === 'permission_denied' ? error.code : 'invalid_request';
+  }
+  return 'statusCode' in error && error.statusCode === 413 ? 'message_too_large' : 'invalid_request';
 }
 
 function peerAt(socket: Socket): Peer {

@@ -282,6 +282,7 @@ export class EmbeddedBroker {
       return;
     }
     if (!session.rights.includes('ingest')) {
+      this.ports.countRefused('mqtt', 'permission_denied');
       done(new Error('this user may not send frames'));
       return;
     }

@@ -7,19 +7,30 @@ import { FakeInspector } from '../../support/inspectors.ts';
 
 function door() {
   const inspector = new FakeInspector();
-  const server = fastify();
+  const server = fastify({ bodyLimit: 100 });
+  const refused: string[] = [];
+  // As the service's own guard: before the body is read.
+  server.addHook('onRequest', async ({ headers }) => {
+    if (headers.authorization === 'wrong') throw new LoupeError('unauthenticated', 'sign in');
+  });
   onTestFinished(() => server.close());
   server.setErrorHandler((error, _request, reply) => {
     const code = error instanceof LoupeError ? error.code : 'internal';
     return reply.code(400).send({ code, message: error instanceof Error ? error.message : '' });
   });
-  addFrameUpload(server, { inspector, countRefused: () => undefined, clock: SYSTEM_CLOCK, bindsCameras: false });
-  const post = async (query: string) => {
+  addFrameUpload(server, {
+    inspector,
+    countRefused: (...labels) => refused.push(labels.join(' ')),
+    clock: SYSTEM_CLOCK,
+    bindsCameras: false,
+  });
+  const post = async (query: string, body = 'x', more: Record<string, string> = {}) => {
     const url = `/api/v1/frames?camera_id=cam-1&${query}`;
-    const response = await server.inject({ method: 'POST', url, headers: { 'content-type': 'image/png' }, body: 'x' });
+    const headers = { 'content-type': 'image/png', ...more };
+    const response = await server.inject({ method: 'POST', url, headers, body });
     return { status: response.statusCode, message: String(response.json<{ message?: string }>().message) };
   };
-  return { inspector, post };
+  return { inspector, post, refused };
 }
 
 describe('a frame by HTTP', () => {
@@ -35,6 +46,18 @@ describe('a frame by HTTP', () => {
       isSimulated: true,
       partId: null,
     });
+  });
+
+  it('is counted where it is refused before it names a frame, whatever refuses it, and where it is not', async () => {
+    const { inspector, post, refused } = door();
+    await post('frame_id=f1', 'x', { authorization: 'wrong' });
+    await post('frame_id=f1', 'x'.repeat(101));
+    await post('sequence=-1');
+    expect(refused).toEqual(['http unauthenticated', 'http message_too_large', 'http invalid_request']);
+    expect(inspector.frames).toEqual([]);
+    inspector.answer = () => ({ kind: 'refused', code: 'store_unavailable', message: 'full' });
+    expect((await post('frame_id=f1')).status).toBe(400);
+    expect(refused).toHaveLength(3);
   });
 
   it.each([
