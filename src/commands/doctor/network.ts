@@ -1,8 +1,11 @@
 /** Addresses, and the broker. */
 
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { logIn } from '../../client/mqtt-login.ts';
 import { listenFrom } from '../../config/fields.ts';
 import type { Config } from '../../config/schema.ts';
@@ -39,6 +42,9 @@ async function checkDoor(key: string, address: string, isRunning: boolean): Prom
 
 /** The certificate is not looked at: this machine asks itself, and the authority may be the plant's own. */
 async function answersHealth(config: Config): Promise<boolean> {
+  if (config.http.tls !== null && config.http.tls.client_ca_file !== null) {
+    return showsCertificate(config.http.listen, config.http.tls.cert_file);
+  }
   const { get } = config.http.tls === null ? http : https;
   const scheme = config.http.tls === null ? 'http' : 'https';
   return new Promise<boolean>((resolve) => {
@@ -48,6 +54,24 @@ async function answersHealth(config: Config): Promise<boolean> {
       resolve(response.statusCode === 200);
     });
     request.on('error', () => resolve(false));
+  });
+}
+
+/** It answers nobody without a certificate, and shows its own to everybody. */
+async function showsCertificate(address: string, certFile: string): Promise<boolean> {
+  const own = await readFile(certFile).then(
+    (pem) => new X509Certificate(pem).fingerprint256,
+    () => null,
+  );
+  const listen = listenFrom(address);
+  if (own === null || listen === null) return false;
+  return new Promise<boolean>((resolve) => {
+    const socket = connectTls({ ...listen, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()?.fingerprint256 === own);
+      socket.destroy();
+    });
+    socket.setTimeout(2000, () => socket.destroy());
+    socket.on('error', () => undefined).once('close', () => resolve(false));
   });
 }
 

@@ -34,6 +34,29 @@ describe('the addresses', () => {
   });
 });
 
+describe('the addresses of a Loupe that lets nobody in without a certificate', () => {
+  it('are known by the certificate that it shows', async () => {
+    const authority = new Authority();
+    const [own, other] = [authority.server(), authority.server()];
+    const { cert, key } = own;
+    const server = createServer({ cert, key, ca: authority.ca, requestCert: true, rejectUnauthorized: true });
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const statusWith = async ({ certFile, keyFile }: typeof own) => {
+      const tls = `{cert_file: ${certFile}, key_file: ${keyFile}, client_ca_file: ${authority.caFile}}`;
+      const sets = [
+        'grpc.listen=127.0.0.1:0',
+        'mqtt.embedded.enabled=false',
+        `http.listen=${address}`,
+        `http.tls=${tls}`,
+      ];
+      return (await checkListening(await loadConfig({ file: null, env: {}, sets })))[1]?.status;
+    };
+    expect([await statusWith(own), await statusWith(other)]).toEqual(['ok', 'fail']);
+  });
+});
+
 describe('the files of tokens and certificates', () => {
   it('are looked at before the service ends at its start over one that is missing', async () => {
     const sets = ['grpc.tls={cert_file: /nowhere/cert.pem, key_file: /nowhere/key.pem}'];
