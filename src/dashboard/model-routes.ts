@@ -63,6 +63,13 @@ const activateBody = z.strictObject({
 });
 const rollbackBody = z.strictObject({
   recipe: z.string().min(1).nullable().default(null).describe('null: the only one.'),
+  seen: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe(
+      '`seq` of the last activation that was seen; where there is a later one, nothing is changed. null: whatever.',
+    ),
   by: signature,
 });
 
@@ -160,8 +167,8 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
     answer: activated,
     audit: { act: 'model_rollback', about: ({ body: { recipe } }) => recipe ?? 'the only recipe' },
     signs: ({ body }) => body.by,
-    handle: async ({ body: { recipe } }, _reply, request) => ({
-      activated: (await models.rollback(recipe, by(request))).map(activatedJson),
+    handle: async ({ body: { recipe, seen } }, _reply, request) => ({
+      activated: (await models.rollback(recipe, by(request), seen)).map(activatedJson),
     }),
   });
 

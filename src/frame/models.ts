@@ -99,8 +99,11 @@ export interface ModelControl {
   /** Oldest first. */
   activations(): Promise<readonly Activation[]>;
   activate(request: ActivateRequest, by: string): Promise<readonly Activated[]>;
-  /** Back to the model that decided before the one that does now. */
-  rollback(recipe: string | null, by: string): Promise<readonly Activated[]>;
+  /**
+   * Back to the model that decided before the one that does now.
+   * @param seen `seq` of the last activation of the recipe that the asker knew; where there is a later one, cuts_changed
+   */
+  rollback(recipe: string | null, by: string, seen?: number | null): Promise<readonly Activated[]>;
   goldenReport(name: string, version: string | null): Promise<GoldenReport>;
   /** Takes a package in. `folder` holds model.onnx, manifest.json and golden/; it is copied. */
   add(folder: string, by: string): Promise<ModelListing>;

@@ -96,11 +96,20 @@ export class ModelDesk implements ModelControl, ModelReports {
     });
   }
 
-  rollback(recipe: string | null, by: string): Promise<readonly Activated[]> {
+  rollback(recipe: string | null, by: string, seen: number | null = null): Promise<readonly Activated[]> {
     return this.inTurn(async () => {
       const entries = await this.options.journal.read();
       const id = recipe ?? this.onlyRecipe();
       const { configuredModel } = this.unpinned(id);
+      const last = entries.findLast((entry) => entry.recipe === id);
+      if (seen !== null && last !== undefined && last.seq !== seen) {
+        // Two who go back at once would go back two models.
+        const now = `${last.to.name}/${last.to.version}`;
+        throw new LoupeError(
+          'cuts_changed',
+          `${last.by} put ${now} to work for recipe ${id} since you looked; look again`,
+        );
+      }
       const former = formerOf(entries, id, configuredModel);
       if (former === undefined) {
         throw new LoupeError('model_not_found', `recipe ${id} has no earlier model to go back to`);

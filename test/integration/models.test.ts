@@ -96,6 +96,13 @@ describe('models at a running service', { timeout: 60_000 }, () => {
     expect(await models.goldenReport('mean-brightness', '2')).toMatchObject({ isOk: true, provider: 'cpu' });
     expect(await models.goldenReport('mean-brightness', '1')).toMatchObject({ isOk: true, scores: { length: 3 } });
 
+    // Whoever looked before the last change goes back from nothing.
+    const stale = await fetch(`${service.addresses.http}/api/v1/models/rollback`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ recipe: 'default', seen: 1 }),
+    });
+    expect([stale.status, await stale.json()]).toMatchObject([409, { code: 'cuts_changed' }]);
     expect(await models.rollback(null, 'ann')).toMatchObject([
       { activation: { kind: 'rollback', by: 'ann', to: { version: '1' } } },
     ]);

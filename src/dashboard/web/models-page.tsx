@@ -31,7 +31,7 @@ const PERIOD_MS = 5000;
 /** What was asked for and waits for a second tap. */
 type Wish =
   | { readonly kind: 'activate'; readonly name: string; readonly version: string; readonly recipe: string }
-  | { readonly kind: 'rollback'; readonly recipe: string };
+  | { readonly kind: 'rollback'; readonly recipe: string; readonly seen: number; readonly from: string };
 
 export function ModelsPage() {
   const words = useWords();
@@ -70,12 +70,22 @@ export function ModelsPage() {
   const grant = (granted: Wish) =>
     void guarded(async () => {
       setWish(null);
-      const { kind, ...body } = granted;
-      await postJson(`/api/v1/models/${kind}`, { ...body, ...typedName() });
-      await load();
+      const { kind, recipe } = granted;
+      const asked =
+        kind === 'activate' ? { name: granted.name, version: granted.version, recipe } : { recipe, seen: granted.seen };
+      try {
+        await postJson(`/api/v1/models/${kind}`, { ...asked, ...typedName() });
+      } finally {
+        await load();
+      }
     });
   const kinds = { first_start: words.first_start, activate: words.activate, rollback: words.rollbackDone };
   const switched = [...new Set(activations.filter(({ from }) => from !== null).map(({ recipe }) => recipe))];
+  const back = (recipe: string) => {
+    const last = activations.find((one) => one.recipe === recipe);
+    if (last === undefined) return;
+    setWish({ kind: 'rollback', recipe, seen: last.seq, from: `${last.to.name}/${last.to.version}` });
+  };
   return (
     <main className="models">
       <h1 className="hidden">{words.models}</h1>
@@ -111,7 +121,7 @@ export function ModelsPage() {
         <WhyNot right="tune" />
         {(mayTune ? switched : []).map((recipe) => (
           <p key={recipe}>
-            <button type="button" disabled={isBusy} onClick={() => setWish({ kind: 'rollback', recipe })}>
+            <button type="button" disabled={isBusy} onClick={() => back(recipe)}>
               ↶ {words.rollback(recipe)}
             </button>
           </p>
@@ -259,5 +269,5 @@ function GoldenScores({ golden }: { readonly golden: Golden }) {
 function wishText(words: ReturnType<typeof useWords>, wish: Wish): string {
   return wish.kind === 'activate'
     ? words.askActivate(`${wish.name}/${wish.version}`, wish.recipe)
-    : words.askRollback(wish.recipe);
+    : words.askRollback(wish.recipe, wish.from);
 }

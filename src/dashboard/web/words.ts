@@ -39,7 +39,8 @@ const en = {
   rollback: (recipe: string) => `Back to the model before (${recipe})`,
   askActivate: (model: string, recipe: string) =>
     `Let ${model} decide about every part of recipe ${recipe} from now on? It is proven first.`,
-  askRollback: (recipe: string) => `Go back to the model that decided before (${recipe})?`,
+  askRollback: (recipe: string, from: string) =>
+    `Go back from ${from} to the model that decided before it (${recipe})?`,
   first_start: 'first start',
   rollbackDone: 'rolled back',
   PASS: 'PASS',
@@ -235,7 +236,7 @@ const zh: Words = {
   shadowNone: '尚无判定不一致的零件。',
   rollback: (recipe) => `恢复上一个模型(${recipe})`,
   askActivate: (model, recipe) => `从现在起由 ${model} 判定配方 ${recipe} 的每个零件?启用前会先验证。`,
-  askRollback: (recipe) => `恢复之前的模型(${recipe})?`,
+  askRollback: (recipe, from) => `停用 ${from},恢复其之前的模型(${recipe})?`,
   first_start: '首次启动',
   rollbackDone: '已恢复',
   PASS: '合格',
