@@ -270,6 +270,20 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(page);
   }, 60_000);
 
+  it('get a new password from an admin, whose form comes into view', async () => {
+    const page = await open('signin', {}, { viewport: { width: 1024, height: 420 } });
+    await signIn(page, 'Ann');
+    await page.getByRole('link', { name: 'People' }).click();
+    await page.getByRole('listitem', { name: 'Eve' }).getByRole('button', { name: 'New password' }).click();
+    const field = page.getByRole('region', { name: 'New password for Eve' }).getByLabel('New password');
+    await expect.poll(async () => (await field.boundingBox())?.y).toBeLessThan(420);
+    await page.keyboard.type(PASSWORD);
+    expect(await field.inputValue()).toBe(PASSWORD);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => field.count()).toBe(0);
+    await close(page);
+  });
+
   it('change their own password', async () => {
     const page = await open('signin');
     await signIn(page, 'Eve');

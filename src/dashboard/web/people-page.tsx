@@ -5,7 +5,7 @@ import { type Role, ROLES } from '../../frame/people.ts';
 import type { AuditJson, UserJson } from '../people-routes.ts';
 import { getJson, patchJson, postJson, textOf } from './api.ts';
 import { Ask } from './ask.tsx';
-import { Failure } from './failure.tsx';
+import { Done, Failure } from './failure.tsx';
 import { PasswordField } from './password-field.tsx';
 import { usePeopleWords } from './people-words.ts';
 import { PickOne } from './pick-one.tsx';
@@ -61,6 +61,12 @@ export function NoAccounts() {
   );
 }
 
+/** Below a long list nobody sees it come. */
+const comeUp = (section: HTMLElement | null) => {
+  section?.scrollIntoView({ block: 'nearest' });
+  section?.querySelector('input')?.focus();
+};
+
 function Accounts() {
   const words = usePeopleWords();
   const [users, setUsers] = useState<readonly UserJson[]>([]);
@@ -91,11 +97,7 @@ function Accounts() {
     <main className="people">
       <h1 className="hidden">{words.people}</h1>
       <Failure text={said?.isBad === true ? said.text : null} isAnswer />
-      {said?.isBad === false && (
-        <p className="banner" role="alert">
-          {said.text}
-        </p>
-      )}
+      <Done text={said?.isBad === false ? said.text : null} />
       {wish !== null && (
         <Ask text={wish.text} yes={words.yes} no={words.no} onYes={() => grant(wish)} onNo={() => setWish(null)} />
       )}
@@ -113,7 +115,7 @@ function Accounts() {
         </ul>
       </section>
       {resetting !== null && (
-        <section className="card" aria-label={words.askPassword(resetting.name)}>
+        <section key={resetting.id} ref={comeUp} className="card" aria-label={words.askPassword(resetting.name)}>
           <h2>{words.askPassword(resetting.name)}</h2>
           <AskForm
             button={words.save}
