@@ -1,8 +1,9 @@
 /** What every MQTT client here asks of its connection. */
 
-import type { MqttClient } from 'mqtt';
+import { type MqttClient, ReasonCodes } from 'mqtt';
 
 const END_MS = 1000;
+const SESSION_TAKEN_OVER = 142;
 
 /** A small packet waits for the other side's acknowledgement of the one before, often 40 ms, unless TCP is told not to. */
 export function sendAtOnce(client: MqttClient): void {
@@ -16,4 +17,14 @@ export async function endGently(client: MqttClient): Promise<void> {
   const forced = setTimeout(() => client.stream.destroy(), END_MS);
   await client.endAsync(false).catch(() => undefined);
   clearTimeout(forced);
+}
+
+/** Where a connection ended and nobody said why. */
+export const CLOSED = 'the broker closed the connection without a word';
+
+/** Why the broker says that it ends the connection, for a person. MQTT 3.1.1 has no word for it. */
+export function goodbyeOf({ reasonCode = 0 }: { readonly reasonCode?: number }): string {
+  const why = (ReasonCodes as Readonly<Record<number, string>>)[reasonCode] || `reason ${reasonCode}`;
+  const hint = reasonCode === SESSION_TAKEN_OVER ? ': another client has this client id (mqtt.client_id)' : '';
+  return `the broker ended the connection: ${why}${hint}`;
 }

@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { endGently, sendAtOnce } from '../mqtt-socket.ts';
+import { CLOSED, endGently, goodbyeOf, sendAtOnce } from '../mqtt-socket.ts';
 import { type Sink, SinkRefusal, type SinkPublishOptions } from './sink.ts';
 
 export interface MqttSinkOptions {
@@ -133,6 +133,9 @@ export class MqttSink implements Sink {
       if ('code' in error && UNSUPPORTED_VERSION.includes(error.code)) this.protocolVersion = 4;
       client.end(true);
     });
+    client.on('disconnect', (packet) => {
+      message = goodbyeOf(packet);
+    });
     client.on('connect', (connack) => {
       sendAtOnce(client);
       wasConnected = true;
@@ -153,6 +156,7 @@ export class MqttSink implements Sink {
         for (const reject of rejects)
           reject(new Error('the connection to the broker ended before the acknowledgement'));
         client.end(true);
+        if (wasConnected && !this.stopping.signal.aborted) message ??= CLOSED;
         resolve({ message, wasConnected });
       });
     });

@@ -229,7 +229,10 @@ describe.skipIf(!hasMosquitto)('ResultPublisher and MqttSink at a real broker', 
   let sink: MqttSink;
   let reader: MqttClient | undefined;
 
+  let disconnects: (string | null)[];
+
   beforeEach(async () => {
+    disconnects = [];
     mosquitto = await Mosquitto.create();
     await mosquitto.start();
     sink = new MqttSink({
@@ -240,6 +243,7 @@ describe.skipIf(!hasMosquitto)('ResultPublisher and MqttSink at a real broker', 
       tls: { ca: null, cert: null, key: null },
       will: { topic: 'loupe/status', payload: statusJson('offline', '0', null) },
       reconnectMs: 20,
+      onEvent: (event) => event.kind === 'sink_disconnected' && disconnects.push(event.message),
     });
   });
 
@@ -302,6 +306,7 @@ describe.skipIf(!hasMosquitto)('ResultPublisher and MqttSink at a real broker', 
       () => expect(heard.map(({ json }) => json['status'])).toEqual(['online', 'offline', 'online']),
       soon,
     );
+    expect(disconnects[0]).toMatch(/^the broker (closed|ended) the connection/);
     await thief.endAsync(true);
     await publisher.stop(1000);
     await sink.stop();

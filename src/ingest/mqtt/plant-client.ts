@@ -12,7 +12,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
-import { endGently, sendAtOnce } from '../../mqtt-socket.ts';
+import { CLOSED, endGently, goodbyeOf, sendAtOnce } from '../../mqtt-socket.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import type { Topics } from './topics.ts';
@@ -129,6 +129,9 @@ export class PlantClient {
       if ('code' in error && UNSUPPORTED_VERSION.includes(error.code)) this.protocolVersion = 4;
       fail(error);
     });
+    client.on('disconnect', (packet) => {
+      end.message = goodbyeOf(packet);
+    });
     client.on('connect', (connack) => {
       sendAtOnce(client);
       const filters = this.filtersFor(n, connack);
@@ -153,6 +156,7 @@ export class PlantClient {
         gone.abort();
         if (this.live.get(n) === client) this.live.delete(n);
         client.end(true);
+        if (end.wasSubscribed && !this.stopping.signal.aborted) end.message ??= CLOSED;
         resolve(end);
       });
     });

@@ -1,5 +1,8 @@
 /** Against a real Mosquitto. */
 
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SYSTEM_CLOCK } from '../../../src/ingest/intake.ts';
@@ -11,6 +14,8 @@ import { hasMosquitto, Mosquitto } from '../../support/mosquitto.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
 const image = Buffer.from('image');
+const TAKEN_OVER =
+  'the broker ended the connection: Session taken over: another client has this client id (mqtt.client_id)';
 const soon = { timeout: 8000, interval: 20 };
 
 describe.skipIf(!hasMosquitto)('PlantClient', () => {
@@ -39,7 +44,7 @@ describe.skipIf(!hasMosquitto)('PlantClient', () => {
     await mosquitto.remove();
   });
 
-  function make(connections: number): void {
+  function make(connections: number, port = proxy.port): void {
     const topics = new Topics('loupe');
     frames = new FrameHandler(
       { topics, maxMessageBytes: 100_000, retryMs: 20 },
@@ -55,7 +60,7 @@ describe.skipIf(!hasMosquitto)('PlantClient', () => {
     );
     client = new PlantClient(
       {
-        url: `mqtt://127.0.0.1:${proxy.port}`,
+        url: `mqtt://127.0.0.1:${port}`,
         clientId: 'loupe',
         username: null,
         password: null,
@@ -140,6 +145,24 @@ describe.skipIf(!hasMosquitto)('PlantClient', () => {
     await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
     await send('f1');
     await vi.waitFor(() => expect(inspector.frameIds).toEqual(['f1']), soon);
+  });
+
+  it('says why the broker ended a connection: another station has its client id', async () => {
+    // Mosquitto 2.0 just closes; aedes says why.
+    const broker = await Aedes.createBroker();
+    const server = createServer((socket) => broker.handle(socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    make(1, port);
+    client.start();
+    await vi.waitFor(() => expect(client.isConnected).toBe(true), soon);
+    const thief = await connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'loupe-0', reconnectPeriod: 0 }, false);
+    const told = () => events.find(({ kind }) => kind === 'plant_disconnected');
+    await vi.waitFor(() => expect(told()).toMatchObject({ message: TAKEN_OVER }), soon);
+    await thief.endAsync(true);
+    await client.stop();
+    server.close();
+    await new Promise<void>((resolve) => broker.close(resolve));
   });
 
   it('stops beside a broker that answers nothing', async () => {
