@@ -67,6 +67,28 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     await visitor.close(page);
   }, 60_000);
 
+  it('shows the next part where one has scrolled down to judge', async () => {
+    // A panel of 1024x600 at 200 %.
+    const page = await visitor.open('review', {}, { viewport: { width: 512, height: 300 } });
+    await frameOf(page);
+    await seePart(page);
+    const before = await waiting(page);
+    const whole = async (place: string) => {
+      const box = await page.locator(place).boundingBox();
+      return box !== null && box.y >= 0 && box.y + box.height <= 300;
+    };
+    await page.evaluate("document.querySelector('.stage').scrollIntoView()");
+    expect([await whole('.stage .picture'), await whole('.judge .ng')]).toEqual([true, true]);
+    await page.getByRole('button', { name: 'scratch' }).click();
+    await page.getByLabel('Comment').fill('at the rim');
+    expect(await whole('.stage .picture')).toBe(false);
+    await page.getByLabel('Comment').blur();
+    await page.keyboard.press('u');
+    await expect.poll(() => waiting(page)).toBe(before - 1);
+    expect(await whole('.stage .picture')).toBe(true);
+    await visitor.close(page);
+  }, 60_000);
+
   it('judges by no letter that chooses in a list, and one part by an Enter that is held down', async () => {
     const page = await visitor.open('review');
     await frameOf(page);

@@ -62,12 +62,15 @@ export function ReviewPage() {
   const sending = useRef<string | null>(null);
   const current = queue[0];
   const shown = current?.resultId;
+  const stage = useRef<HTMLDivElement>(null);
   const mayFrom = useRef(0);
   /** Whether the next part comes up without anybody having done anything. */
   const isUnasked = useRef(false);
   useEffect(() => {
     mayFrom.current = Math.max(mayFrom.current, performance.now() + (isUnasked.current ? UNASKED_MS : SEEN_MS));
     if (shown !== undefined) isUnasked.current = false;
+    // On a narrow screen one has scrolled down to judge the part before.
+    stage.current?.scrollIntoView({ block: 'nearest' });
   }, [shown]);
   const { defectClass, comment } = (shown === undefined ? undefined : begun[shown]) ?? NOTHING;
   const say = (said: Partial<Begun>) => {
@@ -157,7 +160,7 @@ export function ReviewPage() {
       {current === undefined ? (
         <p className="empty">{next === null ? words.queueEmpty : '…'}</p>
       ) : (
-        <div className="stage">
+        <div ref={stage} className="stage">
           {/* Nothing is better than the part before, for whoever is about to judge this one. */}
           <Picture
             key={current.resultId}
