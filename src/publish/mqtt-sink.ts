@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { CLOSED, endGently, goodbyeOf, sendAtOnce } from '../mqtt-socket.ts';
-import { type Sink, SinkRefusal, type SinkPublishOptions } from './sink.ts';
+import { ConnectionLost, type Sink, SinkRefusal, type SinkPublishOptions } from './sink.ts';
 
 export interface MqttSinkOptions {
   /** mqtt://, mqtts://, ws:// or wss:// */
@@ -154,7 +154,7 @@ export class MqttSink implements Sink {
         const rejects = link === null ? [] : [...link.rejects];
         link?.rejects.clear();
         for (const reject of rejects)
-          reject(new Error('the connection to the broker ended before the acknowledgement'));
+          reject(new ConnectionLost('the connection to the broker ended before the acknowledgement'));
         client.end(true);
         if (wasConnected && !this.stopping.signal.aborted) message ??= CLOSED;
         resolve({ message, wasConnected });

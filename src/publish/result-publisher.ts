@@ -7,14 +7,15 @@
  *
  * A message leaves the outbox when the broker has it, so nothing is lost by a dead broker or a killed process; one may come
  * twice, and carries its resultId for that. Messages of one camera are never overtaken by later ones. A camera whose results the
- * broker refuses waits alone.
+ * broker refuses waits alone. Where a broker refuses by ending the connection, that happens again and again: then one message goes
+ * alone, and whose it is waits if that was it; its next try goes alone too.
  */
 
 import type { CameraId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import { CameraStates } from './camera-state.ts';
-import { type Sink, SinkRefusal } from './sink.ts';
+import { ConnectionLost, type Sink, SinkRefusal } from './sink.ts';
 
 export interface OutboxItem {
   readonly id: number;
@@ -67,6 +68,7 @@ export type PublisherEvent =
 const WINDOW = 256;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 10_000;
+const LOSSES_BEFORE_SEARCH = 3;
 const STATE_PERIOD_MS = 1000;
 const AGE_CHECK_MS = 60_000;
 
@@ -95,6 +97,8 @@ export class ResultPublisher {
   private isWoken = false;
   private isStopping = false;
   private hasSaidOnline = false;
+  /** How often in a row the connection ended over what was sent. */
+  private losses = 0;
   private ageCheckedAtMono = Number.NEGATIVE_INFINITY;
   private stateTimer: NodeJS.Timeout | undefined;
   private loop: Promise<void> | undefined;
@@ -162,7 +166,9 @@ export class ResultPublisher {
       await this.publishStatus('online');
       this.hasSaidOnline = true;
     }
-    const items = this.due(await outbox.next(this.options.window ?? WINDOW));
+    const due = this.due(await outbox.next(this.options.window ?? WINDOW));
+    const suspect = due.find(({ cameraId }) => this.refused.has(cameraId)) ?? (this.isSearching ? due[0] : undefined);
+    const items = suspect === undefined ? due : [suspect];
     if (items.length === 0) return true;
     const sent = await Promise.allSettled(items.map((item) => this.publishItem(item)));
     const failed = new Map<CameraId, unknown>();
@@ -176,11 +182,19 @@ export class ResultPublisher {
       this.refused.delete(cameraId);
       if (topic === null) this.states.note(result);
     }
+    const isLost = [...failed.values()].some((reason) => reason instanceof ConnectionLost);
+    this.losses = isLost && suspect === undefined ? this.losses + 1 : 0;
     for (const [cameraId, reason] of failed) {
-      if (!(reason instanceof SinkRefusal)) throw reason;
+      const isRefused = reason instanceof SinkRefusal || (reason instanceof ConnectionLost && suspect !== undefined);
+      if (!isRefused) throw reason;
       this.setAside(cameraId, reason);
     }
     return false;
+  }
+
+  /** One of those that were sent is what ends the connection. */
+  private get isSearching(): boolean {
+    return this.losses >= LOSSES_BEFORE_SEARCH;
   }
 
   /** Those of `waiting` that are not of a camera that was set aside. */
@@ -193,7 +207,7 @@ export class ResultPublisher {
     });
   }
 
-  private setAside(cameraId: CameraId, { message }: SinkRefusal): void {
+  private setAside(cameraId: CameraId, { message }: Error): void {
     const failures = (this.refused.get(cameraId)?.failures ?? 0) + 1;
     this.refused.set(cameraId, { failures, untilMono: this.ports.clock.mono() + this.pauseMs(failures) });
     this.options.onEvent?.({ kind: 'publish_failed', message: `${this.topicOf(cameraId)}: ${message}` });

@@ -15,5 +15,8 @@ export interface Sink {
   publish(topic: string, payload: string | Buffer, options: SinkPublishOptions): Promise<void>;
 }
 
+/** The connection ended before the broker answered. Some brokers refuse a message that way. */
+export class ConnectionLost extends Error {}
+
 /** The broker answered, and the answer was no. */
 export class SinkRefusal extends Error {}

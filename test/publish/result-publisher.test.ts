@@ -9,7 +9,7 @@ import {
   ResultPublisher,
   statusJson,
 } from '../../src/publish/result-publisher.ts';
-import { type Sink, SinkRefusal } from '../../src/publish/sink.ts';
+import { ConnectionLost, type Sink, SinkRefusal } from '../../src/publish/sink.ts';
 import { recordedOf } from '../support/frames.ts';
 import { hasMosquitto, Mosquitto } from '../support/mosquitto.ts';
 
@@ -176,6 +176,38 @@ describe('ResultPublisher', () => {
     expect(sink.frameIds).toEqual(['f1', 'f2']);
     const told = () => [...refused].sort();
     await expect.poll(told).toEqual(['loupe/cam-1/state: not authorized', 'loupe/status: not authorized']);
+  });
+
+  it('finds the camera whose results make the broker end the connection, and keeps all others going, in order', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    let isAllowed = false;
+    let kills = 0;
+    let isDead = false;
+    // As brokers do that have no other word for no: what was on its way with it is lost as well.
+    sink.fail = (topic) => {
+      if (topic === 'loupe/cam-2/result' && !isAllowed) {
+        kills += 1;
+        isDead = true;
+        setImmediate(() => (isDead = false));
+      }
+      return isDead ? new ConnectionLost('the connection ended') : null;
+    };
+    const told = new Set<string>();
+    box.add(1, { cameraId: 'cam-2' as CameraId });
+    box.add(1);
+    box.add(1, { cameraId: 'cam-2' as CameraId });
+    box.add(1);
+    publisherOf(box, sink, (event) => event.kind === 'publish_failed' && told.add(event.message));
+    await vi.waitFor(() => expect(sink.frameIds).toEqual(['f2', 'f4']), soon);
+    expect(told).toContain('loupe/cam-2/result: the connection ended');
+    const before = kills;
+    box.add(20);
+    await vi.waitFor(() => expect(sink.frameIds).toHaveLength(22), soon);
+    // Its next tries go alone, ever more seldom.
+    expect(kills - before).toBeLessThan(10);
+    isAllowed = true;
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    expect(sink.frameIds.filter((id) => id === 'f1' || id === 'f3')).toEqual(['f1', 'f3']);
   });
 
   it('looks for what is too old however the wall clock is set', async () => {
