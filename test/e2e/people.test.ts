@@ -270,6 +270,24 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(page);
   }, 60_000);
 
+  it('are told within seconds that more parts wait than they have before them', async () => {
+    const body = Buffer.from(await greyPng(200));
+    const send = (id: string) =>
+      fetch(`${service.addresses.http}/api/v1/frames?camera_id=cam-1&frame_id=${id}`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'image/png' },
+      });
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await send(`more-${id}`);
+    const page = await open('review');
+    const count = page.locator('aside .head .quiet');
+    await expect.poll(() => count.innerText()).toMatch(/^\d+ to review$/);
+    const before = Number.parseInt(await count.innerText(), 10);
+    await send('yet-another');
+    await page.getByText(`${before}+ to review`).waitFor();
+    await close(page);
+  }, 60_000);
+
   it('get a new password from an admin, whose form comes into view', async () => {
     const page = await open('signin', {}, { viewport: { width: 1024, height: 420 } });
     await signIn(page, 'Ann');

@@ -254,7 +254,14 @@ function useQueue() {
   const { length } = queue;
   const refill = useCallback(
     async (signal: AbortSignal) => {
-      if (length >= REFILL_BELOW) return;
+      if (length >= REFILL_BELOW) {
+        if (next !== null) return;
+        const { results } = await getJson<QueuePage>('/api/v1/reviews/queue?limit=1', signal);
+        setUnread(null);
+        // They come up when these are done; until then it is said that there are more.
+        if (results.some((result) => placeOf(result) > newest.current)) setNext(TOP);
+        return;
+      }
       const cursor = next === null || next === TOP ? '' : `&before=${next}`;
       const page = await getJson<QueuePage>(`/api/v1/reviews/queue?limit=50${cursor}`, signal);
       setUnread(null);
