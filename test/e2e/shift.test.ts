@@ -67,6 +67,24 @@ describe.skipIf(!hasBrowser())('the page through a shift', () => {
     await visitor.close(page);
   }, 60_000);
 
+  it('takes a judgement back, and has what was typed, after a look at another page', async () => {
+    const page = await visitor.open('review');
+    await frameOf(page);
+    await seePart(page);
+    const before = await waiting(page);
+    await page.getByRole('button', { name: 'Unsure' }).click();
+    await expect.poll(() => waiting(page)).toBe(before - 1);
+    await page.getByLabel('Comment').fill('as the one before');
+    await page.getByRole('link', { name: 'Line' }).click();
+    await page.locator('.tile').first().waitFor();
+    await page.getByRole('link', { name: 'Review' }).click();
+    await frameOf(page);
+    expect(await page.getByLabel('Comment').inputValue()).toBe('as the one before');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await expect.poll(() => waiting(page)).toBe(before);
+    await visitor.close(page);
+  }, 60_000);
+
   it('shows the next part where one has scrolled down to judge', async () => {
     // A panel of 1024x600 at 200 %.
     const page = await visitor.open('review', {}, { viewport: { width: 512, height: 300 } });

@@ -5,6 +5,7 @@ import type { Right } from '../../frame/people.ts';
 import type { WhoJson } from '../people-routes.ts';
 import { ApiError, postJson, request, STRANGER } from './api.ts';
 import { reconnect } from './live.ts';
+import { forgetAll } from './remembered.ts';
 import { changeSettings } from './settings.ts';
 
 export type Who = WhoJson;
@@ -60,7 +61,7 @@ export async function refreshWho(): Promise<void> {
   clearTimeout(again);
   if (who.accounts === 'unknown') again = setTimeout(() => void refreshWho(), AGAIN_MS);
   if (who.kind === 'session' || who.kind === 'token') {
-    if (owner !== null && owner !== who.name) sitting++;
+    if (owner !== null && owner !== who.name) begin();
     owner = who.name;
   }
   for (const listener of listeners) listener();
@@ -90,7 +91,7 @@ export async function signOut(): Promise<void> {
     if (!(error instanceof ApiError)) throw error;
   }
   owner = null;
-  sitting++;
+  begin();
   await changed();
 }
 
@@ -98,6 +99,11 @@ export async function signOut(): Promise<void> {
 export async function changed(): Promise<void> {
   await refreshWho();
   reconnect();
+}
+
+function begin(): void {
+  sitting++;
+  forgetAll();
 }
 
 function subscribe(listener: () => void): () => void {
