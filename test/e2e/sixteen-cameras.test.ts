@@ -122,6 +122,12 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
     expect(await overflowOf(page)).toBe(0);
     expect(await accessibilityFaults(page)).toEqual([]);
     await visitor.shoot(page, 'line-16');
+    // On a phone each button lies on its own tile.
+    await page.setViewportSize({ width: 390, height: 844 });
+    const beyond = `[...document.querySelectorAll('.tile')].filter((tile) =>
+      [...tile.querySelectorAll('button')].some((one) => one.getBoundingClientRect().bottom > tile.getBoundingClientRect().bottom)).length`;
+    expect(await page.locator('.tile .open button').count()).toBeGreaterThan(0);
+    expect(await page.evaluate(beyond)).toBe(0);
     await visitor.close(page);
     // Machines differ threefold, and two cores inspect 160 frames a second and draw the page besides: an empty page tells what is left.
     expect(drawn / atMost).toBeGreaterThan(LEAST_OF_EMPTY);
