@@ -59,6 +59,8 @@ describe('serve', () => {
     ]);
     expect(taken.code).toBe(69);
     expect(taken.stderr).toContain(service.addresses.grpc.split(':')[1]);
+    const noJson = taken.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+    expect(noJson).toEqual([expect.stringMatching(/^loupe: gRPC cannot listen on /)]);
   });
 
   it('refuses to start without CUDA when CUDA is demanded', async () => {

@@ -1,7 +1,7 @@
 /** The gRPC server with the limits and windows that frames need. */
 
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { keepDoor } from '../../door.ts';
 import { contextOf, type ServerTls, type TlsGuard } from '../../server-tls.ts';
 import { cutFloods, FLOOD_LIMITS } from './floods.ts';
@@ -14,6 +14,9 @@ export const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 const MAX_CONCURRENT_CALLS = 100;
 /** grpc-js ends a whole stream over a message beyond its limit; up to this many times ours, the frame alone is refused. */
 const GRACE_FACTOR = 2;
+
+// It writes lines of its own to stderr, which is the log in JSON; what they say comes as errors too.
+setLogVerbosity(logVerbosity.NONE);
 
 export interface OpenServer {
   readonly server: Server;
