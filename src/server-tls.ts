@@ -73,14 +73,13 @@ export class TlsGuard {
   }
 }
 
-/** Null for one that went away by itself: a probe, or a client that refuses our certificate. */
+/** Null for one that went away without a word: a probe. */
 function whyRefused(error: Error, { authorizationError: code }: TLSSocket): string | null {
   // A string, whatever its type says; a client that has none is told of by OpenSSL.
   switch (code as unknown) {
     case null:
     case undefined:
-      if ('code' in error && error.code === 'ECONNRESET') return null;
-      return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+      return 'code' in error && error.code === 'ECONNRESET' ? null : reasonOf(error);
     case 'CERT_HAS_EXPIRED':
       return 'its certificate has expired';
     case 'CERT_NOT_YET_VALID':
@@ -88,6 +87,14 @@ function whyRefused(error: Error, { authorizationError: code }: TLSSocket): stri
     default:
       return `its certificate is not of the authority in client_ca_file (${String(code)})`;
   }
+}
+
+/** As OpenSSL says it. An alert is what the other side has said. */
+function reasonOf(error: Error): string {
+  const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+  return / alert .*(certificate|unknown ca)/.test(reason)
+    ? `it does not trust the certificate of this door (${reason})`
+    : reason;
 }
 
 /** A socket that Node closed over its certificate has forgotten its peer; the one below it has not. */

@@ -89,7 +89,7 @@ const en = {
   },
   tls_refused: {
     what: 'Somebody was not let in over TLS',
-    todo: 'The detail has the address and the reason. Of a camera: give it a certificate of client_ca_file that is valid.',
+    todo: 'The detail has the address and the reason. A camera needs a valid certificate of client_ca_file; a client has to trust the one shown here.',
   },
   broker_client_failed: { what: 'An MQTT client broke the protocol', todo: 'Look at that client; the others go on.' },
   plant_disconnected: { what: 'The broker is away', todo: 'Check network and broker. Frames over gRPC go on.' },
@@ -190,7 +190,7 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   broker_full: { what: '消息服务器已无空位', todo: '请增大 mqtt.embedded.max_clients,或找出连接过多的客户端。' },
   tls_refused: {
     what: '有连接未通过 TLS 验证',
-    todo: '详情中有地址和原因。若是相机:请为其换上由 client_ca_file 签发的有效证书。',
+    todo: '详情中有地址和原因。相机需要由 client_ca_file 签发的有效证书;客户端需要信任本服务的证书。',
   },
   broker_client_failed: { what: '有 MQTT 客户端违反协议', todo: '请检查该客户端;其他客户端不受影响。' },
   plant_disconnected: { what: '消息服务器离线', todo: '请检查网络和消息服务器。gRPC 图像照常处理。' },
