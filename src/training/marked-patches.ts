@@ -3,7 +3,7 @@
  */
 
 import { balancedWeights, fitLogistic } from './logistic.ts';
-import { meanOfWorst, type Patches, type PatchMemory, standard } from './patch-memory.ts';
+import { meanOfWorst, type Patches, type PatchMemory, standard, worstOf } from './patch-memory.ts';
 import { type Random, shuffled } from './random.ts';
 
 export interface PatchClassifier {
@@ -73,5 +73,5 @@ export function markedness({ weights, bias }: PatchClassifier, { scale }: PatchM
       bias,
     ),
   );
-  return meanOfWorst(logits);
+  return meanOfWorst(logits, worstOf(logits.length));
 }

@@ -87,6 +87,16 @@ function extended(graph: Uint8Array, expected: readonly string[], { nodes, tenso
   return Buffer.concat(parts);
 }
 
+/** A node with one output. */
+export function oneOutput(
+  operator: string,
+  inputs: readonly string[],
+  output: string,
+  attributes: NonNullable<GraphNode['attributes']> = {},
+): GraphNode {
+  return { operator, inputs, outputs: [output], attributes };
+}
+
 function node({ operator, inputs, outputs, attributes = {} }: GraphNode): Uint8Array {
   const writer = Writer.create();
   for (const input of inputs) writer.uint32(tag(NODE.input)).string(input);

@@ -81,12 +81,12 @@ export function distances({ scale, values, width }: PatchMemory, patches: Patche
 
 /** Mean of the largest distances. */
 export function strangeness(found: Float64Array): number {
-  return meanOfWorst(found);
+  return meanOfWorst(found, worstOf(found.length));
 }
 
-/** Mean of what the image's worst patches have. */
-export function meanOfWorst(found: Float64Array): number {
-  const worst = found.toSorted().subarray(found.length - worstOf(found.length));
+/** Mean of the `count` largest. */
+export function meanOfWorst(found: Float64Array, count: number): number {
+  const worst = found.toSorted().subarray(found.length - count);
   return worst.reduce((sum, each) => sum + each, 0) / worst.length;
 }
 

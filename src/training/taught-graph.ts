@@ -2,8 +2,10 @@
 
 import { type Familiarity, RAMP } from './familiarity.ts';
 import type { PatchClassifier } from './marked-patches.ts';
-import { extendedGraph, type GraphNode, type GraphTensor } from './onnx-graph.ts';
+import { extendedGraph, type GraphNode, type GraphTensor, oneOutput as node } from './onnx-graph.ts';
 import { PATCH_CLIP, type PatchMemory, worstOf } from './patch-memory.ts';
+import { MISFIT, MISFIT_MAP, placeGraph } from './place-graph.ts';
+import type { PlaceMemory } from './places.ts';
 
 export interface LinearHead {
   /** Of the embedding on the training images, [width]. */
@@ -17,17 +19,21 @@ export interface LinearHead {
   readonly bias: number;
 }
 
-/** probability = inDoubt(sigmoid(linear + patchWeight * strangeness + markWeight * markedness)). */
+/** probability = inDoubt(sigmoid(linear + patchWeight * strangeness + placeWeight * misfit + markWeight * markedness)). */
 export interface TaughtHead {
   readonly linear: LinearHead;
   readonly memory: PatchMemory;
   readonly patchWeight: number;
+  readonly places: PlaceMemory;
+  readonly placeWeight: number;
   /** What masks taught; null without masks. */
   readonly marks: PatchClassifier | null;
   readonly markWeight: number;
   readonly familiarity: Familiarity;
   /** Distances that the heat map shows as 0 and as 1. */
   readonly mapRange: readonly [number, number];
+  /** As `mapRange`, of misfits. */
+  readonly placeRange: readonly [number, number];
 }
 
 export interface PatchGrid {
@@ -47,14 +53,19 @@ export const EMBEDDING_NAME = 'embedding';
  * Outputs `defect_probability` float32 [N,1], `activation_map` float32 [N,rows,columns], 0..1, and `embedding` float32 [N,features],
  * standardised.
  * @param blocks outputs of the backbone that are the embedding, each float32 [N,width], in the order of the head's weights
+ * @param placeSource output of the backbone, float32 [N, squares, width], of which the head's places are
  * @throws BackboneError when the backbone is no ONNX model or lacks an output
  */
 export function taughtGraph(
   backbone: Uint8Array,
   blocks: readonly string[],
   grid: PatchGrid,
-  { linear, memory, patchWeight, marks, markWeight, familiarity, mapRange: [low, high] }: TaughtHead,
+  placeSource: string,
+  head: TaughtHead,
 ): Uint8Array {
+  const { linear, memory, patchWeight, marks, markWeight, familiarity } = head;
+  const [low, high] = head.mapRange;
+  const places = placeGraph(placeSource, head.places, head.placeRange, grid);
   const { width } = memory;
   const kept = memory.values.length / width;
   const features = linear.weights.length;
@@ -86,11 +97,13 @@ export function taughtGraph(
     { name: 'patch.squares', dims: [kept], values: squares },
     { name: 'patch.worst', dims: [1], values: BigInt64Array.of(BigInt(worstOf(grid.rows * grid.columns))) },
     { name: 'patch.weight', dims: [1], values: one(patchWeight) },
+    { name: 'place.weight', dims: [1], values: one(head.placeWeight) },
     { name: 'map.low', dims: [], values: one(low) },
     { name: 'map.factor', dims: [], values: one(1 / (high - low)) },
     { name: 'map.zero', dims: [], values: one(0) },
     { name: 'map.one', dims: [], values: one(1) },
     { name: 'map.shape', dims: [3], values: BigInt64Array.of(-1n, BigInt(grid.rows), BigInt(grid.columns)) },
+    ...places.tensors,
   ];
   const nodes: GraphNode[] = [
     node('Concat', blocks, 'head.embedding', { axis: 1 }),
@@ -123,7 +136,10 @@ export function taughtGraph(
     },
     node('ReduceMean', ['patch.top'], 'patch.strangeness', { axes: [1], keepdims: 0 }),
     node('Mul', ['patch.strangeness', 'patch.weight'], 'patch.logit'),
-    node('Add', ['head.linear', 'patch.logit'], 'head.logit'),
+    node('Add', ['head.linear', 'patch.logit'], 'head.either'),
+    ...places.nodes,
+    node('Mul', [MISFIT, 'place.weight'], 'place.logit'),
+    node('Add', ['head.either', 'place.logit'], 'head.logit'),
     node('Sub', ['patch.distances', 'map.low'], 'map.above'),
     node('Mul', ['map.above', 'map.factor'], 'map.scaled'),
     node('Clip', ['map.scaled', 'map.zero', 'map.one'], 'map.clipped'),
@@ -131,7 +147,8 @@ export function taughtGraph(
   if (marks === null) {
     nodes.push(
       node('Sigmoid', ['head.logit'], 'head.probability'),
-      node('Reshape', ['map.clipped', 'map.shape'], MAP_NAME),
+      node('Max', ['map.clipped', MISFIT_MAP], 'map.any'),
+      node('Reshape', ['map.any', 'map.shape'], MAP_NAME),
     );
   } else {
     tensors.push(
@@ -153,8 +170,8 @@ export function taughtGraph(
       node('Add', ['head.logit', 'mark.logit'], 'mark.sum'),
       node('Sigmoid', ['mark.sum'], 'head.probability'),
       node('Sigmoid', ['mark.logits'], 'mark.map'),
-      node('Max', ['map.clipped', 'mark.map'], 'map.either'),
-      node('Reshape', ['map.either', 'map.shape'], MAP_NAME),
+      node('Max', ['map.clipped', MISFIT_MAP, 'mark.map'], 'map.any'),
+      node('Reshape', ['map.any', 'map.shape'], MAP_NAME),
     );
   }
   nodes.push(
@@ -168,14 +185,5 @@ export function taughtGraph(
     { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },
     { name: EMBEDDING_NAME, shape: ['n', features] },
   ];
-  return extendedGraph(backbone, [...blocks, grid.name], { nodes, tensors, outputs });
-}
-
-function node(
-  operator: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: NonNullable<GraphNode['attributes']> = {},
-): GraphNode {
-  return { operator, inputs, outputs: [output], attributes };
+  return extendedGraph(backbone, [...blocks, grid.name, placeSource], { nodes, tensors, outputs });
 }

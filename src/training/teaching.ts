@@ -10,7 +10,8 @@ import type { LabelledImage } from './labelled-folder.ts';
 import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
 import { hasMarks, LEAST_MASKED, learnMarks, markedness } from './marked-patches.ts';
 import { auroc, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
-import { distances, type Patches, remember, strangeness } from './patch-memory.ts';
+import { distances, type Patches, type PatchMemory, remember, strangeness } from './patch-memory.ts';
+import { misfit, misfits, type Places, type PlaceMemory, rememberPlaces } from './places.ts';
 import { randomFrom } from './random.ts';
 import { mixOf } from './score-mix.ts';
 import { blockFactors, penaltyFor, weighted, widthsOf } from './blocks.ts';
@@ -22,6 +23,7 @@ export interface Embedded {
   /** Each of its own width, in the backbone's order. */
   readonly blocks: readonly Float32Array[];
   readonly patches: Patches;
+  readonly places: Places;
 }
 
 export interface Example extends Embedded, Pick<LabelledImage, 'file' | 'group' | 'isDefective'> {}
@@ -42,8 +44,8 @@ export interface Lesson {
   readonly warnings: readonly string[];
 }
 
-/** What a deviation of the linear score, of the strangeness and of the markedness count before anything is known. */
-const PRIOR = [1, 0.7, 1] as const;
+/** What a deviation of the linear score, of the strangeness, of the misfit and of the markedness count where all tell as much. */
+const TRUST = [1, 0.7, 1, 1] as const;
 const FOLDS = 5;
 const SEED = 1;
 /** A head is fitted well enough when no gradient component is larger. */
@@ -76,9 +78,12 @@ export function teach(
   const held = heldOut(examples, foldOf, folds, onFit);
   const labels = examples.map((example) => example.isDefective);
   const isMarked = hasMarks(examples);
-  const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.markedness));
-  const [, patchWeight = 0, markWeight = 0] = mixOf(rows, labels, [PRIOR[0], PRIOR[1], isMarked ? PRIOR[2] : 0]);
-  const logits = held.map((each) => each.linear + patchWeight * each.strangeness + markWeight * each.markedness);
+  const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.misfit, each.markedness));
+  const trust = isMarked ? TRUST : [...TRUST.slice(0, -1), 0];
+  const [, patchWeight = 0, placeWeight = 0, markWeight = 0] = mixOf(rows, labels, trust);
+  const logits = held.map(
+    (each) => each.linear + patchWeight * each.strangeness + placeWeight * each.misfit + markWeight * each.markedness,
+  );
   const { scale, shift } = platt(logits, labels);
   const calibrated = examples.map(({ file, group, isDefective }, i) => {
     return { file, group, isDefective, probability: sigmoid(scale * (logits[i] ?? 0) + shift) };
@@ -94,10 +99,11 @@ export function teach(
     return { ...image, probability: inDoubt(image.probability, distancesHeld[i] ?? 0, familiarity) };
   });
   const { fit, head } = fitLinear(examples);
-  const memory = remember(goodPatches(examples), randomFrom(SEED));
+  const { memory, places } = remembered(examples);
   const area = auroc(validation);
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
+  const heldGood = held.filter((_, i) => labels[i] === false);
   const warnings = warningsOf(examples, choice, area, fit.isConverged, limits);
   const marks = isMarked ? learnMarks(examples, memory, randomFrom(SEED)) : null;
   onFit(folds + 1);
@@ -106,10 +112,13 @@ export function teach(
       linear: { ...head, weights: head.weights.map((weight) => weight * scale), bias: head.bias * scale + shift },
       memory,
       patchWeight: patchWeight * scale,
+      places,
+      placeWeight: placeWeight * scale,
       marks,
       markWeight: markWeight * scale,
       familiarity,
-      mapRange: mapRangeOf(held.filter((_, i) => labels[i] === false)),
+      mapRange: mapRangeOf(heldGood.map(({ distances }) => distances)),
+      placeRange: mapRangeOf(heldGood.map(({ misfits }) => misfits)),
     },
     calibration: { scale, shift },
     l2: penaltyFor(examples.length),
@@ -125,9 +134,11 @@ export function teach(
 
 /** What the taught graph says, computed here. */
 export function probabilityOf(head: TaughtHead, image: Embedded): number {
-  const { linear, memory, patchWeight, marks, markWeight, familiarity } = head;
+  const { linear, memory, patchWeight, places, placeWeight, marks, markWeight, familiarity } = head;
   const marked = marks === null ? 0 : markWeight * markedness(marks, memory, image.patches);
-  const logit = linearLogit(linear, image) + patchWeight * strangeness(distances(memory, image.patches)) + marked;
+  const strange = patchWeight * strangeness(distances(memory, image.patches));
+  const misfitting = placeWeight * misfit(misfits(places, image.places));
+  const logit = linearLogit(linear, image) + strange + misfitting + marked;
   return inDoubt(sigmoid(logit), distanceOf(linear, familiarity.shares, image.blocks), familiarity);
 }
 
@@ -183,13 +194,20 @@ export function countOf(
 interface HeldOut {
   readonly linear: number;
   readonly strangeness: number;
+  readonly misfit: number;
   /** 0 without masks. */
   readonly markedness: number;
   /** From what was taught: see `Familiarity`. */
   readonly distance: number;
   /** Of the image's patches. */
-  readonly medianDistance: number;
-  readonly mostDistance: number;
+  readonly distances: Middling;
+  /** Of its places. */
+  readonly misfits: Middling;
+}
+
+interface Middling {
+  readonly median: number;
+  readonly most: number;
 }
 
 /** What each image scores with a head and a memory that know nothing of its part. */
@@ -205,23 +223,34 @@ function heldOut(
   for (let fold = 0; fold < folds; fold++) {
     const inside = examples.filter((_, i) => foldOf[i] !== fold);
     const { head } = fitLinear(inside);
-    const memory = remember(goodPatches(inside), randomFrom(SEED));
+    const { memory, places } = remembered(inside);
     const marks = isMarked ? learnMarks(inside, memory, randomFrom(SEED)) : null;
     for (const [i, example] of examples.entries()) {
       if (foldOf[i] !== fold) continue;
-      const ascending = distances(memory, example.patches).sort();
+      const strange = distances(memory, example.patches);
+      const misfitting = misfits(places, example.places);
       found[i] = {
         linear: linearLogit(head, example),
         distance: distanceOf(head, shares, example.blocks),
-        strangeness: strangeness(ascending),
+        strangeness: strangeness(strange),
+        misfit: misfit(misfitting),
         markedness: marks === null ? 0 : markedness(marks, memory, example.patches),
-        medianDistance: ascending[ascending.length >> 1] ?? 0,
-        mostDistance: ascending.at(-1) ?? 0,
+        distances: middling(strange),
+        misfits: middling(misfitting),
       };
     }
     onFold(fold + 1);
   }
   return found;
+}
+
+/** What good parts look like, anywhere and at each place. */
+function remembered(examples: readonly Example[]): { readonly memory: PatchMemory; readonly places: PlaceMemory } {
+  const good = examples.filter(({ isDefective }) => !isDefective);
+  return {
+    memory: remember(goodPatches(examples), randomFrom(SEED)),
+    places: rememberPlaces(good, randomFrom(SEED)),
+  };
 }
 
 /** Of good images, and of defective ones where a mask says which patches are good. */
@@ -231,11 +260,16 @@ function goodPatches(examples: readonly Example[]): Patches[] {
     .map((example) => example.patches);
 }
 
+function middling(values: Float64Array): Middling {
+  const ascending = values.toSorted();
+  return { median: ascending[ascending.length >> 1] ?? 0, most: ascending.at(-1) ?? 0 };
+}
+
 /** From what is usual on a good part to what its strangest patch is. */
-function mapRangeOf(good: readonly HeldOut[]): readonly [number, number] {
-  const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
-  const low = middle(good.map((each) => each.medianDistance));
-  const high = middle(good.map((each) => each.mostDistance));
+function mapRangeOf(good: readonly Middling[]): readonly [number, number] {
+  const middle = (values: readonly number[]) => middling(Float64Array.from(values)).median;
+  const low = middle(good.map(({ median }) => median));
+  const high = middle(good.map(({ most }) => most));
   // Twice as far: a good part's strangest patch is half way to 1.
   return [low, Math.max(low + 2 * (high - low), low + 1e-3)];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BLOCKS, gridFor, readBackbone } from '../../src/commands/teach/embedding.ts';
+import { BLOCKS, gridFor, placesFor, placesOf, readBackbone } from '../../src/commands/teach/embedding.ts';
 import { Session } from '../../src/engine/session.ts';
 import { blockFactors } from '../../src/training/blocks.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../src/training/few-shot.ts';
@@ -7,6 +7,7 @@ import { sigmoid } from '../../src/training/logistic.ts';
 import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
 import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
+import { misfit, misfits, PLACE_WIDTH, type Places, rememberPlaces } from '../../src/training/places.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
@@ -22,6 +23,9 @@ interface Difference {
   /** How much higher every value of its one bad patch is. */
   readonly patch?: number;
 }
+
+/** All pictures are the same at each place. */
+const NOWHERE = { rows: 2, columns: 3, values: new Float32Array(6 * PLACE_WIDTH) };
 
 /** Two images per part, each of two blocks of features and 20 patches of 4 values. */
 function examplesOf(parts: number, { feature = 0, patch = 0 }: Difference, seed = 1): Example[] {
@@ -39,6 +43,7 @@ function examplesOf(parts: number, { feature = 0, patch = 0 }: Difference, seed 
       isDefective,
       blocks,
       patches: { values, width: 4, isMarked: null },
+      places: NOWHERE,
     };
   });
 }
@@ -152,10 +157,17 @@ describe('what masks teach', () => {
       const values = Float32Array.from({ length: 80 }, () => random() - 0.5);
       for (let k = 0; k < 6; k++) values[4 * Math.floor(random() * 20)] = 3;
       const bad = Math.floor(random() * 20);
-      if (isDefective) values.set([3, 1.5, 0, 0], 4 * bad);
+      if (isDefective) values.set([3, 0.6, 0, 0], 4 * bad);
       const isMarked = isDefective && isMasked ? Array.from({ length: 20 }, (_, k) => k === bad) : null;
       const blocks = [Float32Array.from({ length: 4 }, random)];
-      return { file: `${i}`, group: `part${i}`, isDefective, blocks, patches: { values, width: 4, isMarked } };
+      return {
+        file: `${i}`,
+        group: `part${i}`,
+        isDefective,
+        blocks,
+        patches: { values, width: 4, isMarked },
+        places: NOWHERE,
+      };
     });
   }
 
@@ -202,11 +214,23 @@ describe('the mix of scores', () => {
       Float32Array.of(random(), random() + (isDefective ? 1 : 0), random() - (isDefective ? 1 : 0)),
     );
 
-  it('stays near the prior while there are few images, and follows what many show', () => {
+  it('asks more of a score that tells more, of few images and of many', () => {
     const few = mixOf(rowsOf(randomFrom(1)).slice(0, 20), labels.slice(0, 20), [1, 1, 0]);
     const many = mixOf(rowsOf(randomFrom(1)), labels, [1, 1, 0]);
-    expect(few[0]).toBe(1);
-    expect(many[1]).toBeGreaterThan(1.5 * (few[1] ?? 0));
+    expect([few[0], many[0]]).toEqual([1, 1]);
+    // The first tells nothing: by how much the second does, and by what all images together say.
+    expect(few[1]).toBeGreaterThan(1.5);
+    expect(many[1]).toBeGreaterThan(1.5);
+  });
+
+  it('trusts each score by what it tells by itself, and asks the trust between those that tell the same', () => {
+    const random = randomFrom(3);
+    const telling = labels.map((isDefective) => random() + (isDefective ? 1 : 0));
+    const rows = telling.map((value) => Float32Array.of(value, value, random()));
+    const [, same = 0, silent = 1] = mixOf(rows.slice(0, 40), labels.slice(0, 40), [1, 0.5, 1]);
+    expect(same).toBeGreaterThan(0.4);
+    expect(same).toBeLessThan(1);
+    expect(silent).toBeLessThan(0.5 * same);
   });
 
   it('lets no score speak against a defect, and leaves out what has no prior', () => {
@@ -249,6 +273,54 @@ describe('the memory of patches', () => {
   });
 });
 
+describe('the memory of places', () => {
+  /** Good parts carry a mark in one square, give or take one; all squares are one of two kinds. */
+  function pictured(group: string, marked: number, size = 7) {
+    const values = Float32Array.from({ length: size * size * PLACE_WIDTH }, (_, i) =>
+      Math.floor(i / PLACE_WIDTH) === marked ? 2 : 0,
+    );
+    return { group, places: { rows: size, columns: size, values } };
+  }
+  const at = (row: number, column: number) => 7 * row + column;
+  const good = [pictured('a', at(3, 3)), pictured('b', at(3, 4)), pictured('c', at(2, 3))];
+
+  it('misses what should be there, and finds what should be elsewhere, within the reach of a part that lies a little otherwise', () => {
+    const memory = rememberPlaces(good, randomFrom(1));
+    expect(memory.kept).toHaveLength(3);
+    const found = (marked: number) => misfits(memory, pictured('d', marked).places);
+    expect(misfit(found(at(4, 4)))).toBe(0);
+    // Two squares from where marks were seen, and no farther.
+    expect(misfit(found(at(5, 5)))).toBe(0);
+    expect(misfit(found(at(6, 6)))).toBeGreaterThan(0);
+    const elsewhere = found(at(6, 0));
+    expect(elsewhere.indexOf(misfit(elsewhere))).toBe(at(6, 0));
+  });
+
+  it('counts distances in what is usual for the place, by other parts than the one that is asked', () => {
+    const changing = (group: string, level: number) => {
+      const { places } = pictured(group, -1);
+      return {
+        group,
+        places: { ...places, values: places.values.map((value, i) => (i < PLACE_WIDTH ? level : value)) },
+      };
+    };
+    const { spread } = rememberPlaces([changing('a', 0), changing('b', 1), changing('c', 5)], randomFrom(1));
+    expect(spread[0]).toBeGreaterThan(10 * (spread[at(6, 6)] ?? 0));
+    // One part says nothing of others.
+    const { spread: ofOne } = rememberPlaces([changing('a', 0), changing('a', 5)], randomFrom(1));
+    expect(new Set(ofOne)).toEqual(new Set([0.05]));
+  });
+
+  it('keeps so many pictures and no more, of all parts before a second of any', () => {
+    const many = Array.from({ length: 120 }, (_, i) => pictured(i < 80 ? 'often' : `part${i}`, i % 49));
+    const { kept } = rememberPlaces(many, randomFrom(1));
+    expect(kept).toHaveLength(48);
+    const once = new Set<Places>(many.slice(80).map(({ places }) => places));
+    expect(kept.filter((places) => once.has(places))).toHaveLength(40);
+    expect(rememberPlaces(many, randomFrom(1))).toEqual(rememberPlaces(many, randomFrom(1)));
+  });
+});
+
 describe('the taught graph', () => {
   const input = {
     name: 'image',
@@ -260,7 +332,7 @@ describe('the taught graph', () => {
     resize: { fit: 'fill', kernel: 'linear' },
   } as const;
   const options = { provider: 'cpu', threads: 1 } as const;
-  const grid = gridFor(64);
+  const [grid, placed] = [gridFor(64), placesFor(64)];
 
   it.each([false, true])('scores as the lesson does, and shows where; masks: %s', async (isMasked) => {
     const backbone = await readBackbone();
@@ -273,16 +345,18 @@ describe('the taught graph', () => {
       return image;
     });
     const session = await Session.open(backbone, { input, output: { name: 'levels', kind: 'logit' } }, options);
-    const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
+    const found = await session.outputs(pixels, [...BLOCKS, grid.name, placed.name]);
     const examples = pixels.map((_, i): Example => {
       const rows = found.map((output) => output[i] ?? new Float32Array());
       const values = rows[BLOCKS.length] ?? new Float32Array();
       const isMarked = isMasked && i % 2 === 0 ? Array.from({ length: 64 }, (_, k) => k === 8 + 2) : null;
       const patches = { values, width: values.length / 64, isMarked };
-      return { file: `${i}`, group: `${i}`, isDefective: i % 2 === 0, blocks: rows.slice(0, BLOCKS.length), patches };
+      const places = placesOf(rows[BLOCKS.length + 1] ?? new Float32Array(), placed);
+      const isDefective = i % 2 === 0;
+      return { file: `${i}`, group: `${i}`, isDefective, blocks: rows.slice(0, BLOCKS.length), patches, places };
     });
     const { head } = teach(examples, LIMITS);
-    const model = taughtGraph(backbone, BLOCKS, grid, head);
+    const model = taughtGraph(backbone, BLOCKS, grid, placed.name, head);
     const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
     const probabilities = await taught.run(pixels, 24);
     for (const [i, example] of examples.entries()) {
@@ -304,13 +378,13 @@ describe('the taught graph', () => {
     const [embeddings = []] = await taught.outputs(pixels, [EMBEDDING_NAME]);
     expect(embeddings[0]).toHaveLength(head.linear.weights.length);
     // A taught model has no backbone's outputs any more: it is not taught again.
-    expect(() => taughtGraph(model, BLOCKS, grid, head)).toThrow(BackboneError);
+    expect(() => taughtGraph(model, BLOCKS, grid, placed.name, head)).toThrow(BackboneError);
     await expect(session.outputs(pixels, ['nothing'])).rejects.toThrow();
   });
 
   it('refuses what is no ONNX model', () => {
     const { head } = teach(examplesOf(20, { feature: 1 }), LIMITS);
-    const onto = (bytes: Uint8Array) => () => taughtGraph(bytes, BLOCKS, grid, head);
+    const onto = (bytes: Uint8Array) => () => taughtGraph(bytes, BLOCKS, grid, placed.name, head);
     expect(onto(new TextEncoder().encode('no model at all'))).toThrow(BackboneError);
     expect(onto(new Uint8Array())).toThrow(/a graph/);
   });

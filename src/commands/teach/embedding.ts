@@ -10,6 +10,7 @@ import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError, type LabelledImage } from '../../training/labelled-folder.ts';
 import { cellsOf, type PixelSource } from '../../training/packing.ts';
 import type { PatchGrid } from '../../training/taught-graph.ts';
+import { type Places, PLACE_WIDTH } from '../../training/places.ts';
 import type { Example } from '../../training/teaching.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 
@@ -44,6 +45,11 @@ export function gridFor(edge: number): PatchGrid {
   return { name: `patches_${stride}`, rows: edge / stride, columns: edge / stride };
 }
 
+/** One place for 8 pixels. */
+export function placesFor(edge: number): PatchGrid {
+  return { name: 'patches_8', rows: edge / 8, columns: edge / 8 };
+}
+
 export function inputOf(edge: number): InputContract {
   return {
     name: 'image',
@@ -64,7 +70,7 @@ export async function embedFolder(
   onImage: (done: number) => void,
 ): Promise<Example[]> {
   const contract = { input, output: { name: BLOCKS[0], kind: 'logit' } } as const;
-  const grid = gridFor(input.width);
+  const [grid, placed] = [gridFor(input.width), placesFor(input.width)];
   const session = await Session.open(backbone, contract, { provider: 'cpu', threads: availableParallelism() });
   const { width, height, colour, resize } = input;
   const source = folderPixels(folder.root, { width, height, colour, ...resize });
@@ -79,17 +85,28 @@ export async function embedFolder(
       ),
     );
     const marked = await Promise.all(batch.map((image) => markedSquares(image, source, input, grid)));
-    const found = await session.outputs(pixels, [...BLOCKS, grid.name]);
+    const found = await session.outputs(pixels, [...BLOCKS, grid.name, placed.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
       const outputs = found.map((rows) => rows[i] ?? new Float32Array());
-      const values = outputs.at(-1) ?? new Float32Array();
-      const width = values.length / (grid.rows * grid.columns);
-      const patches = { values, width, isMarked: marked[i] ?? null };
-      examples.push({ file, group, isDefective, blocks: outputs.slice(0, -1), patches });
+      const [values = new Float32Array(), squares = new Float32Array()] = outputs.slice(BLOCKS.length);
+      const patches = { values, width: values.length / (grid.rows * grid.columns), isMarked: marked[i] ?? null };
+      const places = placesOf(squares, placed);
+      examples.push({ file, group, isDefective, blocks: outputs.slice(0, BLOCKS.length), patches, places });
     }
     onImage(examples.length);
   }
   return examples;
+}
+
+/** @param squares float32 [rows * columns, at least PLACE_WIDTH] */
+export function placesOf(squares: Float32Array, { rows, columns }: Omit<PatchGrid, 'name'>): Places {
+  const count = rows * columns;
+  const width = squares.length / count;
+  const values = new Float32Array(count * PLACE_WIDTH);
+  for (let i = 0; i < count; i++) {
+    values.set(squares.subarray(i * width, i * width + PLACE_WIDTH), i * PLACE_WIDTH);
+  }
+  return { rows, columns, values };
 }
 
 /** Brightness 0..255 from which a square of a mask holds some of the defect; compressed masks are not quite black elsewhere. */

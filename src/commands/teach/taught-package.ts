@@ -19,7 +19,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { markedImages } from '../training/seen.ts';
-import { BLOCKS, gridFor } from './embedding.ts';
+import { BLOCKS, gridFor, placesFor } from './embedding.ts';
 
 const GOLDEN_PER_CLASS = 3;
 const GOLDEN_TOLERANCE = 0.02;
@@ -62,7 +62,8 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
   try {
     await mkdir(path.join(draft, 'golden'), { recursive: true });
     await mkdir(path.join(draft, 'report'));
-    const model = taughtGraph(taught.backbone, BLOCKS, gridFor(taught.input.width), taught.lesson.head);
+    const { width } = taught.input;
+    const model = taughtGraph(taught.backbone, BLOCKS, gridFor(width), placesFor(width).name, taught.lesson.head);
     await writeFile(path.join(draft, 'model.onnx'), model);
     const golden = await writeGolden(draft, model, taught);
     const manifest = await manifestOf(name, version, model, golden, taught);
@@ -114,7 +115,7 @@ async function manifestOf(
     name,
     version,
     description:
-      'Taught on this machine by `loupe teach`: the shipped backbone, logistic regression and a memory of good patches.',
+      'Taught on this machine by `loupe teach`: the shipped backbone, logistic regression and a memory of good parts.',
     created_at: new Date().toISOString(),
     sha256: createHash('sha256').update(model).digest('hex'),
     input: { name: inputName, dtype, layout, width, height, colour, resize },
