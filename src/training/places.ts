@@ -40,23 +40,44 @@ const LEAST_SPREAD = 0.05;
 /** @param good pictures of good parts, at least one */
 export function rememberPlaces(good: readonly PlacedImage[], random: Random): PlaceMemory {
   const kept = ofManyParts(shuffled(good, random)).slice(0, KEPT);
-  const found = kept
-    .map(({ group, places }) => ({ places, others: kept.filter((other) => other.group !== group) }))
-    .filter(({ others }) => others.length > 0)
-    .map(({ places, others }) =>
-      nearest(
-        others.map((other) => other.places),
-        places,
-      ),
-    );
+  return { kept: kept.map(({ places }) => places), spread: spreadOf(kept, ownDistances(kept)) };
+}
+
+/**
+ * The misfits of each image by a memory that knows nothing of its part, and all of the others: fewer would find every image farther
+ * off than the memory does that is served.
+ * @param good pictures of good parts, of two parts at least
+ */
+export function heldOutMisfits(
+  images: readonly PlacedImage[],
+  good: readonly PlacedImage[],
+  random: Random,
+): Float64Array[] {
+  const kept = ofManyParts(shuffled(good, random)).slice(0, KEPT);
+  const own = ownDistances(kept);
+  return images.map(({ group, places }) => {
+    const others = kept.filter((other) => other.group !== group);
+    return misfits({ kept: others.map((other) => other.places), spread: spreadOf(others, own) }, places);
+  });
+}
+
+/** Of each picture the distances to those of other parts; none where there is no other part. */
+function ownDistances(kept: readonly PlacedImage[]): ReadonlyMap<PlacedImage, Float64Array> {
+  const found = new Map<PlacedImage, Float64Array>();
+  for (const image of kept) {
+    const others = kept.filter((other) => other.group !== image.group).map((other) => other.places);
+    if (others.length > 0) found.set(image, nearest(others, image.places));
+  }
+  return found;
+}
+
+/** Of few pictures a place's own deviation says little: half of what counts is what all places have. */
+function spreadOf(kept: readonly PlacedImage[], own: ReadonlyMap<PlacedImage, Float64Array>): Float64Array {
+  const found = kept.flatMap((image) => own.get(image) ?? []);
   const squares = (kept[0]?.places.values.length ?? 0) / PLACE_WIDTH;
-  const own = Float64Array.from({ length: squares }, (_, at) => deviationOf(found.map((each) => each[at] ?? 0)));
-  const usual = own.reduce((sum, each) => sum + each, 0) / squares;
-  // Of few pictures a place's own deviation says little: half of what counts is what all places have.
-  return {
-    kept: kept.map(({ places }) => places),
-    spread: own.map((each) => Math.max(LEAST_SPREAD, each + usual)),
-  };
+  const each = Float64Array.from({ length: squares }, (_, at) => deviationOf(found.map((of) => of[at] ?? 0)));
+  const usual = each.reduce((sum, deviation) => sum + deviation, 0) / squares;
+  return each.map((deviation) => Math.max(LEAST_SPREAD, deviation + usual));
 }
 
 /** @returns of each place the distance to the nearest good part there, in what is usual for the place */

@@ -7,12 +7,12 @@ import { scaleOf, standardised } from './standardise.ts';
 /** So many images weigh as much as the prior: cross-validation of 60 says too little of what each score is worth. */
 const PRIOR_IMAGES = 200;
 const L2 = 0.03;
-/** What a score counts that is no better than a coin, beside 0.25 of one that is never wrong. */
-const LEAST = 0.02;
+/** What a score counts that is no better than a coin, beside 0.125 of one that is never wrong. */
+const LEAST = 0.005;
 
 /**
  * What each score counts: what logistic regression of the held-out ones says, drawn to the prior while there are few. The prior counts
- * by the square of the lead over a coin that each score has by itself: where parts lie still, the misfit of places tells nearly everything,
+ * by the cube of the lead over a coin that each score has by itself: where parts lie still, the misfit of places tells nearly everything,
  * and where they turn, nothing.
  * @param rows the held-out scores of each image
  * @param trust what a deviation of each score counts where all tell the classes apart as well, none below zero, the first above it
@@ -23,7 +23,7 @@ export function mixOf(
   isDefective: readonly boolean[],
   trust: readonly number[],
 ): number[] {
-  const prior = trust.map((each, k) => each * (LEAST + leadOf(rows, isDefective, k) ** 2));
+  const prior = trust.map((each, k) => each * (LEAST + leadOf(rows, isDefective, k) ** 3));
   const scale = scaleOf(rows);
   const samples = standardised(rows, scale, new Float64Array(prior.length).fill(1));
   const fit = fitLogistic(samples, isDefective, balancedWeights(isDefective), { l2: L2, tolerance: 1e-6 });

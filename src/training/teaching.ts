@@ -10,8 +10,8 @@ import type { LabelledImage } from './labelled-folder.ts';
 import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
 import { hasMarks, LEAST_MASKED, learnMarks, markedness } from './marked-patches.ts';
 import { auroc, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
-import { distances, type Patches, type PatchMemory, remember, strangeness } from './patch-memory.ts';
-import { misfit, misfits, type Places, type PlaceMemory, rememberPlaces } from './places.ts';
+import { distances, type Patches, remember, strangeness } from './patch-memory.ts';
+import { heldOutMisfits, misfit, misfits, type Places, rememberPlaces } from './places.ts';
 import { randomFrom } from './random.ts';
 import { mixOf } from './score-mix.ts';
 import { blockFactors, penaltyFor, weighted, widthsOf } from './blocks.ts';
@@ -99,7 +99,8 @@ export function teach(
     return { ...image, probability: inDoubt(image.probability, distancesHeld[i] ?? 0, familiarity) };
   });
   const { fit, head } = fitLinear(examples);
-  const { memory, places } = remembered(examples);
+  const memory = remember(goodPatches(examples), randomFrom(SEED));
+  const places = rememberPlaces(goodOf(examples), randomFrom(SEED));
   const area = auroc(validation);
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
@@ -220,15 +221,16 @@ function heldOut(
   const found: HeldOut[] = [];
   const isMarked = hasMarks(examples);
   const shares = sharesOfDistance(widthsOf(examples));
+  const placed = heldOutMisfits(examples, goodOf(examples), randomFrom(SEED));
   for (let fold = 0; fold < folds; fold++) {
     const inside = examples.filter((_, i) => foldOf[i] !== fold);
     const { head } = fitLinear(inside);
-    const { memory, places } = remembered(inside);
+    const memory = remember(goodPatches(inside), randomFrom(SEED));
     const marks = isMarked ? learnMarks(inside, memory, randomFrom(SEED)) : null;
     for (const [i, example] of examples.entries()) {
       if (foldOf[i] !== fold) continue;
       const strange = distances(memory, example.patches);
-      const misfitting = misfits(places, example.places);
+      const misfitting = placed[i] ?? new Float64Array();
       found[i] = {
         linear: linearLogit(head, example),
         distance: distanceOf(head, shares, example.blocks),
@@ -244,13 +246,8 @@ function heldOut(
   return found;
 }
 
-/** What good parts look like, anywhere and at each place. */
-function remembered(examples: readonly Example[]): { readonly memory: PatchMemory; readonly places: PlaceMemory } {
-  const good = examples.filter(({ isDefective }) => !isDefective);
-  return {
-    memory: remember(goodPatches(examples), randomFrom(SEED)),
-    places: rememberPlaces(good, randomFrom(SEED)),
-  };
+function goodOf(examples: readonly Example[]): Example[] {
+  return examples.filter(({ isDefective }) => !isDefective);
 }
 
 /** Of good images, and of defective ones where a mask says which patches are good. */
