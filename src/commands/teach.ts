@@ -30,7 +30,7 @@ export function registerTeach(program: Command): void {
       'labelled folder: ok/, ng/, optional manifest.csv (image,label,class,group[,mask])',
     )
     .option('--out <dir>', 'package to write, MODELS/NAME/VERSION; a version that is there is never changed')
-    .option('--edge <pixels>', 'input width and height (default: by the size of the images)', edgeFrom)
+    .option('--edge <pixels>', 'longer edge of the input (default: by the size of the images)', edgeFrom)
     .option('--max-escapes <share>', 'share of defective images that may pass', share, 0.02)
     .option('--max-false-rejects <share>', 'share of good images that may fail', share, 0.02)
     .option('--measure', 'write nothing: teach on few images again and again, measure on parts not taught')

@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
 import type { Progress } from '../../src/commands/progress.ts';
 import { registerTeach } from '../../src/commands/teach.ts';
+import { sizeFor } from '../../src/commands/teach/embedding.ts';
 import { runMeasuring, runTeaching } from '../../src/commands/teach/run-teaching.ts';
-import { encodePng } from '../../src/demo/jpeg.ts';
+import { encodeJpeg, encodePng } from '../../src/demo/jpeg.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
 import { randomFrom } from '../../src/training/random.ts';
 
@@ -57,6 +58,39 @@ async function run(...args: string[]): Promise<void> {
   await program.parseAsync(args, { from: 'user' });
 }
 
+describe('the size that a taught model looks at', () => {
+  async function sizeOf(edges: readonly (readonly [number, number])[], edge?: number) {
+    const root = await mkdtemp(path.join(folder, 'sizes-'));
+    const images = await Promise.all(
+      edges.map(async ([width, height], i) => {
+        await writeFile(
+          path.join(root, `${i}.jpg`),
+          await encodeJpeg(new Uint8Array(width * height * 3), width, 90, height),
+        );
+        return { file: `${i}.jpg`, group: `${i}`, isDefective: false, kind: 'ok', mask: null };
+      }),
+    );
+    return sizeFor({ root, images, hasGroups: false }, edge);
+  }
+
+  it('is shaped as the images are, of 256 pixels at most and 64 at least', async () => {
+    expect(await sizeOf([[1280, 720]])).toEqual({ width: 256, height: 144 });
+    expect(await sizeOf([[90, 170]])).toEqual({ width: 96, height: 192 });
+    expect(await sizeOf([[24, 40]])).toEqual({ width: 64, height: 64 });
+    expect(await sizeOf([[2000, 100]])).toEqual({ width: 256, height: 64 });
+    expect(await sizeOf([[300, 300]])).toEqual({ width: 256, height: 256 });
+    expect(await sizeOf([[800, 400]], 128)).toEqual({ width: 128, height: 64 });
+    // The image in the middle, not one that was turned.
+    expect(
+      await sizeOf([
+        [640, 480],
+        [640, 480],
+        [480, 640],
+      ]),
+    ).toEqual({ width: 256, height: 192 });
+  });
+});
+
 describe('loupe teach', () => {
   it('writes a package that serves: proven in an engine, and right about its parts', { timeout: 60_000 }, async () => {
     const out = path.join(folder, 'models', 'noise', '1');
@@ -64,7 +98,8 @@ describe('loupe teach', () => {
     expect(JSON.parse(printed)).toMatchObject({
       model: 'noise/1',
       images: 24,
-      input_edge: 64,
+      input_width: 64,
+      input_height: 64,
       escape_limit_shown: false,
     });
     const { manifest } = await loadModelPackage(path.join(folder, 'models'), 'noise', '1');

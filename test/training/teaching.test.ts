@@ -325,65 +325,69 @@ describe('the taught graph', () => {
   const options = { provider: 'cpu', threads: 1 } as const;
 
   it.each([
-    [64, 24, false],
-    [64, 24, true],
-    // Places are half as wide as the patches of the map.
-    [192, 12, false],
-  ])('scores as the lesson does, and shows where: %i pixels, %i images, masks: %s', async (edge, count, isMasked) => {
-    const [input, grid, placed] = [inputOf(edge), gridFor(edge), placesFor(edge)];
-    const wide = edge / grid.columns;
-    const backbone = await readBackbone();
-    const random = randomFrom(3);
-    const squares = grid.rows * grid.columns;
-    const bad = grid.columns + 2;
-    const pixels = Array.from({ length: count }, (_, i) => {
-      const image = Uint8Array.from({ length: edge * edge * 3 }, () => 100 + 40 * random());
-      // A dark square in the patch of row 1, column 2.
-      const rows = i % 2 === 0 ? Array.from({ length: wide }, (_, y) => wide + y) : [];
-      for (const y of rows) image.fill(10, 3 * (edge * y + 2 * wide), 3 * (edge * y + 3 * wide));
-      return image;
-    });
-    const session = await Session.open(backbone, { input, output: { name: 'levels', kind: 'logit' } }, options);
-    const found = await session.outputs(pixels, [...BLOCKS, grid.name, placed.name]);
-    const examples = pixels.map((_, i): Example => {
-      const rows = found.map((output) => output[i] ?? new Float32Array());
-      const values = rows[BLOCKS.length] ?? new Float32Array();
-      const isMarked = isMasked && i % 2 === 0 ? Array.from({ length: squares }, (_, k) => k === bad) : null;
-      const patches = { values, width: values.length / squares, isMarked };
-      const places = placesOf(rows[BLOCKS.length + 1] ?? new Float32Array(), placed);
-      const isDefective = i % 2 === 0;
-      return { file: `${i}`, group: `${i}`, isDefective, blocks: rows.slice(0, BLOCKS.length), patches, places };
-    });
-    const { head } = teach(examples, LIMITS);
-    const model = taughtGraph(backbone, BLOCKS, grid, placed.name, head);
-    const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
-    const probabilities = await taught.run(pixels, count);
-    for (const [i, example] of examples.entries()) {
-      expect(Math.abs((probabilities[i] ?? 0) - probabilityOf(head, example))).toBeLessThan(1e-4);
-    }
-    expect(new Set(probabilities).size).toBeGreaterThan(count / 2);
-    // What has nothing in common with them does not pass.
-    const size = edge * edge * 3;
-    const strangers = [new Uint8Array(size), Uint8Array.from({ length: size }, (_, i) => (i >> 3) % 256)];
-    const { probability } = head.familiarity;
-    for (const p of await taught.run(strangers, 2)) expect(p).toBeGreaterThan(probability - 1e-4);
-    const [maps = []] = await taught.outputs(pixels, [MAP_NAME]);
-    expect(maps[0]).toHaveLength(squares);
-    const [map = new Float32Array()] = maps;
-    expect(map[bad]).toBe(Math.max(...map));
-    expect(map[squares - 2]).toBeLessThan(map[bad] ?? 0);
-    const good = maps[1]?.[bad] ?? 1;
-    expect(map[bad]).toBeGreaterThan(3 * good);
-    expect(maps.every((map) => map.every((value) => value >= 0 && value <= 1))).toBe(true);
-    const [embeddings = []] = await taught.outputs(pixels, [EMBEDDING_NAME]);
-    expect(embeddings[0]).toHaveLength(head.linear.weights.length);
-    // A taught model has no backbone's outputs any more: it is not taught again.
-    expect(() => taughtGraph(model, BLOCKS, grid, placed.name, head)).toThrow(BackboneError);
-    await expect(session.outputs(pixels, ['nothing'])).rejects.toThrow();
-  });
+    [64, 64, 24, false],
+    [64, 64, 24, true],
+    // Places are half as wide as the patches of the map, and an image is no square.
+    [192, 112, 12, false],
+  ])(
+    'scores as the lesson does, and shows where: %ix%i pixels, %i images, masks: %s',
+    async (width, height, count, isMasked) => {
+      const size = { width, height };
+      const [input, grid, placed] = [inputOf(size), gridFor(size), placesFor(size)];
+      const wide = width / grid.columns;
+      const backbone = await readBackbone();
+      const random = randomFrom(3);
+      const squares = grid.rows * grid.columns;
+      const bad = grid.columns + 2;
+      const pixels = Array.from({ length: count }, (_, i) => {
+        const image = Uint8Array.from({ length: width * height * 3 }, () => 100 + 40 * random());
+        // A dark square in the patch of row 1, column 2.
+        const rows = i % 2 === 0 ? Array.from({ length: wide }, (_, y) => wide + y) : [];
+        for (const y of rows) image.fill(10, 3 * (width * y + 2 * wide), 3 * (width * y + 3 * wide));
+        return image;
+      });
+      const session = await Session.open(backbone, { input, output: { name: 'levels', kind: 'logit' } }, options);
+      const found = await session.outputs(pixels, [...BLOCKS, grid.name, placed.name]);
+      const examples = pixels.map((_, i): Example => {
+        const rows = found.map((output) => output[i] ?? new Float32Array());
+        const values = rows[BLOCKS.length] ?? new Float32Array();
+        const isMarked = isMasked && i % 2 === 0 ? Array.from({ length: squares }, (_, k) => k === bad) : null;
+        const patches = { values, width: values.length / squares, isMarked };
+        const places = placesOf(rows[BLOCKS.length + 1] ?? new Float32Array(), placed);
+        const isDefective = i % 2 === 0;
+        return { file: `${i}`, group: `${i}`, isDefective, blocks: rows.slice(0, BLOCKS.length), patches, places };
+      });
+      const { head } = teach(examples, LIMITS);
+      const model = taughtGraph(backbone, BLOCKS, grid, placed.name, head);
+      const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
+      const probabilities = await taught.run(pixels, count);
+      for (const [i, example] of examples.entries()) {
+        expect(Math.abs((probabilities[i] ?? 0) - probabilityOf(head, example))).toBeLessThan(1e-4);
+      }
+      expect(new Set(probabilities).size).toBeGreaterThan(count / 2);
+      // What has nothing in common with them does not pass.
+      const bytes = width * height * 3;
+      const strangers = [new Uint8Array(bytes), Uint8Array.from({ length: bytes }, (_, i) => (i >> 3) % 256)];
+      const { probability } = head.familiarity;
+      for (const p of await taught.run(strangers, 2)) expect(p).toBeGreaterThan(probability - 1e-4);
+      const [maps = []] = await taught.outputs(pixels, [MAP_NAME]);
+      expect(maps[0]).toHaveLength(squares);
+      const [map = new Float32Array()] = maps;
+      expect(map[bad]).toBe(Math.max(...map));
+      expect(map[squares - 2]).toBeLessThan(map[bad] ?? 0);
+      const good = maps[1]?.[bad] ?? 1;
+      expect(map[bad]).toBeGreaterThan(3 * good);
+      expect(maps.every((map) => map.every((value) => value >= 0 && value <= 1))).toBe(true);
+      const [embeddings = []] = await taught.outputs(pixels, [EMBEDDING_NAME]);
+      expect(embeddings[0]).toHaveLength(head.linear.weights.length);
+      // A taught model has no backbone's outputs any more: it is not taught again.
+      expect(() => taughtGraph(model, BLOCKS, grid, placed.name, head)).toThrow(BackboneError);
+      await expect(session.outputs(pixels, ['nothing'])).rejects.toThrow();
+    },
+  );
 
   it('refuses what is no ONNX model', () => {
-    const [grid, placed] = [gridFor(64), placesFor(64)];
+    const [grid, placed] = [gridFor({ width: 64, height: 64 }), placesFor({ width: 64, height: 64 })];
     const { head } = teach(examplesOf(20, { feature: 1 }), LIMITS);
     const onto = (bytes: Uint8Array) => () => taughtGraph(bytes, BLOCKS, grid, placed.name, head);
     expect(onto(new TextEncoder().encode('no model at all'))).toThrow(BackboneError);

@@ -8,7 +8,7 @@ import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError, type LabelledImage } from '../../training/labelled-folder.ts';
-import { cellsOf, type PixelSource } from '../../training/packing.ts';
+import { cellsOf, type PixelShape, type PixelSource } from '../../training/packing.ts';
 import type { PatchGrid } from '../../training/taught-graph.ts';
 import { type Places, PLACE_WIDTH } from '../../training/places.ts';
 import type { Example } from '../../training/teaching.ts';
@@ -19,6 +19,9 @@ export const BLOCKS = ['levels', 'filters', 'network', 'kinds', 'infrared'] as c
 /** models/backbone, beside src/ and dist/ alike. */
 const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
 const EDGES = [64, 128, 192, 256] as const;
+/** What the backbone takes: edges from 64 pixels in steps of 16. */
+const LEAST_EDGE = 64;
+const STEP = 16;
 const BATCH = 4;
 /** Images whose size is looked at. */
 const LOOKED_AT = 50;
@@ -27,36 +30,49 @@ export function readBackbone(): Promise<Uint8Array> {
   return readFile(BACKBONE);
 }
 
-/** The least input edge that loses no detail of a typical image, at most 256: 64, 128, 192 or 256. */
-export async function edgeFor({ root, images }: LabelledFolder): Promise<number> {
+/**
+ * The least longer edge that loses no detail of a typical image, at most 256 (64, 128, 192 or 256), and the other edge as such an image
+ * has it, so that nothing is squeezed.
+ * @param edge the longer one, where it is said
+ */
+export async function sizeFor({ root, images }: LabelledFolder, edge?: number): Promise<PixelShape> {
   const every = Math.ceil(images.length / LOOKED_AT);
   const longest: number[] = [];
+  const ratios: number[] = [];
   for (const { file } of images.filter((_, i) => i % every === 0)) {
     const { dimensions } = readHeader(await readFile(path.join(root, file)));
-    if (dimensions !== null) longest.push(Math.max(dimensions.width, dimensions.height));
+    if (dimensions === null) continue;
+    longest.push(Math.max(dimensions.width, dimensions.height));
+    ratios.push(dimensions.width / dimensions.height);
   }
-  const median = longest.sort((a, b) => a - b)[Math.floor(longest.length / 2)] ?? 0;
-  return EDGES.find((edge) => edge >= median) ?? 256;
+  const long = edge ?? EDGES.find((each) => each >= median(longest)) ?? 256;
+  const ratio = median(ratios) || 1;
+  const short = Math.max(LEAST_EDGE, STEP * Math.round((long * Math.min(ratio, 1 / ratio)) / STEP));
+  return ratio >= 1 ? { width: long, height: Math.min(long, short) } : { width: Math.min(long, short), height: long };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /** One patch for 8 pixels, from 192 pixels on for 16: some 256 of them at most sizes. */
-export function gridFor(edge: number): PatchGrid {
-  const stride = edge < 192 ? 8 : 16;
-  return { name: `patches_${stride}`, rows: edge / stride, columns: edge / stride };
+export function gridFor({ width, height }: PixelShape): PatchGrid {
+  const stride = Math.max(width, height) < 192 ? 8 : 16;
+  return { name: `patches_${stride}`, rows: height / stride, columns: width / stride };
 }
 
 /** One place for 8 pixels. */
-export function placesFor(edge: number): PatchGrid {
-  return { name: 'patches_8', rows: edge / 8, columns: edge / 8 };
+export function placesFor({ width, height }: PixelShape): PatchGrid {
+  return { name: 'patches_8', rows: height / 8, columns: width / 8 };
 }
 
-export function inputOf(edge: number): InputContract {
+export function inputOf({ width, height }: PixelShape): InputContract {
   return {
     name: 'image',
     dtype: 'uint8',
     layout: 'NHWC',
-    width: edge,
-    height: edge,
+    width,
+    height,
     colour: 'RGB',
     resize: { fit: 'fill', kernel: 'linear' },
   };
@@ -70,7 +86,7 @@ export async function embedFolder(
   onImage: (done: number) => void,
 ): Promise<Example[]> {
   const contract = { input, output: { name: BLOCKS[0], kind: 'logit' } } as const;
-  const [grid, placed] = [gridFor(input.width), placesFor(input.width)];
+  const [grid, placed] = [gridFor(input), placesFor(input)];
   const session = await Session.open(backbone, contract, { provider: 'cpu', threads: availableParallelism() });
   const { width, height, colour, resize } = input;
   const source = folderPixels(folder.root, { width, height, colour, ...resize });

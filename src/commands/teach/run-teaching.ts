@@ -13,7 +13,7 @@ import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { activateTaught, expectWhere } from './activation.ts';
-import { edgeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
+import { sizeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
 
 export interface TeachOptions {
@@ -62,7 +62,8 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     package: out,
     images: folder.images.length,
     seconds,
-    input_edge: input.width,
+    input_width: input.width,
+    input_height: input.height,
     l2: lesson.l2,
     folds: lesson.folds,
     cuts: manifest.cuts,
@@ -93,7 +94,8 @@ export async function runMeasuring(options: TeachOptions, bar: Progress) {
     taught_per_class: images,
     taught: found.taught,
     draws: count,
-    input_edge: input.width,
+    input_width: input.width,
+    input_height: input.height,
     auroc_mean: found.mean,
     auroc_spread: found.spread,
     aurocs: found.aurocs,
@@ -153,7 +155,7 @@ async function fingerprintsOfAll(folder: LabelledFolder, step: Step): Promise<re
 
 async function embedded(folder: LabelledFolder, options: TeachOptions, step: Step) {
   const backbone = await readBackbone();
-  const input = inputOf(options.edge ?? (await edgeFor(folder)));
+  const input = inputOf(await sizeFor(folder, options.edge));
   const examples = await step('images embedded', folder.images.length, (onImage) =>
     embedFolder(folder, backbone, input, onImage),
   );

@@ -62,8 +62,13 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
   try {
     await mkdir(path.join(draft, 'golden'), { recursive: true });
     await mkdir(path.join(draft, 'report'));
-    const { width } = taught.input;
-    const model = taughtGraph(taught.backbone, BLOCKS, gridFor(width), placesFor(width).name, taught.lesson.head);
+    const model = taughtGraph(
+      taught.backbone,
+      BLOCKS,
+      gridFor(taught.input),
+      placesFor(taught.input).name,
+      taught.lesson.head,
+    );
     await writeFile(path.join(draft, 'model.onnx'), model);
     const golden = await writeGolden(draft, model, taught);
     const manifest = await manifestOf(name, version, model, golden, taught);
