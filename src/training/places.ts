@@ -55,9 +55,11 @@ export function heldOutMisfits(
 ): Float64Array[] {
   const kept = ofManyParts(shuffled(good, random)).slice(0, KEPT);
   const own = ownDistances(kept);
+  const ofAll = spreadOf(kept, own);
   return images.map(({ group, places }) => {
     const others = kept.filter((other) => other.group !== group);
-    return misfits({ kept: others.map((other) => other.places), spread: spreadOf(others, own) }, places);
+    const spread = others.length === kept.length ? ofAll : spreadOf(others, own);
+    return misfits({ kept: others.map((other) => other.places), spread }, places);
   });
 }
 

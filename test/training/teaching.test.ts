@@ -7,7 +7,14 @@ import { sigmoid } from '../../src/training/logistic.ts';
 import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
 import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
-import { misfit, misfits, PLACE_WIDTH, type Places, rememberPlaces } from '../../src/training/places.ts';
+import {
+  heldOutMisfits,
+  misfit,
+  misfits,
+  PLACE_WIDTH,
+  type Places,
+  rememberPlaces,
+} from '../../src/training/places.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
@@ -309,6 +316,24 @@ describe('the memory of places', () => {
     // One part says nothing of others.
     const { spread: ofOne } = rememberPlaces([changing('a', 0), changing('a', 5)], randomFrom(1));
     expect(new Set(ofOne)).toEqual(new Set([0.05]));
+  });
+
+  it('judges each part by the others alone, all of them', () => {
+    const alone = [...good, pictured('odd', at(6, 0)), pictured('odd', at(6, 0))];
+    const found = heldOutMisfits(alone, alone, randomFrom(1)).map((each) => misfit(each));
+    expect(found.slice(0, 3)).toEqual([0, 0, 0]);
+    // Its own second picture is the same, and does not count.
+    expect(found[3]).toBeGreaterThan(0);
+    expect(misfit(misfits(rememberPlaces(alone, randomFrom(1)), alone[3]!.places))).toBe(0);
+  });
+
+  it('teaches what is good elsewhere and not here, where nothing else tells', () => {
+    const random = randomFrom(2);
+    const examples = examplesOf(40, {}).map((example) => {
+      const row = example.isDefective ? 5 + Math.floor(2 * random()) : Math.floor(2 * random());
+      return { ...example, places: pictured(example.group, at(row, Math.floor(2 * random()))).places };
+    });
+    expect(teach(examples, LIMITS).measures?.auroc).toBeGreaterThan(0.97);
   });
 
   it('keeps so many pictures and no more, of all parts before a second of any', () => {
