@@ -4,6 +4,8 @@ import { type MqttClient, ReasonCodes } from 'mqtt';
 
 const END_MS = 1000;
 const SESSION_TAKEN_OVER = 142;
+/** CONNACK: unacceptable protocol version, in MQTT 3.1.1 and MQTT 5. */
+const UNSUPPORTED_VERSION = [1, 132];
 
 /** A small packet waits for the other side's acknowledgement of the one before, often 40 ms, unless TCP is told not to. */
 export function sendAtOnce(client: MqttClient): void {
@@ -17,6 +19,11 @@ export async function endGently(client: MqttClient): Promise<void> {
   const forced = setTimeout(() => client.stream.destroy(), END_MS);
   await client.endAsync(false).catch(() => undefined);
   clearTimeout(forced);
+}
+
+/** Whether a broker refused MQTT 5: it is asked with 3.1.1 then. */
+export function wantsOlder(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && UNSUPPORTED_VERSION.includes(Number(error.code));
 }
 
 /** Where a connection ended and nobody said why. */

@@ -1,7 +1,7 @@
 /** Whether a broker lets somebody in: connected as the service connects, and gone again. */
 
 import { connectAsync, type IClientOptions } from 'mqtt';
-import { endGently } from '../mqtt-socket.ts';
+import { endGently, wantsOlder } from '../mqtt-socket.ts';
 
 export interface MqttLogin {
   /** mqtt://, mqtts://, ws:// or wss:// */
@@ -13,15 +13,13 @@ export interface MqttLogin {
 }
 
 const TIMEOUT_MS = 5000;
-const UNSUPPORTED_VERSION = [1, 132];
 
 /** Rejects with why it is not let in. */
 export async function logIn(login: MqttLogin): Promise<void> {
   try {
     await enter(login, 5);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    if (!UNSUPPORTED_VERSION.includes(Number(code))) throw error;
+    if (!wantsOlder(error)) throw error;
     await enter(login, 4);
   }
 }

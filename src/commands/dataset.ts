@@ -73,11 +73,12 @@ async function pack(options: PackOptions): Promise<void> {
   const { data, out, colour, fit, kernel } = options;
   const { LabelledFolderError, readLabelledFolder } = await import('../training/labelled-folder.ts');
   const { packFolder } = await import('../training/packing.ts');
-  const { folderPixels, sizeFor } = await import('./training/folder-pixels.ts');
+  const { folderPixels, sizesIn } = await import('./training/folder-pixels.ts');
+  const { inputSizeOf } = await import('../training/input-size.ts');
   const bar = showProgress('images', options.json !== true);
   try {
     const folder = await readLabelledFolder(data);
-    const size = await sizeFor(data, folder);
+    const size = inputSizeOf(await sizesIn(folder));
     const wanted = { width: options.width ?? size.width, height: options.height ?? size.height, colour, fit, kernel };
     bar.start(folder.images.length);
     const meta = await packFolder(folder, out, folderPixels(data, wanted), wanted, (done) => bar.update(done));

@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { CLOSED, endGently, goodbyeOf, sendAtOnce } from '../mqtt-socket.ts';
+import { CLOSED, endGently, goodbyeOf, sendAtOnce, wantsOlder } from '../mqtt-socket.ts';
 import { ConnectionLost, type Sink, SinkRefusal, type SinkPublishOptions } from './sink.ts';
 
 export interface MqttSinkOptions {
@@ -34,7 +34,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_SECONDS = 30;
 /** Unacknowledged messages at once, where the broker names no lower number. */
 const MAX_IN_FLIGHT = 64;
-const UNSUPPORTED_VERSION = [1, 132];
 
 interface Link {
   readonly client: MqttClient;
@@ -130,7 +129,7 @@ export class MqttSink implements Sink {
     let wasConnected = false;
     client.on('error', (error) => {
       message = error.message;
-      if ('code' in error && UNSUPPORTED_VERSION.includes(error.code)) this.protocolVersion = 4;
+      if (wantsOlder(error)) this.protocolVersion = 4;
       client.end(true);
     });
     client.on('disconnect', (packet) => {

@@ -37,30 +37,32 @@ const WORST = 0.005;
 /** Where good parts are the same to the last pixel, noise is no defect. */
 const LEAST_SPREAD = 0.05;
 
-/** @param good pictures of good parts, at least one */
-export function rememberPlaces(good: readonly PlacedImage[], random: Random): PlaceMemory {
-  const kept = ofManyParts(shuffled(good, random)).slice(0, KEPT);
-  return { kept: kept.map(({ places }) => places), spread: spreadOf(kept, ownDistances(kept)) };
+export interface GoodPlaces {
+  /** Of all of them. */
+  readonly memory: PlaceMemory;
+  /**
+   * The misfits of each image by a memory that knows nothing of its part, and all of the others: fewer would find every image farther
+   * off than the memory does that is served. Of two good parts at least.
+   */
+  heldOut(images: readonly PlacedImage[]): Float64Array[];
 }
 
-/**
- * The misfits of each image by a memory that knows nothing of its part, and all of the others: fewer would find every image farther
- * off than the memory does that is served.
- * @param good pictures of good parts, of two parts at least
- */
-export function heldOutMisfits(
-  images: readonly PlacedImage[],
-  good: readonly PlacedImage[],
-  random: Random,
-): Float64Array[] {
+/** @param good pictures of good parts, at least one */
+export function learnPlaces(good: readonly PlacedImage[], random: Random): GoodPlaces {
   const kept = ofManyParts(shuffled(good, random)).slice(0, KEPT);
   const own = ownDistances(kept);
-  const ofAll = spreadOf(kept, own);
-  return images.map(({ group, places }) => {
-    const others = kept.filter((other) => other.group !== group);
-    const spread = others.length === kept.length ? ofAll : spreadOf(others, own);
-    return misfits({ kept: others.map((other) => other.places), spread }, places);
-  });
+  const memoryOf = (images: readonly PlacedImage[]) => {
+    return { kept: images.map(({ places }) => places), spread: spreadOf(images, own) };
+  };
+  const memory = memoryOf(kept);
+  return {
+    memory,
+    heldOut: (images) =>
+      images.map(({ group, places }) => {
+        const others = kept.filter((other) => other.group !== group);
+        return misfits(others.length === kept.length ? memory : memoryOf(others), places);
+      }),
+  };
 }
 
 /** Of each picture the distances to those of other parts; none where there is no other part. */

@@ -11,7 +11,7 @@ import { balancedWeights, type Fit, fitLogistic, sigmoid } from './logistic.ts';
 import { hasMarks, LEAST_MASKED, learnMarks, markedness } from './marked-patches.ts';
 import { auroc, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import { distances, type Patches, remember, strangeness } from './patch-memory.ts';
-import { heldOutMisfits, misfit, misfits, type Places, rememberPlaces } from './places.ts';
+import { type GoodPlaces, learnPlaces, misfit, misfits, type Places } from './places.ts';
 import { randomFrom } from './random.ts';
 import { mixOf } from './score-mix.ts';
 import { blockFactors, penaltyFor, weighted, widthsOf } from './blocks.ts';
@@ -75,7 +75,11 @@ export function teach(
   onFit: (done: number) => void = () => undefined,
 ): Lesson {
   const { folds, foldOf } = foldsFor(examples);
-  const held = heldOut(examples, foldOf, folds, onFit);
+  const places = learnPlaces(
+    examples.filter(({ isDefective }) => !isDefective),
+    randomFrom(SEED),
+  );
+  const held = heldOut(examples, places, foldOf, folds, onFit);
   const labels = examples.map((example) => example.isDefective);
   const isMarked = hasMarks(examples);
   const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.misfit, each.markedness));
@@ -100,7 +104,6 @@ export function teach(
   });
   const { fit, head } = fitLinear(examples);
   const memory = remember(goodPatches(examples), randomFrom(SEED));
-  const places = rememberPlaces(goodOf(examples), randomFrom(SEED));
   const area = auroc(validation);
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
@@ -113,7 +116,7 @@ export function teach(
       linear: { ...head, weights: head.weights.map((weight) => weight * scale), bias: head.bias * scale + shift },
       memory,
       patchWeight: patchWeight * scale,
-      places,
+      places: places.memory,
       placeWeight: placeWeight * scale,
       marks,
       markWeight: markWeight * scale,
@@ -214,6 +217,7 @@ interface Middling {
 /** What each image scores with a head and a memory that know nothing of its part. */
 function heldOut(
   examples: readonly Example[],
+  places: GoodPlaces,
   foldOf: readonly number[],
   folds: number,
   onFold: (done: number) => void,
@@ -221,7 +225,7 @@ function heldOut(
   const found: HeldOut[] = [];
   const isMarked = hasMarks(examples);
   const shares = sharesOfDistance(widthsOf(examples));
-  const placed = heldOutMisfits(examples, goodOf(examples), randomFrom(SEED));
+  const placed = places.heldOut(examples);
   for (let fold = 0; fold < folds; fold++) {
     const inside = examples.filter((_, i) => foldOf[i] !== fold);
     const { head } = fitLinear(inside);
@@ -244,10 +248,6 @@ function heldOut(
     onFold(fold + 1);
   }
   return found;
-}
-
-function goodOf(examples: readonly Example[]): Example[] {
-  return examples.filter(({ isDefective }) => !isDefective);
 }
 
 /** Of good images, and of defective ones where a mask says which patches are good. */

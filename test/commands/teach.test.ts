@@ -6,10 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { registerEvaluate } from '../../src/commands/evaluate.ts';
 import type { Progress } from '../../src/commands/progress.ts';
 import { registerTeach } from '../../src/commands/teach.ts';
-import { sizeFor } from '../../src/commands/teach/embedding.ts';
+import { sizesIn } from '../../src/commands/training/folder-pixels.ts';
 import { runMeasuring, runTeaching } from '../../src/commands/teach/run-teaching.ts';
 import { encodeJpeg, encodePng } from '../../src/demo/jpeg.ts';
 import { loadModelPackage } from '../../src/model-repository/package.ts';
+import { taughtSizeOf } from '../../src/training/input-size.ts';
 import { randomFrom } from '../../src/training/random.ts';
 
 import { TEST_MODELS } from '../support/service-process.ts';
@@ -70,7 +71,7 @@ describe('the size that a taught model looks at', () => {
         return { file: `${i}.jpg`, group: `${i}`, isDefective: false, kind: 'ok', mask: null };
       }),
     );
-    return sizeFor({ root, images, hasGroups: false }, edge);
+    return taughtSizeOf(await sizesIn({ root, images, hasGroups: false }), edge);
   }
 
   it('is shaped as the images are, of 256 pixels at most and 64 at least', async () => {

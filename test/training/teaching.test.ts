@@ -7,14 +7,7 @@ import { sigmoid } from '../../src/training/logistic.ts';
 import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
 import { distances, remember, strangeness } from '../../src/training/patch-memory.ts';
-import {
-  heldOutMisfits,
-  misfit,
-  misfits,
-  PLACE_WIDTH,
-  type Places,
-  rememberPlaces,
-} from '../../src/training/places.ts';
+import { learnPlaces, misfit, misfits, PLACE_WIDTH, type Places } from '../../src/training/places.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
@@ -292,7 +285,7 @@ describe('the memory of places', () => {
   const good = [pictured('a', at(3, 3)), pictured('b', at(3, 4)), pictured('c', at(2, 3))];
 
   it('misses what should be there, and finds what should be elsewhere, within the reach of a part that lies a little otherwise', () => {
-    const memory = rememberPlaces(good, randomFrom(1));
+    const memory = learnPlaces(good, randomFrom(1)).memory;
     expect(memory.kept).toHaveLength(3);
     const found = (marked: number) => misfits(memory, pictured('d', marked).places);
     expect(misfit(found(at(4, 4)))).toBe(0);
@@ -311,20 +304,22 @@ describe('the memory of places', () => {
         places: { ...places, values: places.values.map((value, i) => (i < PLACE_WIDTH ? level : value)) },
       };
     };
-    const { spread } = rememberPlaces([changing('a', 0), changing('b', 1), changing('c', 5)], randomFrom(1));
+    const { spread } = learnPlaces([changing('a', 0), changing('b', 1), changing('c', 5)], randomFrom(1)).memory;
     expect(spread[0]).toBeGreaterThan(10 * (spread[at(6, 6)] ?? 0));
     // One part says nothing of others.
-    const { spread: ofOne } = rememberPlaces([changing('a', 0), changing('a', 5)], randomFrom(1));
+    const { spread: ofOne } = learnPlaces([changing('a', 0), changing('a', 5)], randomFrom(1)).memory;
     expect(new Set(ofOne)).toEqual(new Set([0.05]));
   });
 
   it('judges each part by the others alone, all of them', () => {
     const alone = [...good, pictured('odd', at(6, 0)), pictured('odd', at(6, 0))];
-    const found = heldOutMisfits(alone, alone, randomFrom(1)).map((each) => misfit(each));
+    const found = learnPlaces(alone, randomFrom(1))
+      .heldOut(alone)
+      .map((each) => misfit(each));
     expect(found.slice(0, 3)).toEqual([0, 0, 0]);
     // Its own second picture is the same, and does not count.
     expect(found[3]).toBeGreaterThan(0);
-    expect(misfit(misfits(rememberPlaces(alone, randomFrom(1)), alone[3]!.places))).toBe(0);
+    expect(misfit(misfits(learnPlaces(alone, randomFrom(1)).memory, alone[3]!.places))).toBe(0);
   });
 
   it('teaches what is good elsewhere and not here, where nothing else tells', () => {
@@ -338,11 +333,11 @@ describe('the memory of places', () => {
 
   it('keeps so many pictures and no more, of all parts before a second of any', () => {
     const many = Array.from({ length: 120 }, (_, i) => pictured(i < 80 ? 'often' : `part${i}`, i % 49));
-    const { kept } = rememberPlaces(many, randomFrom(1));
+    const { kept } = learnPlaces(many, randomFrom(1)).memory;
     expect(kept).toHaveLength(48);
     const once = new Set<Places>(many.slice(80).map(({ places }) => places));
     expect(kept.filter((places) => once.has(places))).toHaveLength(40);
-    expect(rememberPlaces(many, randomFrom(1))).toEqual(rememberPlaces(many, randomFrom(1)));
+    expect(learnPlaces(many, randomFrom(1)).memory).toEqual(learnPlaces(many, randomFrom(1)).memory);
   });
 });
 

@@ -2,11 +2,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
-import { readHeader } from '../../frame/image-header/dimensions.ts';
 import { type LabelledFolder, LabelledFolderError, type LabelledImage } from '../../training/labelled-folder.ts';
 import { cellsOf, type PixelShape, type PixelSource } from '../../training/packing.ts';
 import type { PatchGrid } from '../../training/taught-graph.ts';
@@ -18,41 +16,10 @@ import { folderPixels } from '../training/folder-pixels.ts';
 export const BLOCKS = ['levels', 'filters', 'network', 'kinds', 'infrared'] as const;
 /** models/backbone, beside src/ and dist/ alike. */
 const BACKBONE = fileURLToPath(new URL('../../../models/backbone/model.onnx', import.meta.url));
-const EDGES = [64, 128, 192, 256] as const;
-/** What the backbone takes: edges from 64 pixels in steps of 16. */
-const LEAST_EDGE = 64;
-const STEP = 16;
 const BATCH = 4;
-/** Images whose size is looked at. */
-const LOOKED_AT = 50;
 
 export function readBackbone(): Promise<Uint8Array> {
   return readFile(BACKBONE);
-}
-
-/**
- * The least longer edge that loses no detail of a typical image, at most 256 (64, 128, 192 or 256), and the other edge as such an image
- * has it, so that nothing is squeezed.
- * @param edge the longer one, where it is said
- */
-export async function sizeFor({ root, images }: LabelledFolder, edge?: number): Promise<PixelShape> {
-  const every = Math.ceil(images.length / LOOKED_AT);
-  const longest: number[] = [];
-  const ratios: number[] = [];
-  for (const { file } of images.filter((_, i) => i % every === 0)) {
-    const { dimensions } = readHeader(await readFile(path.join(root, file)));
-    if (dimensions === null) continue;
-    longest.push(Math.max(dimensions.width, dimensions.height));
-    ratios.push(dimensions.width / dimensions.height);
-  }
-  const long = edge ?? EDGES.find((each) => each >= median(longest)) ?? 256;
-  const ratio = median(ratios) || 1;
-  const short = Math.max(LEAST_EDGE, STEP * Math.round((long * Math.min(ratio, 1 / ratio)) / STEP));
-  return ratio >= 1 ? { width: long, height: Math.min(long, short) } : { width: Math.min(long, short), height: long };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /** One patch for 8 pixels, from 192 pixels on for 16: some 256 of them at most sizes. */

@@ -4,6 +4,7 @@ import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '..
 import { likenessWarnings } from '../../training/evaluation.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../training/few-shot.ts';
 import type { Grouped } from '../../training/folds.ts';
+import { taughtSizeOf } from '../../training/input-size.ts';
 import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { type Example, foldsFor, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -12,8 +13,9 @@ import type { WhereOptions } from '../options.ts';
 import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
+import { sizesIn } from '../training/folder-pixels.ts';
 import { activateTaught, expectWhere } from './activation.ts';
-import { sizeFor, embedFolder, inputOf, readBackbone } from './embedding.ts';
+import { embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
 
 export interface TeachOptions {
@@ -155,7 +157,7 @@ async function fingerprintsOfAll(folder: LabelledFolder, step: Step): Promise<re
 
 async function embedded(folder: LabelledFolder, options: TeachOptions, step: Step) {
   const backbone = await readBackbone();
-  const input = inputOf(await sizeFor(folder, options.edge));
+  const input = inputOf(taughtSizeOf(await sizesIn(folder), options.edge));
   const examples = await step('images embedded', folder.images.length, (onImage) =>
     embedFolder(folder, backbone, input, onImage),
   );

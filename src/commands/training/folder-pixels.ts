@@ -5,7 +5,6 @@ import path from 'node:path';
 import { decode, type Wanted } from '../../engine/decode.ts';
 import { readHeader } from '../../frame/image-header/dimensions.ts';
 import type { Dimensions } from '../../frame/image-header/header-reader.ts';
-import { inputSizeOf } from '../../training/input-size.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { PixelSource } from '../../training/packing.ts';
 
@@ -46,7 +45,7 @@ function expectSameShape(mask: Dimensions | null, image: Dimensions | null): voi
 const LOOKED_AT = 200;
 
 /** An image that does not say what size it is is left to `decode`, which says what is wrong with it. */
-export async function sizeFor(root: string, { images }: LabelledFolder): Promise<Dimensions> {
+export async function sizesIn({ root, images }: LabelledFolder): Promise<Dimensions[]> {
   const step = Math.max(1, Math.floor(images.length / LOOKED_AT));
   const sizes: Dimensions[] = [];
   for (let i = 0; i < images.length; i += step) {
@@ -54,5 +53,5 @@ export async function sizeFor(root: string, { images }: LabelledFolder): Promise
     const header = file === undefined ? null : readHeader(await readFile(path.join(root, file)));
     if (header?.dimensions) sizes.push(header.dimensions);
   }
-  return inputSizeOf(sizes);
+  return sizes;
 }

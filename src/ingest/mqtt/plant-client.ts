@@ -12,7 +12,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
-import { CLOSED, endGently, goodbyeOf, sendAtOnce } from '../../mqtt-socket.ts';
+import { CLOSED, endGently, goodbyeOf, sendAtOnce, wantsOlder } from '../../mqtt-socket.ts';
 import type { FrameHandler } from './frame-handler.ts';
 import type { Publish, PublishProperties } from './message.ts';
 import type { Topics } from './topics.ts';
@@ -56,8 +56,6 @@ const KEEPALIVE_SECONDS = 30;
 const SESSION_EXPIRY_SECONDS = 24 * 3600;
 /** Frames the broker may push ahead of their acknowledgement, on each connection: they wait in memory here. */
 const RECEIVE_MAXIMUM = 4;
-/** CONNACK: unacceptable protocol version, in MQTT 3.1.1 and MQTT 5. */
-const UNSUPPORTED_VERSION = [1, 132];
 
 export class PlantClient {
   private readonly options: PlantClientOptions;
@@ -126,7 +124,7 @@ export class PlantClient {
       client.end(true);
     };
     client.on('error', (error) => {
-      if ('code' in error && UNSUPPORTED_VERSION.includes(error.code)) this.protocolVersion = 4;
+      if (wantsOlder(error)) this.protocolVersion = 4;
       fail(error);
     });
     client.on('disconnect', (packet) => {
