@@ -124,5 +124,10 @@ export class LoupeError extends Error {
 /** `error` as a LoupeError: itself, or an `internal` one that keeps it as its cause. */
 export function asLoupeError(error: unknown): LoupeError {
   if (error instanceof LoupeError) return error;
-  return new LoupeError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  return new LoupeError('internal', messageOf(error), { cause: error });
+}
+
+/** Whatever was thrown, in its own words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

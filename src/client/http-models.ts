@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import type {
   ActivateRequest,
   Activated,
@@ -58,7 +58,7 @@ export class HttpModels implements ModelControl {
     const form = new FormData();
     for (const place of await placesIn(folder)) {
       const bytes = await readFile(path.join(folder, place)).catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         throw new LoupeError('invalid_request', `${folder} is no model package: ${why}`, { cause: error });
       });
       form.append(place, new Blob([new Uint8Array(bytes)]), path.basename(place));

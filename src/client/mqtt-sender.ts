@@ -7,7 +7,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
-import { ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode, messageOf } from '../errors.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import { sendAtOnce } from '../mqtt-socket.ts';
 import type { FrameSender, OutgoingFrame, SenderTls, SendOutcome } from './sender.ts';
@@ -216,7 +216,7 @@ function text(value: unknown): string {
 }
 
 function failed(code: ErrorCode | 'unreachable', error: unknown): SendOutcome {
-  return { kind: 'error', code, message: error instanceof Error ? error.message : String(error) };
+  return { kind: 'error', code, message: messageOf(error) };
 }
 
 /** 0x87: the user may not, or the frame breaks a rule; the error message that follows or came before says which. */

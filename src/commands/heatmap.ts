@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { messageOf } from '../errors.ts';
 import type { HeatMap } from '../frame/heat-map.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
@@ -29,7 +30,7 @@ export function registerHeatMap(program: Command): void {
         // Of the model itself: a cheaper variant may be taken on another machine.
         const model = inForm(engineModel, null) ?? engineModel;
         const bytes = await readFile(file).catch((error: unknown) => {
-          throw new CommandError(EXIT.failed, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+          throw new CommandError(EXIT.failed, `${file}: ${messageOf(error)}`);
         });
         const explained = await explainer.explain(
           { model, image: { kind: 'encoded', bytes }, roi: null, wantsMap: true },

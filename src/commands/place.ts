@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../errors.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 /**
@@ -19,7 +20,7 @@ export async function expectPlaceFor(option: string, place: string | undefined, 
     await access(folder, constants.W_OK);
     if (!makesFolders && (await isFolder(place))) throw new Error(`${place} is a folder`);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CommandError(EXIT.failed, `${option} ${place}: expected a place that can be written: ${why}`, {
       cause: error,
     });

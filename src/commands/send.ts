@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { Presets, SingleBar } from 'cli-progress';
+import { messageOf } from '../errors.ts';
 import type { FrameSender, SenderTls } from '../client/sender.ts';
 import { cameraIdFrom, ID_RULE } from '../frame/identifiers.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -148,7 +149,7 @@ async function filesOf(paths: readonly string[], prefix: string): Promise<readon
   try {
     files = await listImages(paths, prefix);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CommandError(EXIT.usage, `cannot read the images: ${why}`, { cause: error });
   }
   if (files.length === 0) throw new CommandError(EXIT.usage, `no images in ${paths.join(', ')}`);
@@ -167,7 +168,7 @@ async function pemOf(file: string | undefined): Promise<Buffer | undefined> {
   try {
     return await readFile(file);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CommandError(EXIT.usage, `expected a file in PEM: ${why}`, { cause: error });
   }
 }
@@ -197,6 +198,6 @@ async function connect(options: SendOptions): Promise<FrameSender> {
       protocolVersion: options.protocol === '4' ? 4 : 5,
     });
   } catch (error) {
-    throw new CommandError(EXIT.unavailable, error instanceof Error ? error.message : String(error), { cause: error });
+    throw new CommandError(EXIT.unavailable, messageOf(error), { cause: error });
   }
 }

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { keepDoor } from '../door.ts';
-import { asLoupeError, describeError, LoupeError } from '../errors.ts';
+import { asLoupeError, describeError, LoupeError, messageOf } from '../errors.ts';
 import type { Actor } from '../frame/people.ts';
 import { Api, type problemSchema } from './api.ts';
 import { addDriftRoutes, type DriftRoutesPorts } from './drift-routes.ts';
@@ -233,7 +233,7 @@ function bearerOf(request: FastifyRequest): string | null {
 function knownError(error: unknown): LoupeError {
   if (error instanceof LoupeError) return error;
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (status === 413) return new LoupeError('message_too_large', message, { cause: error });
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new LoupeError('invalid_request', message, { cause: error });

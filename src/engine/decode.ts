@@ -6,6 +6,7 @@
  */
 
 import sharp, { type Region, type Sharp } from 'sharp';
+import { messageOf } from '../errors.ts';
 import type { Image, RawImage, Roi } from '../frame/frame.ts';
 import type { Dimensions } from '../frame/image-header/header-reader.ts';
 import { jpegFrame } from '../frame/image-header/jpeg.ts';
@@ -81,7 +82,7 @@ export async function decode(
     const shown = area?.rectangle ?? { left: 0, top: 0, width, height };
     return { ok: true, pixels: arrange(data, info.channels, want), area: shownOf(shown, want, width, height) };
   } catch (error) {
-    return faultOf(error instanceof Error ? error.message : String(error));
+    return faultOf(messageOf(error));
   }
 }
 

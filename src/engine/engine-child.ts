@@ -7,6 +7,7 @@
  * a fresh one, because a CUDA context that failed once may go on answering with garbage.
  */
 
+import { messageOf } from '../errors.ts';
 import type { ImageLook } from '../frame/image-look.ts';
 import { Batcher } from './batch.ts';
 import { channelsOf } from './contract.ts';
@@ -14,7 +15,7 @@ import { decode } from './decode.ts';
 import { chooseForm } from './forms.ts';
 import { lookOf } from './look.ts';
 import type { EngineReady, EngineSettings, FromEngine, ToEngine } from './protocol.ts';
-import { type GoldenCheck, messageOf, NotProvenError } from './prove.ts';
+import { type GoldenCheck, NotProvenError } from './prove.ts';
 import type { Session } from './session.ts';
 
 const EXIT_NOT_PROVEN = 3;

@@ -4,6 +4,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
+import { messageOf } from '../errors.ts';
 import { channelsOf } from './contract.ts';
 import { decode } from './decode.ts';
 import type { Explained, ExplainRequest, FromExplainer, ToExplainer } from './explain-protocol.ts';
@@ -11,7 +12,7 @@ import { chooseForm } from './forms.ts';
 import { gridFromMap, occlusionMap } from './occlusion.ts';
 import { putLast } from './priority.ts';
 import type { EngineSettings } from './protocol.ts';
-import { messageOf, NotProvenError } from './prove.ts';
+import { NotProvenError } from './prove.ts';
 import type { Session } from './session.ts';
 
 const BATCH = 8;

@@ -9,6 +9,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../errors.ts';
 import { builtEntry } from '../built-entry.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { Explained, FromExplainer, ToExplainer } from './explain-protocol.ts';
@@ -104,7 +105,7 @@ export class Explainer {
         next.resolve(await this.one(next));
       } catch (error) {
         this.end();
-        next.reject(new ExplainerFailedError(error instanceof Error ? error.message : String(error), { cause: error }));
+        next.reject(new ExplainerFailedError(messageOf(error), { cause: error }));
       }
     }
     this.isWorking = false;

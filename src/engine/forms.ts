@@ -5,9 +5,10 @@
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
 import type { ModelFile } from './contract.ts';
 import type { EngineSettings, Trial } from './protocol.ts';
-import { GoldenCheck, type GoldenResult, messageOf, NotProvenError, probe, timed, warmUp } from './prove.ts';
+import { GoldenCheck, type GoldenResult, NotProvenError, probe, timed, warmUp } from './prove.ts';
 import { Session } from './session.ts';
 
 export interface ProvenForm {

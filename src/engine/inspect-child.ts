@@ -1,7 +1,7 @@
 /** The process that opens a model file nobody vouches for, says what its inputs and outputs are, and ends. */
 
 import { readFile } from 'node:fs/promises';
-import { messageOf } from './prove.ts';
+import { messageOf } from '../errors.ts';
 import { readGraph } from './session.ts';
 
 const [file = ''] = process.argv.slice(2);

@@ -10,6 +10,7 @@
  * that a frame which kills engines is found out and takes no other with it.
  */
 
+import { messageOf } from '../errors.ts';
 import type { UninspectedReason } from '../errors.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
 import { inForm } from './contract.ts';
@@ -306,7 +307,7 @@ export class EnginePool {
 
   /** Only a demanded CUDA that went away gets here: it may come back, so the slot goes on trying. */
   private goDown(slot: Slot, error: unknown): void {
-    this.down = error instanceof Error ? error.message : String(error);
+    this.down = messageOf(error);
     this.later(slot);
   }
 

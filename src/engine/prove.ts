@@ -1,6 +1,7 @@
 /** What a model must show on its provider before it takes traffic: every batch size runs, and the golden scores match. */
 
 import { readFile } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
 import { channelsOf } from './contract.ts';
 import { decode } from './decode.ts';
 import type { EngineFailed, EngineSettings } from './protocol.ts';
@@ -147,8 +148,4 @@ export class GoldenCheck {
     }
     return { maxError, scores };
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@
  */
 
 import protobuf from 'protobufjs/minimal.js';
+import { messageOf } from '../errors.ts';
 
 const EXTERNAL = 1;
 const MAX_DEPTH = 32;
@@ -33,7 +34,7 @@ export function onnxFault(bytes: Uint8Array): string | null {
   try {
     walk(protobuf.Reader.create(bytes), bytes.length, 'model', 0, seen);
   } catch (error) {
-    return `expected an ONNX file, got bytes that are none (${error instanceof Error ? error.message : String(error)})`;
+    return `expected an ONNX file, got bytes that are none (${messageOf(error)})`;
   }
   if (!seen.hasGraph) return 'expected an ONNX file, got one without a graph';
   if (seen.external > 0) {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { messageOf } from '../errors.ts';
 import { type Manifest, MODEL_NAME, MODEL_VERSION, manifestSchema } from './manifest.ts';
 import { onnxFault } from './onnx-file.ts';
 
@@ -189,7 +190,7 @@ export async function readManifest(file: string, faults: string[]): Promise<Mani
   try {
     content = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    faults.push(`manifest.json: expected JSON: ${error instanceof Error ? error.message : String(error)}`);
+    faults.push(`manifest.json: expected JSON: ${messageOf(error)}`);
     return null;
   }
   const parsed = manifestSchema.safeParse(content);

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, copyFile, constants, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import type { ModelListing, ModelReport } from '../frame/models.ts';
 import {
   listModels,
@@ -235,7 +235,7 @@ async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
 function asLoupe(error: unknown, root: string): unknown {
   if (error instanceof LoupeError) return error;
   if (['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'].includes(codeOf(error))) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return new LoupeError('store_unavailable', `${path.resolve(root)} cannot be written: ${why}`, { cause: error });
   }
   return error;

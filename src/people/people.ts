@@ -7,7 +7,7 @@
  */
 
 import { v7 as uuidv7 } from 'uuid';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import {
   type Account,
   type AccountChange,
@@ -329,7 +329,7 @@ export class People {
       for (const session of sessions) if (!this.notForgotten.has(session.tokenHash)) this.sessions.add(session);
       this.isKnown = true;
     } catch (error) {
-      this.options.onEvent({ kind: 'people_unknown', detail: error instanceof Error ? error.message : String(error) });
+      this.options.onEvent({ kind: 'people_unknown', detail: messageOf(error) });
       return;
     }
     if (!this.accounts.isEmpty) this.setupCode = null;

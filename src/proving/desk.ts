@@ -5,7 +5,7 @@
 
 import { Explainer, ExplainerBusyError, ExplainerFailedError, type ExplainTask } from '../engine/explainer.ts';
 import type { Explained } from '../engine/explain-protocol.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import type { HeatMap } from '../frame/heat-map.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { ModelPackage } from '../model-repository/package.ts';
@@ -225,5 +225,3 @@ function scoredOf(explained: Explained): Scored {
   if (explained.kind === 'faulted') return explained;
   return { kind: 'scored', probability: explained.probability, provider: 'cpu' };
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

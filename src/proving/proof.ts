@@ -1,6 +1,7 @@
 /** Everything that an auditor needs to believe one result, gathered and checked now. */
 
 import { createHash } from 'node:crypto';
+import { messageOf } from '../errors.ts';
 import { encodeJpeg } from '../demo/jpeg.ts';
 import { decode } from '../engine/decode.ts';
 import type { Image } from '../frame/frame.ts';
@@ -98,5 +99,3 @@ async function pictureOf(image: Image, mediaType: string, mayDecode: boolean): P
 
 const dataUrl = (mediaType: string, bytes: Uint8Array) =>
   `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}`;
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../errors.ts';
 import type { Image } from '../frame/frame.ts';
 import { rawImageFrom } from '../frame/raw-media-type.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
@@ -34,7 +35,7 @@ export async function storedPicture(store: PictureStore, result: RecordedResult)
     if ((await store.fateOf(ledgerSeq)) === 'removed') {
       return { kind: 'none', why: 'image_removed', detail: 'retention took its image' };
     }
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { kind: 'damaged', why: 'image_missing', detail: `${imagePath}: ${why}` };
   }
   const sha256 = createHash('sha256').update(bytes).digest('hex');

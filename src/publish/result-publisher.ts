@@ -11,6 +11,7 @@
  * alone, and whose it is waits if that was it; its next try goes alone too.
  */
 
+import { messageOf } from '../errors.ts';
 import type { CameraId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
@@ -147,7 +148,7 @@ export class ResultPublisher {
         failures += 1;
         this.options.onEvent?.({
           kind: 'publish_failed',
-          message: error instanceof Error ? error.message : String(error),
+          message: messageOf(error),
         });
       }
       if (this.isStopping && (isDone || failures > 0)) return;

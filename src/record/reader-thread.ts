@@ -1,6 +1,7 @@
 /** Entry of the reader's thread: its own read-only connection, opened at the first call and anew after a fault. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../errors.ts';
 import { auditPage } from './audit.ts';
 import { databasePath, openForReading, type Database } from './database.ts';
 import { type Fate, imageFate } from './image-fate.ts';
@@ -43,7 +44,7 @@ function answer(call: Call): Reply {
   } catch (error) {
     opened?.database.close();
     opened = null;
-    return { id: call.id, error: error instanceof Error ? error.message : String(error) };
+    return { id: call.id, error: messageOf(error) };
   }
 }
 

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../errors.ts';
 import { resultIdOf } from './image-path.ts';
 import { hourFolders, TMP_SUFFIX } from './image-store.ts';
 
@@ -38,7 +39,7 @@ export async function checkImage(root: string, image: ImageToCheck): Promise<Ima
   } catch (error) {
     return {
       kind: 'image_missing',
-      detail: `${image.path}: ${error instanceof Error ? error.message : String(error)}`,
+      detail: `${image.path}: ${messageOf(error)}`,
     };
   }
 }

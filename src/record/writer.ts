@@ -11,6 +11,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
 import type { Decision } from '../frame/verdict.ts';
 import { AgeClock } from './age-clock.ts';
 import type { LedgerEvent } from './contract.ts';
@@ -287,6 +288,6 @@ function sizeOf(files: readonly ImageFile[]): number {
 
 function describe(error: unknown): string {
   const code = sqliteCode(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return code === null ? message : `ledger.db: ${message} (${code})`;
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { EngineStartError } from '../engine/engine-process.ts';
 import { type EnginePool, ProviderUnavailableError } from '../engine/pool.ts';
 import type { TaskSource } from '../engine/task.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import type { Frame } from '../frame/frame.ts';
 import type { Disagreement, ShadowControl, ShadowCounts, ShadowRequest, ShadowState } from '../frame/shadows.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
@@ -98,7 +98,7 @@ export class ShadowDesk implements ShadowControl {
           );
         });
       } catch (error) {
-        const detail = error instanceof Error ? error.message : String(error);
+        const detail = messageOf(error);
         this.options.onEvent({ kind: 'shadow_not_resumed', recipe, model: `${name}/${version}`, detail });
       }
     }
@@ -138,7 +138,7 @@ export class ShadowDesk implements ShadowControl {
         await this.begin(run);
         await this.note(run, by);
       } catch (error) {
-        const detail = error instanceof Error ? error.message : String(error);
+        const detail = messageOf(error);
         this.options.onEvent({ kind: 'shadow_refused', recipe, model, by, detail });
         throw error;
       }

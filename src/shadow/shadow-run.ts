@@ -3,6 +3,7 @@
  * engines at work, and is compared; a frame that finds it busy is skipped and counted.
  */
 
+import { messageOf } from '../errors.ts';
 import { judge } from '../decide/decide.ts';
 import type { EnginePool } from '../engine/pool.ts';
 import type { TaskResult, TaskSource } from '../engine/task.ts';
@@ -100,7 +101,7 @@ export class ShadowRun {
       await this.store.keep(this.disagreementOf(result, candidate), frame.image.bytes);
     } catch (error) {
       this.count('unkept');
-      this.options.onUnkept(error instanceof Error ? error.message : String(error));
+      this.options.onUnkept(messageOf(error));
     }
   }
 

@@ -4,6 +4,7 @@ import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
+import { messageOf } from '../errors.ts';
 
 export interface LabelledImage {
   /** Path below the folder, with "/". */
@@ -64,10 +65,6 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   } catch (error) {
     throw new LabelledFolderError(`expected a folder with labelled images: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function fromManifest(root: string, text: string): Promise<LabelledFolder> {

@@ -1,5 +1,6 @@
 /** A labelled folder to packed pixels, through whatever decodes for serving. */
 
+import { messageOf } from '../errors.ts';
 import { type LabelledFolder, LabelledFolderError } from './labelled-folder.ts';
 import { type PackedDataset, PackWriter } from './pack-writer.ts';
 
@@ -41,7 +42,7 @@ export async function packFolder<M extends PixelShape>(
       const label = [image.file, image.isDefective ? 'NG' : 'OK', image.kind, image.group, mask === null ? 0 : 1];
       await writer.add(await source.pixels(image.file), cells, label);
     } catch (error) {
-      throw new LabelledFolderError(`${image.file}: ${error instanceof Error ? error.message : String(error)}`, {
+      throw new LabelledFolderError(`${image.file}: ${messageOf(error)}`, {
         cause: error,
       });
     }

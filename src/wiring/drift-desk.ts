@@ -5,7 +5,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import type { ImageLook } from '../frame/image-look.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { Baseline, DriftCondition, DriftState } from '../observe/drift/camera-drift.ts';
@@ -154,5 +154,3 @@ export function driftDeskOf(config: Config, onEvent: (event: DriftEvent) => void
   const { store, drift } = config;
   return new DriftDesk({ store: store.path, baselineFrames: drift.baseline_frames, now: () => Date.now(), onEvent });
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -4,7 +4,7 @@
  */
 
 import type { Config } from '../config/schema.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, messageOf } from '../errors.ts';
 import {
   type ActivateRequest,
   type Activated,
@@ -208,7 +208,7 @@ export class ModelDesk implements ModelControl, ModelReports {
         kind: 'model_activation_refused',
         model,
         by,
-        detail: error instanceof Error ? error.message : String(error),
+        detail: messageOf(error),
       });
       throw error;
     }

@@ -1,5 +1,6 @@
 /** The parts of the life of models, put together: repository, journal, proof, and the workplace they act on. */
 
+import { messageOf } from '../errors.ts';
 import type { Config } from '../config/schema.ts';
 import { CutsDesk, type CutsEvent } from './cuts-control.ts';
 import { ModelDesk, type ModelDeskOptions, type ModelEvent, type Workplace } from './model-control.ts';
@@ -91,7 +92,7 @@ export class ModelLife {
       if (overtaken.length > 0) await this.cutJournal.append(overtaken);
       return null;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 }

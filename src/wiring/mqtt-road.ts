@@ -6,6 +6,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../errors.ts';
 import { listenFrom } from '../config/fields.ts';
 import type { Config } from '../config/schema.ts';
 import { type Secrets, serverTls } from '../config/secrets.ts';
@@ -73,7 +74,7 @@ export class MqttRoad {
           void this.broker.sink
             .publish(topic, payload, { qos: 1, retain: false, correlationData, contentType: 'application/json' })
             .catch((error: unknown) => {
-              const message = error instanceof Error ? error.message : String(error);
+              const message = messageOf(error);
               onEvent({ kind: 'publish_failed', message: `${topic}: ${message}` });
             }),
       },

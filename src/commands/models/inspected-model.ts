@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../../errors.ts';
 import { EngineStartError } from '../../engine/engine-process.ts';
 import { GraphError, graphOf } from '../../engine/graph.ts';
 import { proveOnce } from '../../engine/one-proof.ts';
@@ -37,7 +38,7 @@ const MAX_PIXELS = 268_402_689;
 
 export async function inspectModel(file: string, { set, golden, out }: Wanted): Promise<InspectedModel> {
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new CommandError(EXIT.failed, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CommandError(EXIT.failed, `${file}: ${messageOf(error)}`);
   });
   const nothing = { facts: {}, questions: [], package: null, notes: [] };
   const fault = onnxFault(bytes);
@@ -152,7 +153,7 @@ async function write(
     await mkdir(path.dirname(folder), { recursive: true });
     await mkdir(folder);
   } catch (error) {
-    throw new CommandError(EXIT.failed, `${folder}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new CommandError(EXIT.failed, `${folder}: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../errors.ts';
 import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
 import { type LabelledFolder, LabelledFolderError, type LabelledImage } from '../../training/labelled-folder.ts';
@@ -117,7 +118,7 @@ async function markedSquares(
 }
 
 function faultOf(file: string, error: unknown): LabelledFolderError {
-  return new LabelledFolderError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+  return new LabelledFolderError(`${file}: ${messageOf(error)}`, {
     cause: error,
   });
 }

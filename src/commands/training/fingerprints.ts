@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../../errors.ts';
 import { decode } from '../../engine/decode.ts';
 import type { LabelledFolder, LabelledImage } from '../../training/labelled-folder.ts';
 import { differenceHash, type Fingerprint, HASH_HEIGHT, HASH_WIDTH, levelsOf } from '../../training/near-duplicates.ts';
@@ -27,7 +28,7 @@ export async function fingerprintsOf(
     try {
       fingerprints.push(await fingerprintOf(folder.root, image));
     } catch (error) {
-      unreadable.push(`${image.file}: ${error instanceof Error ? error.message : String(error)}`);
+      unreadable.push(`${image.file}: ${messageOf(error)}`);
     }
     onImage(i + 1);
   }

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../../errors.ts';
 import type { InputContract } from '../../engine/contract.ts';
 import { type ModelPackage, ModelPackageError } from '../../model-repository/package.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
@@ -36,7 +37,7 @@ export async function knownImagesOf(folder: string): Promise<KnownImages | null>
     try {
       return read(text);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new ModelPackageError(`package ${folder}`, [`report/${name}: ${why}`]);
     }
   }
