@@ -309,7 +309,7 @@ export class Pipeline implements Inspector {
     const cuts = used.recipe?.cuts ?? null;
     const judgement =
       result.kind === 'scored' && cuts !== null
-        ? judge(result.probability, cuts)
+        ? judge(result, cuts)
         : ({ verdict: 'UNINSPECTED', ...reasonOf(result) } as const);
     const isInspected = judgement.verdict !== 'UNINSPECTED';
     const model: ModelRef | null = result.kind === 'scored' ? result.model : null;
@@ -339,6 +339,7 @@ export class Pipeline implements Inspector {
       reasonDetail: judgement.verdict === 'UNINSPECTED' ? judgement.detail : null,
       disposition: dispositionOf(judgement.verdict, camera.onUninspected),
       defectProbability: isInspected && result.kind === 'scored' ? result.probability : null,
+      unfamiliarity: isInspected && result.kind === 'scored' ? result.unfamiliarity : null,
       recipeId: used.id,
       cuts,
       model,

@@ -12,9 +12,19 @@ const LANE = 'test/1';
 const CONTRACT = 'cd'.repeat(32);
 const MODEL = { name: 'test', version: '1', sha256: 'a'.repeat(64) };
 
-function scored(probability: number): TaskResult {
+function scored(probability: number, unfamiliarity: number | null = null): TaskResult {
   const look = { brightness: 100, contrast: 20, focus: 50 };
-  return { kind: 'scored', probability, look, decodeMs: 1, inferMs: 2, batchSize: 1, model: MODEL, provider: 'cpu' };
+  return {
+    kind: 'scored',
+    probability,
+    unfamiliarity,
+    look,
+    decodeMs: 1,
+    inferMs: 2,
+    batchSize: 1,
+    model: MODEL,
+    provider: 'cpu',
+  };
 }
 
 /** A ledger in memory that can be broken and made slow. */
@@ -139,6 +149,19 @@ describe('the pipeline', () => {
         { resultId: result.resultId, delivery: { topic: null, correlationData: null }, duplicate: false },
       ]);
     }
+  });
+
+  it('holds what the model finds unfamiliar, however low it scores', async () => {
+    const { pipeline } = line({ score: () => scored(0.01, 0.75) });
+    const { result } = answered(await pipeline.inspect(frameOf()));
+    const wanted = {
+      verdict: 'REVIEW',
+      disposition: 'hold',
+      defectProbability: 0.01,
+      unfamiliarity: 0.75,
+      reason: null,
+    };
+    expect(result).toMatchObject(wanted);
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, -0.01, 1.01])('never passes a part on the score %s', async (score) => {

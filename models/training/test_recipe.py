@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from backbone_embedding import shipped
 from recipe.augment import augment
-from recipe.familiar import Familiar, scaled_size
+from recipe.familiar import UNFAMILIAR, Familiar, scaled_size
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.known import EDGE, LEAST, STEP, Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
@@ -218,13 +218,19 @@ class Figures(unittest.TestCase):
         labels = np.repeat([0, 1], 100)
         groups = np.array([f"part{i // 10}" for i in range(200)])
         kinds = np.where(labels == 1, "划痕", "good")
-        found = measure(labels * 0.8 + 0.1, labels, kinds, groups, {"pass_below": 0.5, "fail_above": 0.5}, np.random.default_rng(0))
+        found = measure(labels * 0.8 + 0.1, np.zeros(len(labels), dtype=bool), labels, kinds, groups, {"pass_below": 0.5, "fail_above": 0.5}, np.random.default_rng(0))
         self.assertEqual((found["escape_rate"]["value"], found["escape_rate"]["n"]), (0, 100))
         for name in ("escape_rate", "escape_rate_划痕", "false_reject_rate"):
             self.assertAlmostEqual(found[name]["high"], 0.2775, places=3)
         self.assertAlmostEqual(found["accuracy"]["low"], 0.8389, places=3)
         self.assertEqual(found["auroc"]["high"], 1)
         self.assertLess(found["auroc"]["low"], 0.9)
+
+    def test_a_picture_of_something_else_is_no_escape_and_goes_to_a_person(self):
+        labels, groups, kinds = np.repeat([0, 1], 10), np.array([f"part{i}" for i in range(20)]), np.repeat(["good", "dent"], 10)
+        unfamiliar = np.arange(20) % 10 < 4
+        found = measure(np.full(20, 0.1), unfamiliar, labels, kinds, groups, {"pass_below": 0.5, "fail_above": 0.5}, np.random.default_rng(0))
+        self.assertEqual([found[name]["value"] for name in ("escape_rate", "review_rate_defective", "review_rate_good")], [0.6, 0.4, 0.4])
 
     def test_the_cut_lies_above_a_good_part_that_scores_just_a_thousandth(self):
         cuts = choose_cuts(np.full(40, 0.5), np.repeat([0, 1], 20), 0.02, 0.005)
@@ -391,7 +397,7 @@ class Runs(unittest.TestCase):
             net, _ = self.fitted(pathlib.Path(folder) / "a.pt", plan(epochs=12, rate=1e-2), stream=stream)
         packed = drawn(parts=20, seed=5)
         with torch.no_grad():
-            logits, spots, _ = net.all(torch.from_numpy(packed.pixels))
+            logits, spots, *_ = net.all(torch.from_numpy(packed.pixels))
         self.assertGreater(auroc(logits[:, 0].numpy(), packed.labels), 0.9)
         # The map marks the spot: it is hotter where masks of images never seen say so.
         where = F.adaptive_max_pool2d(torch.from_numpy(packed.spots).unsqueeze(1), spots.shape[1:])[:, 0] > 0
@@ -404,8 +410,8 @@ class Runs(unittest.TestCase):
         net = Together(nets, mirrors=True)
         image = torch.from_numpy(packed.pixels[:4])
         with torch.no_grad():
-            logit, spots, _ = net.all(image)
-            turned, again, _ = net.all(torch.flip(image, (1,)))
+            logit, spots, *_ = net.all(image)
+            turned, again, *_ = net.all(torch.flip(image, (1,)))
         torch.testing.assert_close(logit, turned)
         torch.testing.assert_close(spots, torch.flip(again, (1,)))
         with torch.no_grad():
@@ -439,7 +445,7 @@ class Runs(unittest.TestCase):
             torch.testing.assert_close(both(images), alone(images) / 4 + 3 * known(images) / 4)
             torch.testing.assert_close(both.all(images)[1], alone.all(images)[1])
 
-    def test_a_picture_of_something_else_does_not_pass_and_one_of_the_same_is_not_in_doubt(self):
+    def test_a_picture_of_something_else_is_doubted_and_one_of_the_same_is_not(self):
         packed = drawn(parts=24, each=4, edge=64)
         learned, held = (np.flatnonzero((np.arange(len(packed.labels)) // 4 % 3 == 0) == side) for side in (False, True))
         black, noise = np.zeros_like(packed.pixels[:1]), np.random.default_rng(0).integers(0, 256, packed.pixels[:1].shape, dtype=np.uint8)
@@ -453,12 +459,11 @@ class Runs(unittest.TestCase):
             torch.testing.assert_close(served.double().numpy(), distances, rtol=1e-3, atol=1e-3)
             doubt.limited_to(doubt.distances(seen[held], seen[learned]))
             both = Together([build("resnet18", 1, 0.125)], **{name: doubt}).eval()
-            # Whatever they are asked they say PASS.
-            both.scale[:], both.weigh[:], both.shift[:], both.unknown[:] = 0, torch.tensor([1.0, 0.0]), -9, 0.5
             with torch.no_grad():
-                strangers, same = (both(torch.from_numpy(each))[:, 0].tolist() for each in (np.concatenate([black, noise]), packed.pixels[held]))
-            torch.testing.assert_close(strangers, [0.5, 0.5])
-            self.assertTrue(all(logit == -9 for logit in same), name)
+                strangers, same = (both.all(torch.from_numpy(each))[3][:, 0].tolist() for each in (np.concatenate([black, noise]), packed.pixels[held]))
+            self.assertEqual(strangers, [1, 1], name)
+            self.assertLess(max(same), UNFAMILIAR, name)
+            self.assertFalse(doubt.unfamiliar(seen[held]).any(), name)
 
     def test_the_backbone_is_shown_images_as_teach_shows_them(self):
         self.assertEqual([scaled_size(*size, EDGE, LEAST, STEP) for size in ((304, 304), (224, 184), (24, 40), (640, 8))], [(256, 256), (256, 208), (160, 256), (256, 64)])

@@ -23,7 +23,7 @@ import torch
 import backbone_embedding
 import recipe.familiar
 import recipe.known
-from recipe.familiar import Familiar, unfamiliar_at
+from recipe.familiar import Familiar
 from recipe.fit import Plan, fit, logits_of
 from recipe.known import Known, fit_logistic
 from recipe.measure import accuracy, auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts, fit_opinions
@@ -186,7 +186,6 @@ def run(args, packed, seed, device, beside, share=1.0):
     held_out = 1 / (1 + np.exp(-(float(net.scale) * logits + float(net.shift))))
     cuts = choose_cuts(held_out, packed.labels[validation], args.max_escapes, args.max_false_rejects)
     doubt.limited_to(np.concatenate(distances))
-    net.unknown[:] = unfamiliar_at(cuts)
     probabilities = 1 / (1 + np.exp(-logits_of(net, packed.pixels, test, cpu)))
     labels, groups = packed.labels[test], packed.groups[test]
     figures = {
@@ -206,7 +205,7 @@ def run(args, packed, seed, device, beside, share=1.0):
     }
     # With several networks, parts that calibrate one are learned from by another.
     folds = {"train": np.unique(np.concatenate([folds["train"] for folds in every])), "validation": validation, "test": test}
-    return net, folds, cuts, probabilities, figures, np.random.default_rng(seed)
+    return net, folds, cuts, probabilities, doubt.unfamiliar(seen[test]), figures, np.random.default_rng(seed)
 
 
 def main():
@@ -218,7 +217,7 @@ def main():
     beside = beside_of(args, packed, device)
     first, table = None, []
     for seed in range(1, args.seeds + 1):
-        net, folds, cuts, probabilities, figures, rng = run(args, packed, seed, device, beside)
+        net, folds, cuts, probabilities, unfamiliar, figures, rng = run(args, packed, seed, device, beside)
         table.append(figures)
         print("seed {seed}: test AUROC {auroc:.4f}  by part {auroc_by_part:.4f}  accuracy {accuracy:.4f}  ECE {ece:.4f}".format(**figures), flush=True)
         if first is None:
@@ -228,13 +227,14 @@ def main():
                 labels = np.where(packed.labels[test] == 1, "NG", "OK")
                 rows = zip(packed.files[test], labels, (f"{probability:.8f}" for probability in probabilities))
                 write_rows(args.scores, ["file", "label", "probability"], rows)
-            first = (net, folds, cuts, probabilities, measure(probabilities, packed.labels[test], kinds, groups, cuts, rng))
+            worth = measure(probabilities, unfamiliar, packed.labels[test], kinds, groups, cuts, rng)
+            first = (net, folds, cuts, probabilities, unfamiliar, worth)
         if args.figures is not None:
             args.figures.write_text(json.dumps({"images": packed.meta["sha256"], "seeds": table}, indent=2) + "\n")
     curve = []
     if args.curve:
         for share in CURVE:
-            figures = run(args, packed, 1, device, beside, share)[4]
+            figures = run(args, packed, 1, device, beside, share)[5]
             print(f"{figures['train_parts']} parts: test AUROC {figures['auroc']:.4f}", flush=True)
             curve.append(figures)
         names = ("train_parts", "train_images", "auroc", "accuracy")

@@ -53,6 +53,7 @@ const COLUMNS: readonly (readonly [string, (row: RecordedResult) => Cell])[] = [
   ['reason', (row) => row.reason],
   ['disposition', (row) => row.disposition],
   ['probability', (row) => row.defectProbability],
+  ['unfamiliarity', (row) => row.unfamiliarity],
   ['pass_below', (row) => row.cuts?.passBelow ?? null],
   ['fail_above', (row) => row.cuts?.failAbove ?? null],
   ['recipe', (row) => row.recipeId],

@@ -1,6 +1,7 @@
 /** The line as an operator sees it: each camera's last verdicts, rate, yield, latency, and what is wrong with it. Pure. */
 
 import type { CameraId } from '../frame/frame.ts';
+import { isUnfamiliar } from '../frame/score.ts';
 import { type RecordedResult, type Verdict, VERDICTS } from '../frame/verdict.ts';
 import type { CameraView, Condition, Sight } from './schemas.ts';
 
@@ -23,6 +24,7 @@ const PICTURES = new Set(['image/jpeg', 'image/png', 'image/webp']);
 interface Seen {
   readonly verdict: Verdict;
   readonly reason: string | null;
+  readonly isUnfamiliar: boolean;
   readonly totalMs: number;
   readonly receivedAt: number;
 }
@@ -81,7 +83,7 @@ export class LineView {
       state.notPassed++;
     }
     const { verdict, reason, receivedAt, times } = result;
-    state.recent.push({ verdict, reason, receivedAt, totalMs: times.totalMs });
+    state.recent.push({ verdict, reason, isUnfamiliar: isUnfamiliar(result), receivedAt, totalMs: times.totalMs });
     if (state.recent.length > STRIP) state.recent.shift();
     count(state, verdict, receivedAt);
     this.makeRoom();
@@ -172,6 +174,8 @@ function conditionsOf(recent: readonly Seen[], taktMs: number | null, now: numbe
   const uninspected = share((seen) => seen.verdict === 'UNINSPECTED' && !isLate(seen));
   const reason = recent.findLast((seen) => seen.reason !== null && !isLate(seen))?.reason;
   if (uninspected >= WORRYING_SHARE) found.push({ kind: 'uninspected', share: uninspected, reason: reason ?? '' });
+  const unfamiliar = share((seen) => seen.isUnfamiliar);
+  if (unfamiliar >= WORRYING_SHARE) found.push({ kind: 'unfamiliar', share: unfamiliar });
   return found;
 }
 
@@ -190,6 +194,7 @@ function sightOf(result: RecordedResult, hasHeatMap: boolean): Sight {
     reason: result.reason,
     disposition: result.disposition,
     defectProbability: result.defectProbability,
+    unfamiliarity: result.unfamiliarity,
     passBelow: result.cuts?.passBelow ?? null,
     failAbove: result.cuts?.failAbove ?? null,
     totalMs: result.times.totalMs,

@@ -103,12 +103,15 @@ const scoresSchema = z.object({
   recipe: z.string(),
   since: isoTime,
   cameras: z.array(z.string()),
-  bins: z.array(z.tuple([z.int(), z.int()])).describe('[step of 0.001, parts]'),
+  bins: z
+    .array(z.tuple([z.int(), z.int()]))
+    .describe('[step of 0.001, parts]; without those that do not pass whatever the cuts (unfamiliar)'),
   given: z.object({ PASS: z.int(), REVIEW: z.int(), FAIL: z.int() }).describe('parts by the verdict they were given'),
   judged: z.array(
     z.object({
       probability: share,
       isDefective: z.boolean(),
+      isUnfamiliar: z.boolean().describe('it does not pass, whatever the cuts'),
       verdict: z.enum(['PASS', 'REVIEW', 'FAIL']),
       group: z.int(),
     }),

@@ -1,5 +1,6 @@
 /** Counts and judgements to what the Quality page shows. Pure. */
 
+import { isUnfamiliar } from '../frame/score.ts';
 import type { Verdict } from '../frame/verdict.ts';
 import { type JudgedScore, shareOf } from '../statistics/cut-outcome.ts';
 import { cohensKappa } from '../statistics/kappa.ts';
@@ -24,6 +25,7 @@ export interface QualityJudgement {
   readonly modelSha256: string | null;
   readonly verdict: Verdict;
   readonly probability: number | null;
+  readonly unfamiliarity: number | null;
   readonly label: 'ok' | 'ng';
   readonly defectClass: string | null;
 }
@@ -125,11 +127,13 @@ export function agreementOf(looks: readonly SecondLook[]) {
 /** Judged results that have a score; pictures of one part are one group. */
 export function scoresOf(judged: readonly QualityJudgement[]): JudgedScore[] {
   const groups = new Map<string, number>();
-  return judged.flatMap(({ resultId, partId, probability, verdict, label }) => {
+  return judged.flatMap(({ resultId, partId, probability, unfamiliarity, verdict, label }) => {
     if (probability === null || verdict === 'UNINSPECTED') return [];
     const name = partId === null ? `result ${resultId}` : `part ${partId}`;
     const group = groups.get(name) ?? groups.size;
     groups.set(name, group);
-    return [{ probability, isDefective: label === 'ng', verdict, group }];
+    return [
+      { probability, isUnfamiliar: isUnfamiliar({ unfamiliarity }), isDefective: label === 'ng', verdict, group },
+    ];
   });
 }

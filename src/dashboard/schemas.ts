@@ -12,6 +12,13 @@ import { DISPOSITIONS, PROVIDERS, VERDICTS } from '../frame/verdict.ts';
 
 export const isoTime = z.string().describe('RFC 3339');
 
+const unfamiliarity = z
+  .number()
+  .nullable()
+  .describe(
+    '0..1: how sure the model is that this shows what it has learned nothing of; from 0.5 on no PASS. null: it does not say',
+  );
+
 export const resultSchema = z.object({
   schema: z.literal('inspection.result/1'),
   resultId: z.string(),
@@ -27,6 +34,7 @@ export const resultSchema = z.object({
   reasonDetail: z.string().nullable(),
   disposition: z.enum(DISPOSITIONS),
   defectProbability: z.number().nullable(),
+  unfamiliarity,
   passBelow: z.number().nullable(),
   failAbove: z.number().nullable(),
   recipeId: z.string().nullable(),
@@ -186,6 +194,7 @@ const sightSchema = z.object({
   reason: z.string().nullable(),
   disposition: z.enum(DISPOSITIONS),
   defectProbability: z.number().nullable(),
+  unfamiliarity,
   passBelow: z.number().nullable(),
   failAbove: z.number().nullable(),
   totalMs: z.number(),
@@ -222,6 +231,7 @@ export const cameraSchema = z.object({
       z.object({ kind: z.literal('silent'), sinceMs: z.int(), periodMs: z.int() }),
       z.object({ kind: z.literal('late'), share: z.number() }),
       z.object({ kind: z.literal('uninspected'), share: z.number(), reason: z.string() }),
+      z.object({ kind: z.literal('unfamiliar'), share: z.number() }),
       ...driftConditions,
     ]),
   ),

@@ -1,6 +1,7 @@
 /** Work-conserving batching inside one engine: never waits while the session is idle, never grows past a deadline. */
 
 import type { UninspectedReason } from '../errors.ts';
+import type { Score } from '../frame/score.ts';
 
 /** A decoded image waiting for the session. */
 export interface Decoded {
@@ -13,11 +14,11 @@ export interface Decoded {
 }
 
 export interface BatchRunner {
-  run(pixels: readonly Uint8Array[], size: number): Promise<Float64Array>;
+  run(pixels: readonly Uint8Array[], size: number): Promise<readonly Score[]>;
 }
 
 export interface BatchSink {
-  scored(decoded: Decoded, probability: number, inferMs: number, batchSize: number): void;
+  scored(decoded: Decoded, score: Score, inferMs: number, batchSize: number): void;
   faulted(id: number, reason: UninspectedReason, detail: string): void;
   /** The session itself failed: its context may be poisoned, so this engine must not go on. */
   broken(error: unknown): void;
@@ -37,6 +38,9 @@ export function chooseBatch(waiting: number, slackMs: number, batchMs: ReadonlyM
   }
   return Math.min(chosen, waiting);
 }
+
+/** Of an image that a runner left out: no verdict. */
+const NO_SCORE: Score = { probability: Number.NaN, unfamiliarity: null };
 
 export class Batcher {
   private readonly waiting: Decoded[] = [];
@@ -98,13 +102,13 @@ export class Batcher {
   private async runOne(batch: readonly Decoded[]): Promise<void> {
     const size = [...this.batchMs.keys()].find((candidate) => candidate >= batch.length) ?? batch.length;
     const before = this.now();
-    const probabilities = await this.runner.run(
+    const scores = await this.runner.run(
       batch.map((decoded) => decoded.pixels),
       size,
     );
     const inferMs = this.now() - before;
     const warmedMs = this.batchMs.get(size) ?? inferMs;
     this.slowness += (inferMs / warmedMs - this.slowness) * 0.1;
-    batch.forEach((decoded, i) => this.sink.scored(decoded, probabilities[i] ?? Number.NaN, inferMs, size));
+    batch.forEach((decoded, i) => this.sink.scored(decoded, scores[i] ?? NO_SCORE, inferMs, size));
   }
 }

@@ -28,6 +28,8 @@ export interface OutputContract {
    */
   readonly kind: 'probability' | 'logit' | 'softmax' | 'logits';
   readonly defect_index?: number | undefined;
+  /** A second output, float32 [N,1], 0..1: how sure the model is that a picture shows what it has learned nothing of. */
+  readonly unfamiliarity?: string | undefined;
 }
 
 export interface ModelContract {

@@ -51,11 +51,11 @@ async function load(wanted: EngineSettings): Promise<void> {
 }
 
 const sink: ConstructorParameters<typeof Batcher>[2] = {
-  scored: (decoded, probability, inferMs, batchSize) =>
+  scored: (decoded, score, inferMs, batchSize) =>
     tell({
       kind: 'scored',
       id: decoded.id,
-      probability,
+      ...score,
       look: look(decoded.pixels),
       decodeMs: decoded.decodeMs,
       inferMs,

@@ -43,11 +43,12 @@ async function explain({ image, roi, wantsMap, isPaced }: ExplainRequest): Promi
   const decoded = await decode(image, want, roi, { maxPixels: settings.maxPixels });
   if (!decoded.ok) return { kind: 'faulted', reason: decoded.reason, detail: decoded.detail };
   const { pixels, area } = decoded;
-  const [probability = Number.NaN] = await session.run([pixels], 1);
+  const [score] = await session.run([pixels], 1);
+  const { probability = Number.NaN, unfamiliarity = null } = score ?? {};
   if (!(probability >= 0 && probability <= 1)) {
     return { kind: 'faulted', reason: 'model_output_invalid', detail: `the model returned ${probability}` };
   }
-  if (!wantsMap) return { kind: 'explained', probability, heatMap: null };
+  if (!wantsMap) return { kind: 'explained', probability, unfamiliarity, heatMap: null };
   const own = await session.activationMap(pixels);
   const shape = { width: input.width, height: input.height, channels: channelsOf(input) };
   const grid =
@@ -55,15 +56,15 @@ async function explain({ image, roi, wantsMap, isPaced }: ExplainRequest): Promi
       ? await occlusionMap(pixels, shape, probability, batch, (some) => scored(session, some, isPaced))
       : gridFromMap(own.data, own.rows, own.columns);
   const method = own === null ? 'occlusion' : 'activation_map';
-  return { kind: 'explained', probability, heatMap: { method, ...grid, area, probability } };
+  return { kind: 'explained', probability, unfamiliarity, heatMap: { method, ...grid, area, probability } };
 }
 
-async function scored(session: Session, pictures: readonly Uint8Array[], isPaced: boolean): Promise<Float64Array> {
+async function scored(session: Session, pictures: readonly Uint8Array[], isPaced: boolean): Promise<number[]> {
   const before = performance.now();
   const scores = await session.run(pictures, pictures.length);
   // The lowest priority alone leaves caches, memory and a core's other half to the engines only while nothing runs here.
   if (isPaced) await setTimeout(RESTS * (performance.now() - before));
-  return scores;
+  return scores.map(({ probability }) => probability);
 }
 
 process.on('message', (message: ToExplainer) => {

@@ -3,6 +3,7 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { HeatMap } from '../frame/heat-map.ts';
+import type { Score } from '../frame/score.ts';
 import type { EngineFailed, EngineSettings } from './protocol.ts';
 
 export interface ExplainRequest {
@@ -18,7 +19,7 @@ export interface ExplainRequest {
 export type ToExplainer = { readonly kind: 'start'; readonly settings: EngineSettings } | ExplainRequest;
 
 export type Explained =
-  | { readonly kind: 'explained'; readonly probability: number; readonly heatMap: HeatMap | null }
+  | (Score & { readonly kind: 'explained'; readonly heatMap: HeatMap | null })
   /** The picture cannot be scored: what a frame would be UNINSPECTED for. */
   | { readonly kind: 'faulted'; readonly reason: UninspectedReason; readonly detail: string };
 

@@ -327,9 +327,8 @@ export class EnginePool {
     if (slot.tasks.size === 0) slot.isIsolated = false;
     if (attempt !== undefined && !attempt.task.isSettled) {
       if (message.kind === 'scored') {
-        const { kind, probability, look, decodeMs, inferMs, batchSize } = message;
-        const provider = slot.ready?.provider ?? this.provider;
-        attempt.task.settle({ kind, probability, look, decodeMs, inferMs, batchSize, model: slot.model, provider });
+        const { id: _, ...scored } = message;
+        attempt.task.settle({ ...scored, model: slot.model, provider: slot.ready?.provider ?? this.provider });
       } else {
         this.giveUp(attempt.task, message.reason, message.detail);
       }

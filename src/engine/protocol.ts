@@ -6,6 +6,7 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { ImageLook } from '../frame/image-look.ts';
+import type { Score } from '../frame/score.ts';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelContract, ModelFile } from './contract.ts';
 
@@ -88,10 +89,9 @@ export interface EngineFailed {
   readonly detail: string;
 }
 
-export interface Scored {
+export interface Scored extends Score {
   readonly kind: 'scored';
   readonly id: number;
-  readonly probability: number;
   readonly look: ImageLook;
   readonly decodeMs: number;
   readonly inferMs: number;

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
+import { isUnfamiliar } from '../frame/score.ts';
 import { channelsOf } from './contract.ts';
 import { decode } from './decode.ts';
 import type { EngineFailed, EngineSettings } from './protocol.ts';
@@ -79,13 +80,13 @@ export async function probe(session: Session, settings: EngineSettings): Promise
   const [smallest = 1] = settings.batchSizes;
   const size = input.width * input.height * channelsOf(input);
   for (const name of PROBES) {
-    const [probability = Number.NaN] = await session.run([probeImage(name, size)], smallest);
-    if (!(probability >= 0 && probability <= 1)) {
-      throw new NotProvenError(
-        'warm_up',
-        `expected a probability for an image of ${name}, ${session.provider} gave ${probability}`,
-      );
-    }
+    const [score] = await session.run([probeImage(name, size)], smallest);
+    const shares = [score?.probability ?? Number.NaN, score?.unfamiliarity ?? 0];
+    if (shares.every((share) => share >= 0 && share <= 1)) continue;
+    throw new NotProvenError(
+      'warm_up',
+      `expected a probability for an image of ${name}, ${session.provider} gave ${shares.join(' and ')}`,
+    );
   }
 }
 
@@ -121,7 +122,7 @@ export class GoldenCheck {
 
   /**
    * Scores the golden images the way frames are scored.
-   * @throws NotProvenError beyond the tolerance, and for a golden image that cannot be read
+   * @throws NotProvenError beyond the tolerance, for a golden image that is unfamiliar to the model, and for one that cannot be read
    */
   async run(session: Session): Promise<GoldenResult> {
     const { model, batchSizes, maxPixels } = this.settings;
@@ -134,7 +135,8 @@ export class GoldenCheck {
       const bytes = this.images[i] ?? new Uint8Array(0);
       const decoded = await decode({ kind: 'encoded', bytes }, want, null, { maxPixels });
       if (!decoded.ok) throw new NotProvenError('golden', `${golden.path}: ${decoded.detail}`);
-      const [probability = Number.NaN] = await session.run([decoded.pixels], smallest);
+      const [score] = await session.run([decoded.pixels], smallest);
+      const probability = score?.probability ?? Number.NaN;
       const error = Math.abs(probability - golden.probability);
       // Written so that a NaN fails too.
       if (!(error <= model.tolerance)) {
@@ -142,6 +144,10 @@ export class GoldenCheck {
           'golden',
           `${golden.path}: expected ${golden.probability} within ${model.tolerance}, ${session.provider} gave ${probability}`,
         );
+      }
+      if (score !== undefined && isUnfamiliar(score)) {
+        const detail = `${golden.path}: expected a picture that the model knows, its unfamiliarity on ${session.provider} is ${score.unfamiliarity}`;
+        throw new NotProvenError('golden', detail);
       }
       scores.push(probability);
       maxError = Math.max(maxError, error);

@@ -2,10 +2,11 @@
 
 import './no-telemetry.ts';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Score } from '../frame/score.ts';
 import type { Provider } from '../frame/verdict.ts';
 import type { ModelContract } from './contract.ts';
 import type { Graph } from './graph.ts';
-import { ModelOutputError, packBatch, readProbabilities } from './tensor.ts';
+import { ModelOutputError, outputsOf, packBatch, readScores } from './tensor.ts';
 
 export interface SessionOptions {
   readonly provider: Provider;
@@ -51,10 +52,9 @@ export class Session {
         `expected one input "${input.name}" of ${input.dtype}, the graph has ${inputs.join(', ')}`,
       );
     }
-    if (!session.outputNames.includes(output.name)) {
-      throw new ModelOutputError(
-        `expected an output "${output.name}", the graph has ${session.outputNames.join(', ')}`,
-      );
+    for (const name of outputsOf(output)) {
+      if (session.outputNames.includes(name)) continue;
+      throw new ModelOutputError(`expected an output "${name}", the graph has ${session.outputNames.join(', ')}`);
     }
     return new Session(session, contract, options.provider);
   }
@@ -62,17 +62,15 @@ export class Session {
   /**
    * @param pixels uint8 HWC per image in the contract's colour order
    * @param size images the graph is run with, >= pixels.length; the rest is padding
-   * @returns one defect probability per image of `pixels`
+   * @returns one score per image of `pixels`
    * @throws ModelOutputError when the output is not what the contract says
    */
-  async run(pixels: readonly Uint8Array[], size: number): Promise<Float64Array> {
+  async run(pixels: readonly Uint8Array[], size: number): Promise<Score[]> {
     const { input, output } = this.contract;
     const { data, dims } = packBatch(pixels, size, input);
     const tensor = data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
-    const outputs = await this.session.run({ [input.name]: tensor }, [output.name]);
-    const result = outputs[output.name];
-    if (result === undefined) throw new ModelOutputError(`the graph returned no "${output.name}"`);
-    return readProbabilities(result.data, result.dims, size, pixels.length, output);
+    const found = await this.session.run({ [input.name]: tensor }, outputsOf(output));
+    return readScores(found, size, pixels.length, output);
   }
 
   /** Gives its memory back; nothing may run on it afterwards. */

@@ -3,19 +3,19 @@
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
 import type { ImageLook } from '../frame/image-look.ts';
+import type { Score } from '../frame/score.ts';
 import type { ModelRef, Provider } from '../frame/verdict.ts';
 
 export type TaskResult =
-  | {
+  | (Score & {
       readonly kind: 'scored';
-      readonly probability: number;
       readonly look: ImageLook;
       readonly decodeMs: number;
       readonly inferMs: number;
       readonly batchSize: number;
       readonly model: ModelRef;
       readonly provider: Provider;
-    }
+    })
   | { readonly kind: 'faulted'; readonly reason: UninspectedReason; readonly detail: string };
 
 /** A frame to be scored. Once settled (answered late, cancelled) it is not worth a run any more. */

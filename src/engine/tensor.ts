@@ -1,5 +1,6 @@
-/** Pixels to tensor and tensor to probability. Pure. */
+/** Pixels to tensor and tensor to numbers. Pure. */
 
+import type { Score } from '../frame/score.ts';
 import { channelsOf, type InputContract, type OutputContract } from './contract.ts';
 
 /**
@@ -46,36 +47,49 @@ export class ModelOutputError extends Error {
   override readonly name = 'ModelOutputError';
 }
 
+/** The outputs of the graph that a score is read from. */
+export function outputsOf({ name, unfamiliarity }: OutputContract): string[] {
+  return unfamiliarity === undefined ? [name] : [name, unfamiliarity];
+}
+
+interface OutputTensor {
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
 /**
- * The defect probabilities of the first `count` images of an output tensor. Values are not judged here (a NaN stays a
- * NaN): deciding that it is no verdict belongs to `decide`. Two classes that are said to be after the softmax and do not add up to 1
- * are none, and become NaN: taken as they are, a logit of 0.02 would pass.
- * @param dims shape of the output; [N,1] or [N] for probability and logit, [N,2] for softmax and logits
- * @throws ModelOutputError when shape or type differ
+ * What a run says of the first `count` of `size` images. Values are not judged here (a NaN stays a NaN): deciding that it is no verdict
+ * belongs to `decide`. Two classes that are said to be after the softmax and do not add up to 1 are none, and become NaN: taken as they
+ * are, a logit of 0.02 would pass.
+ * @param tensors by name; [N,1] or [N] for probability, logit and unfamiliarity, [N,2] for softmax and logits
+ * @throws ModelOutputError when an output is missing, or its shape or type differ
  */
-export function readProbabilities(
-  data: unknown,
-  dims: readonly number[],
+export function readScores(
+  tensors: Readonly<Record<string, OutputTensor>>,
   size: number,
   count: number,
   output: OutputContract,
-): Float64Array {
+): Score[] {
   const isPair = output.kind === 'softmax' || output.kind === 'logits';
   const columns = isPair ? 2 : 1;
-  const fits = dims[0] === size && dims.slice(1).reduce((a, b) => a * b, 1) === columns;
-  if (!(data instanceof Float32Array) || !fits || data.length !== size * columns) {
-    throw new ModelOutputError(
-      `expected output "${output.name}" of float32 [${size},${columns}], got ${data?.constructor.name ?? typeof data} [${dims.join(',')}]`,
-    );
-  }
   const column = isPair ? (output.defect_index ?? 1) : 0;
-  const probabilities = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    const value = data[i * columns + column] ?? Number.NaN;
-    const other = data[i * columns + 1 - column] ?? Number.NaN;
-    probabilities[i] = probabilityOf(output.kind, value, other);
-  }
-  return probabilities;
+  const [values, unfamiliarity = null] = outputsOf(output).map((name, i) =>
+    floatsOf(name, tensors[name], size, i === 0 ? columns : 1),
+  );
+  const at = (i: number) => values?.[i] ?? Number.NaN;
+  return Array.from({ length: count }, (_, i) => ({
+    probability: probabilityOf(output.kind, at(i * columns + column), at(i * columns + 1 - column)),
+    unfamiliarity: unfamiliarity === null ? null : (unfamiliarity[i] ?? Number.NaN),
+  }));
+}
+
+function floatsOf(name: string, tensor: OutputTensor | undefined, size: number, columns: number): Float32Array {
+  if (tensor === undefined) throw new ModelOutputError(`the graph returned no "${name}"`);
+  const { data, dims } = tensor;
+  const fits = dims[0] === size && dims.slice(1).reduce((a, b) => a * b, 1) === columns;
+  if (data instanceof Float32Array && fits && data.length === size * columns) return data;
+  const found = `${data?.constructor.name ?? typeof data} [${dims.join(',')}]`;
+  throw new ModelOutputError(`expected output "${name}" of float32 [${size},${columns}], got ${found}`);
 }
 
 /** Half precision rounds each of two by up to 0.0005. */

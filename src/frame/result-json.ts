@@ -26,6 +26,7 @@ export function resultJson(result: RecordedResult, duplicate: boolean) {
     reasonDetail: result.reasonDetail,
     disposition: result.disposition,
     defectProbability: result.defectProbability,
+    unfamiliarity: result.unfamiliarity,
     passBelow: result.cuts?.passBelow ?? null,
     failAbove: result.cuts?.failAbove ?? null,
     recipeId: result.recipeId,

@@ -67,6 +67,8 @@ export interface Decision extends PartIds {
   readonly disposition: Disposition;
   /** Sigmoid output, 0..1; null when UNINSPECTED. */
   readonly defectProbability: number | null;
+  /** As in `Score`; null when UNINSPECTED. */
+  readonly unfamiliarity: number | null;
   readonly recipeId: string | null;
   readonly cuts: Cuts | null;
   readonly model: ModelRef | null;

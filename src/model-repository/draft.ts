@@ -58,6 +58,8 @@ const NUMBERS = new Set([
   'training_data.parts',
 ]);
 const LISTS = new Set(['input.mean', 'input.std']);
+/** May be answered and need not: few models have the second. */
+const UNASKED = ['description', 'output.unfamiliarity'] as const;
 
 /** @param answers by key, as text */
 export function draftOf(graph: DraftGraph, answers: ReadonlyMap<string, string>): Draft {
@@ -69,7 +71,8 @@ export function draftOf(graph: DraftGraph, answers: ReadonlyMap<string, string>)
     faults.push(`expected one input, the image; the graph has ${graph.inputs.map(nameOf).join(', ') || 'none'}`);
   } else readInput(input, facts, asked, faults);
   readOutput(graph.outputs, answers, facts, asked, faults);
-  const known = new Set([...asked.map(({ key }) => key), 'description']);
+  readUnfamiliarity(graph.outputs, answers, faults);
+  const known = new Set([...asked.map(({ key }) => key), ...UNASKED]);
   for (const key of answers.keys()) {
     if (key in facts) faults.push(`${key}: the graph says ${facts[key]}; it is not to be answered`);
     else if (!known.has(key)) faults.push(`${key}: nothing is asked under this name`);
@@ -165,9 +168,7 @@ function readOutput(
     asked.push({ key: 'output.kind', expected: 'probability, logit, softmax or logits' });
     return;
   }
-  const columns = output.shape
-    .slice(1)
-    .reduce<number | null>((all, size) => (typeof size === 'number' && all !== null ? all * size : null), 1);
+  const columns = columnsOf(output);
   if (output.type !== 'float32' || (columns !== null && columns !== 1 && columns !== 2)) {
     faults.push(`expected an output of float32 [N,1] or [N,2], the graph has ${nameOf(output)}`);
     return;
@@ -178,6 +179,27 @@ function readOutput(
     return;
   }
   asked.push({ key: 'output.kind', expected: 'probability (after the sigmoid) or logit (before it)' });
+}
+
+function readUnfamiliarity(
+  outputs: readonly DraftValue[],
+  answers: ReadonlyMap<string, string>,
+  faults: string[],
+): void {
+  const name = answers.get('output.unfamiliarity');
+  if (name === undefined) return;
+  const others = outputs.filter((output) => output.name !== answers.get('output.name'));
+  const found = others.find((output) => output.name === name);
+  if (found?.type === 'float32' && columnsOf(found) === 1) return;
+  const there = others.map(nameOf).join(', ') || 'none';
+  faults.push(`output.unfamiliarity: expected another output of float32 [N,1], got "${name}" of ${there}`);
+}
+
+/** Numbers for each image; null where the graph leaves it open. */
+function columnsOf({ shape }: DraftValue): number | null {
+  return shape
+    .slice(1)
+    .reduce<number | null>((all, size) => (typeof size === 'number' && all !== null ? all * size : null), 1);
 }
 
 function valueOf(key: string, text: string): unknown {

@@ -50,6 +50,8 @@ const output = z
     name: z.string().min(1),
     kind: z.enum(['probability', 'logit', 'softmax', 'logits']),
     defect_index: z.int().min(0).max(1).optional(),
+    /** Name of a second output, float32 [N,1], 0..1: from 0.5 on a picture shows what the model has learned nothing of, and does not pass. */
+    unfamiliarity: z.string().min(1).optional(),
   })
   .refine((value) => ['softmax', 'logits'].includes(value.kind) === (value.defect_index !== undefined), {
     path: ['defect_index'],

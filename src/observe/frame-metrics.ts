@@ -7,6 +7,7 @@
 import { type Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type RefusalCode, UNINSPECTED_REASONS, type UninspectedReason } from '../errors.ts';
 import { type CameraId, type Frame, type Transport, TRANSPORTS } from '../frame/frame.ts';
+import { isUnfamiliar } from '../frame/score.ts';
 import type { Outcome, RecordedResult } from '../frame/verdict.ts';
 import { countersOf } from './counted.ts';
 import { modelLabel, type OutcomeLabel, outcomeLabel } from './outcome-label.ts';
@@ -50,6 +51,7 @@ export class FrameMetrics {
   private readonly received: Counter<'camera' | 'transport'>;
   private readonly frames: Counter<'camera' | 'model' | 'outcome'>;
   private readonly uninspected: Counter<'reason'>;
+  private readonly unfamiliar: Counter<'camera'>;
   private readonly refusedFrames: Counter<'code'>;
   private readonly refusedRequests: Counter<'transport' | 'code'>;
   private readonly gaps: Counter<'camera'>;
@@ -79,6 +81,11 @@ export class FrameMetrics {
       'inspection_frames_uninspected_total',
       'Frames recorded as UNINSPECTED, by reason (docs/errors.md).',
       { reason: UNINSPECTED_REASONS },
+    );
+    this.unfamiliar = counter(
+      'inspection_frames_unfamiliar_total',
+      'Frames that show what their model has learned nothing of (FAIL, or REVIEW where the score alone would PASS).',
+      { camera: cameras },
     );
     this.refusedFrames = counter(
       'inspection_frames_refused_total',
@@ -159,6 +166,7 @@ export class FrameMetrics {
     this.frames.inc({ camera, model: modelLabel(outcome), outcome: outcomeLabel(outcome) });
     if (outcome.kind === 'refused') return this.refusedFrames.inc({ code: outcome.code });
     if (outcome.duplicate) return;
+    if (isUnfamiliar(outcome.result)) this.unfamiliar.inc({ camera });
     this.observeResult(outcome.result, batchSize);
     this.durations.observe({ transport: frame.transport }, tookMs / 1000);
     this.observeStage('record', recordMs);

@@ -223,5 +223,6 @@ export class ProvingDesk {
 
 function scoredOf(explained: Explained): Scored {
   if (explained.kind === 'faulted') return explained;
-  return { kind: 'scored', probability: explained.probability, provider: 'cpu' };
+  const { probability, unfamiliarity } = explained;
+  return { kind: 'scored', probability, unfamiliarity, provider: 'cpu' };
 }

@@ -1,6 +1,7 @@
 /** Proofs as one HTML file: everything inside, no script, nothing fetched. Every text from outside is escaped. */
 
 import type { HeatMap } from '../frame/heat-map.ts';
+import { isUnfamiliar, UNFAMILIAR } from '../frame/score.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { ChainLink } from '../record/contract.ts';
 import { escapeHtml } from '../training/report/chart.ts';
@@ -83,6 +84,11 @@ function cellsOf({ columns, rows, values, area }: HeatMap, width: number, height
 
 type Facts = readonly (readonly [name: string, html: string])[];
 
+function unfamiliarText(unfamiliarity: number): string {
+  const said = isUnfamiliar({ unfamiliarity }) ? 'the model has learned nothing like it' : 'no';
+  return `${said} (${unfamiliarity}, from ${UNFAMILIAR} on no PASS)`;
+}
+
 function factsOf(result: RecordedResult): Facts {
   const { cuts, model, modelInput, times } = result;
   const ids = [result.jobId, result.productId, result.measId].filter((id) => id !== null).join(', ');
@@ -91,6 +97,7 @@ function factsOf(result: RecordedResult): Facts {
     ['Verdict', `${escapeHtml(result.verdict)}, the part goes to: ${escapeHtml(result.disposition)}`],
     ['Reason', text(result.reason === null ? null : `${result.reason}: ${result.reasonDetail ?? ''}`)],
     ['Score', text(result.defectProbability)],
+    ['Unfamiliar', text(result.unfamiliarity === null ? null : unfamiliarText(result.unfamiliarity))],
     [
       'Cuts',
       text(cuts === null ? null : `PASS below ${cuts.passBelow}, FAIL from ${cuts.failAbove}, between them REVIEW`),

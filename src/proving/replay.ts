@@ -10,6 +10,7 @@ import { judge } from '../decide/decide.ts';
 import { inForm } from '../engine/contract.ts';
 import type { UninspectedReason } from '../errors.ts';
 import type { Image, Roi } from '../frame/frame.ts';
+import type { Score } from '../frame/score.ts';
 import type { Cuts, ModelInput, ModelRef, Provider, RecordedResult, Verdict } from '../frame/verdict.ts';
 import { contractSha256 } from '../model-repository/manifest.ts';
 import { type ModelPackage, ModelPackageError } from '../model-repository/package.ts';
@@ -49,7 +50,7 @@ export class ModelRefusedError extends Error {
 
 /** What a model says of a picture now. */
 export type Scored =
-  | { readonly kind: 'scored'; readonly probability: number; readonly provider: Provider }
+  | (Score & { readonly kind: 'scored'; readonly provider: Provider })
   | { readonly kind: 'faulted'; readonly reason: UninspectedReason; readonly detail: string };
 
 export interface ReplayPorts {
@@ -156,7 +157,7 @@ function compare(
     return { ...common, kind: 'different', provider: null, probability: null, verdict: 'UNINSPECTED', detail };
   }
   const { probability, provider } = scored;
-  const { verdict } = judge(probability, cuts);
+  const { verdict } = judge(scored, cuts);
   const isVerdictSame = verdict === result.verdict;
   // Written so that a NaN is a difference.
   const isScoreSame = !isRecordedModel || Math.abs(probability - recorded) <= tolerance;

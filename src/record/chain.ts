@@ -7,7 +7,7 @@ import type { HashedColumn, Row } from './row.ts';
 export const GENESIS_HASH = '0'.repeat(64);
 
 /** Of rows that are written now. A migration that adds a column adds a version; rows keep the one they were written with. */
-export const CHAIN_VERSION = 3;
+export const CHAIN_VERSION = 4;
 
 const FIRST: readonly HashedColumn[] = [
   'ledger_seq',
@@ -50,11 +50,14 @@ const FIRST: readonly HashedColumn[] = [
 
 const SECOND: readonly HashedColumn[] = [...FIRST, 'roi', 'contract_sha256'];
 
+const THIRD: readonly HashedColumn[] = [...SECOND, 'model_variant'];
+
 /** Which columns a row's hash covers, by version. */
 const COVERED: ReadonlyMap<number, readonly HashedColumn[]> = new Map([
   [1, FIRST],
   [2, SECOND],
-  [3, [...SECOND, 'model_variant']],
+  [3, THIRD],
+  [4, [...THIRD, 'unfamiliarity']],
 ]);
 
 export const HASHED_COLUMNS = columnsOf(CHAIN_VERSION);

@@ -191,6 +191,7 @@ export interface JudgedResult {
   readonly modelSha256: string | null;
   readonly verdict: Verdict;
   readonly probability: number | null;
+  readonly unfamiliarity: number | null;
   readonly label: 'ok' | 'ng';
   readonly defectClass: string | null;
   readonly reviewer: string;

@@ -20,6 +20,7 @@ interface JudgedRow {
   readonly model_sha256: string | null;
   readonly verdict: string;
   readonly defect_probability: number | null;
+  readonly unfamiliarity: number | null;
   readonly label: string;
   readonly defect_class: string | null;
   readonly reviewer: string;
@@ -107,7 +108,7 @@ export class Quality {
     const rows = this.database
       .prepare<unknown[], JudgedRow>(
         `SELECT reviews.ledger_seq, result_id, camera_id, recipe_id, part_id, model_name, model_sha256, verdict,
-                defect_probability, label, reviews.defect_class, reviewer
+                defect_probability, unfamiliarity, label, reviews.defect_class, reviewer
          FROM reviews CROSS JOIN results USING (ledger_seq)
          WHERE reviewed_at >= ? AND received_at >= ? AND received_at < ? ${filter.sql}
          ORDER BY reviewed_at DESC, id DESC LIMIT ${MAX_JUDGED}`,
@@ -194,6 +195,7 @@ function judgedOf(row: JudgedRow): JudgedResult[] {
       modelSha256: row.model_sha256,
       verdict: row.verdict as Verdict,
       probability: row.defect_probability,
+      unfamiliarity: row.unfamiliarity,
       label: row.label,
       defectClass: row.defect_class,
       reviewer: row.reviewer,

@@ -44,6 +44,7 @@ export interface Row {
   /** Set exactly where `roi` is. */
   readonly contract_sha256: string | null;
   readonly model_variant: string | null;
+  readonly unfamiliarity: number | null;
   readonly chain_hash: string;
 }
 

@@ -66,6 +66,7 @@ export function rowOf(decision: Decision, imagePath: string | null, ledgerSeq: n
     roi: decision.modelInput === null ? null : roiText(decision.modelInput.roi),
     contract_sha256: decision.modelInput?.contractSha256 ?? null,
     model_variant: decision.model?.variant ?? null,
+    unfamiliarity: decision.unfamiliarity,
   };
   return { ...row, chain_hash: chainHash(previousHash, row) };
 }
@@ -90,6 +91,7 @@ export function resultOf(row: Row): RecordedResult {
     reasonDetail: row.reason_detail,
     disposition: row.disposition as RecordedResult['disposition'],
     defectProbability: row.defect_probability,
+    unfamiliarity: row.unfamiliarity,
     recipeId: row.recipe_id,
     cuts:
       row.pass_below === null || row.fail_above === null

@@ -1,5 +1,6 @@
 /** Counts of the rows of one group, added to the tables in the group's own transaction. */
 
+import { isUnfamiliar } from '../frame/score.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import { latencyBucketOf } from '../statistics/latency.ts';
 import { scoreBinOf } from '../statistics/score-bins.ts';
@@ -36,7 +37,8 @@ export class Tallies {
     add(this.counters, [cameraId, verdict]);
     add(this.outcomes, [Math.floor(receivedAt / QUARTER_MS), series, verdict]);
     add(this.latencies, [Math.floor(receivedAt / HOUR_MS), series, latencyBucketOf(times.totalMs)]);
-    if (defectProbability === null) return;
+    // What the cuts would have done: a picture that is unfamiliar goes to a person whatever they are.
+    if (defectProbability === null || isUnfamiliar(result)) return;
     add(this.scores, [series, Math.floor(receivedAt / DAY_MS), scoreBinOf(defectProbability)]);
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { join } from 'node:path';
+import { isUnfamiliar } from '../frame/score.ts';
 import { verifyAudit } from './audit.ts';
 import { CHAIN_VERSION, chainHash, columnsOf, GENESIS_HASH } from './chain.ts';
 import { sqliteCode, type Database } from './database.ts';
@@ -205,6 +206,13 @@ function checkRow(row: Row, before: { seq: number; hash: string }, findings: Fin
   if (row.model_variant !== null && (row.chain_version < 3 || row.model_name === null)) {
     const detail = `chain version ${row.chain_version} with model ${row.model_name}, variant ${row.model_variant}`;
     findings.add('row_contradicts', seq, detail);
+  }
+  if (row.unfamiliarity !== null && (row.chain_version < 4 || row.defect_probability === null)) {
+    const detail = `chain version ${row.chain_version} with probability ${row.defect_probability}, unfamiliarity ${row.unfamiliarity}`;
+    findings.add('row_contradicts', seq, detail);
+  }
+  if (row.verdict === 'PASS' && isUnfamiliar(row)) {
+    findings.add('row_contradicts', seq, `verdict PASS with unfamiliarity ${row.unfamiliarity}`);
   }
   if ((row.verdict === 'UNINSPECTED') !== (row.reason !== null)) {
     findings.add('row_contradicts', seq, `verdict ${row.verdict} with reason ${String(row.reason)}`);

@@ -132,6 +132,6 @@ export class ShadowRun {
 
 function judgedBy(scored: TaskResult, cuts: Cuts): Judged {
   if (scored.kind === 'faulted') return { verdict: 'UNINSPECTED', probability: null };
-  const { verdict } = judge(scored.probability, cuts);
+  const { verdict } = judge(scored, cuts);
   return { verdict, probability: verdict === 'UNINSPECTED' ? null : scored.probability };
 }

@@ -7,6 +7,8 @@ export interface JudgedScore {
   /** 0..1 */
   readonly probability: number;
   readonly isDefective: boolean;
+  /** It does not pass whatever the cuts (src/frame/score.ts). */
+  readonly isUnfamiliar: boolean;
   /** What the service said then: parts of one verdict were chosen for judging alike. */
   readonly verdict: 'PASS' | 'FAIL' | 'REVIEW';
   /** Pictures of one part rise and fall together: they are one case. */
@@ -45,7 +47,10 @@ export function countParts(bins: readonly (readonly [number, number])[], cuts: T
 /** Judged defective parts that would have passed. */
 export function escapesAmong(judged: readonly JudgedScore[], cuts: TwoCuts): Share {
   const bad = judged.filter((one) => one.isDefective);
-  return shareOf(bad, ({ probability }) => probability < cuts.passBelow && probability < cuts.failAbove);
+  return shareOf(
+    bad,
+    ({ probability, isUnfamiliar }) => probability < cuts.passBelow && probability < cuts.failAbove && !isUnfamiliar,
+  );
 }
 
 /** Judged good parts that would have failed. */

@@ -59,9 +59,7 @@ function heldOutScores(examples: readonly Blocked[], foldOf: readonly number[], 
   const options = { l2: penaltyFor(inside.length), tolerance: TOLERANCE };
   const fit = fitLogistic(samples, labels, balancedWeights(labels), options);
   const asked = standardised(outside.map(rowOf), scale, shares);
-  return outside.map(({ file, group, isDefective }, i) => {
-    return { file, group, isDefective, probability: logit(fit, asked, i) };
-  });
+  return outside.map(({ isDefective }, i) => ({ isDefective, probability: logit(fit, asked, i) }));
 }
 
 /** Embeddings as standardised rows, each block with its factor, however wide it is. */

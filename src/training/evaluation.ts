@@ -1,5 +1,6 @@
 /** Scores of a labelled folder to everything that is said about them. Pure. */
 
+import { isUnfamiliar } from '../frame/score.ts';
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import type { SeenAmong } from './seen-images.ts';
@@ -81,6 +82,10 @@ function warningsOf({ images, hasGroups, fingerprints, trained, seen }: Evaluati
       .size;
     if (groups === 0) warnings.push(`no ${name} images: what they would show cannot be measured`);
     else if (groups < FEW_GROUPS) warnings.push(`only ${groups} groups of ${name} images: the intervals are wide`);
+  }
+  const unfamiliar = images.filter(isUnfamiliar).length;
+  if (unfamiliar > 0) {
+    warnings.push(`${unfamiliar} images show what the model has learned nothing of (unfamiliar): none of them passes`);
   }
   const missing = images.filter((image) => image.probability === null).length;
   if (missing > 0) warnings.push(`${missing} images were not inspected and are in no figure but their own count`);

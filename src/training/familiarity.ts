@@ -3,7 +3,7 @@
  * and a regression on those says anything at all, PASS included: without this a model of castings passed every solar module. Pure.
  */
 
-import type { DecisionCuts } from './measures.ts';
+import { UNFAMILIAR } from '../frame/score.ts';
 import type { LinearHead } from './taught-graph.ts';
 import { inDeviations } from './standardise.ts';
 
@@ -13,10 +13,8 @@ export interface Familiarity {
    * were taught, clip² at most.
    */
   readonly shares: Float64Array;
-  /** Up to this distance a picture is of the kind that was taught. */
+  /** From this distance on a picture is of another kind than what was taught. */
   readonly limit: number;
-  /** What a picture of another kind gets at least: between the cuts, so that a person sees it. */
-  readonly probability: number;
 }
 
 /** Of the held-out images, how many may be farther than the limit is based on: one that is mislabelled must not set it. */
@@ -25,9 +23,7 @@ const OUTLIERS = 0.01;
 const MARGIN = 1.2;
 /** However much alike the images are that were taught. */
 const LEAST_LIMIT = 2;
-/** A quarter of the steps in which cuts are chosen. */
-const ABOVE_ROUNDING = 0.00025;
-/** Share of the limit in which certainty is lost: a step would tell two runtimes apart. */
+/** Share of the limit, around it, in which one becomes the other: a step would tell two runtimes apart. */
 export const RAMP = 0.1;
 
 /**
@@ -53,14 +49,6 @@ export function distanceOf(
   return inDeviations(scale, blocks).reduce((sum, z, j) => sum + (shares[j] ?? 0) * z * z, 0);
 }
 
-/**
- * What a picture of another kind gets at least: the middle of the cuts, and a little more. Engines count in float32, in which the
- * very cut may come out below it: where both cuts are the same, that would be a PASS.
- */
-export function unfamiliarAt({ passBelow, failAbove }: DecisionCuts): number {
-  return (passBelow + failAbove) / 2 + ABOVE_ROUNDING;
-}
-
 /** @param heldOut distances of images of which nothing of the same part was taught, at least one */
 export function limitOf(heldOut: readonly number[]): number {
   const ascending = heldOut.toSorted((a, b) => a - b);
@@ -68,8 +56,12 @@ export function limitOf(heldOut: readonly number[]): number {
   return Math.max(LEAST_LIMIT, MARGIN * (ascending[at] ?? 0));
 }
 
-/** The probability as it is while the picture is familiar, and raised to `familiarity.probability` where it is not; never lowered. */
-export function inDoubt(probability: number, distance: number, { limit, probability: unknown }: Familiarity): number {
-  const doubt = Math.min(1, Math.max(0, (distance / limit - 1) / RAMP));
-  return probability + doubt * Math.max(0, unknown - probability);
+/** From 0, as near as what was taught, to 1; UNFAMILIAR at the limit. */
+export function unfamiliarityOf(distance: number, { limit }: Familiarity): number {
+  return Math.min(1, Math.max(0, (distance - rampStart(limit)) / (RAMP * limit)));
+}
+
+/** The distance up to which nothing is unfamiliar. */
+export function rampStart(limit: number): number {
+  return (1 - UNFAMILIAR * RAMP) * limit;
 }

@@ -4,7 +4,7 @@ import type { CutLimits } from './cuts.ts';
 import { type Grouped, groupFolds } from './folds.ts';
 import { auroc } from './measures.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { type Example, countOf, foldsFor, isEnough, probabilityOf, teach, TooLittleError } from './teaching.ts';
+import { type Example, countOf, foldsFor, isEnough, scoreOf, teach, TooLittleError } from './teaching.ts';
 
 const MAX_ATTEMPTS = 50;
 const FIFTHS = 5;
@@ -90,7 +90,7 @@ export function measureDraws(
 ): Measured {
   const aurocs = draws.map(({ taught, tested }, i) => {
     const { head } = teach(taught, limits);
-    const area = auroc(tested.map((example) => ({ ...example, probability: probabilityOf(head, example) })));
+    const area = auroc(tested.map((example) => ({ ...example, ...scoreOf(head, example) })));
     onDraw(i + 1);
     return area;
   });

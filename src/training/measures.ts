@@ -3,12 +3,12 @@
  * pass over scores that were sorted once. Pure.
  */
 
-export interface ScoredImage {
+import { isUnfamiliar, type Score } from '../frame/score.ts';
+
+export interface ScoredImage extends Score {
   readonly file: string;
   readonly isDefective: boolean;
   readonly group: string;
-  /** 0..1 */
-  readonly probability: number;
 }
 
 export interface DecisionCuts {
@@ -62,10 +62,16 @@ export function measure(images: readonly ScoredImage[], weights: Float64Array, c
     const score = images[i]?.probability ?? 0;
     let badHere = 0;
     let goodHere = 0;
-    for (; i < images.length && images[i]?.probability === score; i++) {
+    // Of both: they do not pass, and a defective one is no escape.
+    let unfamiliarHere = 0;
+    let unfamiliarBad = 0;
+    for (let image = images[i]; image?.probability === score; image = images[++i]) {
       const weight = weights[i] ?? 0;
-      if (images[i]?.isDefective === true) badHere += weight;
+      if (image.isDefective) badHere += weight;
       else goodHere += weight;
+      if (!isUnfamiliar(image)) continue;
+      unfamiliarHere += weight;
+      if (image.isDefective) unfamiliarBad += weight;
     }
     area += goodHere * (bad + badHere / 2);
     bad += badHere;
@@ -73,8 +79,10 @@ export function measure(images: readonly ScoredImage[], weights: Float64Array, c
     if (badHere > 0) precision += (badHere * bad) / (bad + good);
     right += score >= 0.5 ? badHere : goodHere;
     if (score >= cuts.failAbove) rejected += goodHere;
-    else if (score < cuts.passBelow) escaped += badHere;
-    else reviewed += badHere + goodHere;
+    else if (score < cuts.passBelow) {
+      escaped += badHere - unfamiliarBad;
+      reviewed += unfamiliarHere;
+    } else reviewed += badHere + goodHere;
     const bin = bins[binOf(score)];
     if (bin !== undefined) {
       bin.weight += badHere + goodHere;
@@ -95,7 +103,15 @@ export function measure(images: readonly ScoredImage[], weights: Float64Array, c
 }
 
 /** @returns area under the receiver operating characteristic; NaN where one class is missing */
-export function auroc(scores: readonly ScoredImage[]): number {
-  const images = ranked(scores);
+export function auroc(scores: readonly Pick<ScoredImage, 'isDefective' | 'probability'>[]): number {
+  const images = ranked(
+    scores.map(({ isDefective, probability }) => ({
+      file: '',
+      group: '',
+      isDefective,
+      probability,
+      unfamiliarity: null,
+    })),
+  );
   return measure(images, new Float64Array(images.length).fill(1), { passBelow: 0, failAbove: 1 }).auroc;
 }

@@ -1,6 +1,6 @@
 /** The classical baseline beside every model: logistic regression on 64x64x3 pixels. Samples are rows of 12,288. Pure. */
 
-import { auroc, type ScoredImage } from './measures.ts';
+import { auroc } from './measures.ts';
 import { balancedWeights, fitLogistic, logit, type Samples, sigmoid } from './logistic.ts';
 
 export const BASELINE_EDGE = 64;
@@ -57,14 +57,7 @@ export function pixelBaseline(trained: readonly PixelImage[], tested: readonly P
     tolerance: 1e-4,
   });
   const rows = standardised(rowsOf(tested));
-  const scores = tested.map(
-    ({ file, group, isDefective }, i): ScoredImage => ({
-      file,
-      group,
-      isDefective,
-      probability: sigmoid(logit(fit, rows, i)),
-    }),
-  );
+  const scores = tested.map(({ isDefective }, i) => ({ isDefective, probability: sigmoid(logit(fit, rows, i)) }));
   return { auroc: auroc(scores), weights: fit.weights };
 }
 

@@ -38,8 +38,6 @@ export function mixOf(
 }
 
 function leadOf(rows: readonly Float32Array[], isDefective: readonly boolean[], k: number): number {
-  const scored = rows.map((row, i) => {
-    return { file: `${i}`, group: `${i}`, isDefective: isDefective[i] === true, probability: row[k] ?? 0 };
-  });
+  const scored = rows.map((row, i) => ({ isDefective: isDefective[i] === true, probability: row[k] ?? 0 }));
   return Math.max(0, auroc(scored) - 0.5);
 }

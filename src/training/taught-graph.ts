@@ -1,6 +1,6 @@
 /** Puts what was taught behind the backbone's graph: one self-contained ONNX model. */
 
-import { type Familiarity, RAMP } from './familiarity.ts';
+import { type Familiarity, RAMP, rampStart } from './familiarity.ts';
 import type { PatchClassifier } from './marked-patches.ts';
 import { extendedGraph, type GraphNode, type GraphTensor, oneOutput as node } from './onnx-graph.ts';
 import { PATCH_CLIP, type PatchMemory, worstOf } from './patch-memory.ts';
@@ -19,7 +19,7 @@ export interface LinearHead {
   readonly bias: number;
 }
 
-/** probability = inDoubt(sigmoid(linear + patchWeight * strangeness + placeWeight * misfit + markWeight * markedness)). */
+/** probability = sigmoid(linear + patchWeight * strangeness + placeWeight * misfit + markWeight * markedness). */
 export interface TaughtHead {
   readonly linear: LinearHead;
   readonly memory: PatchMemory;
@@ -44,13 +44,17 @@ export interface PatchGrid {
 }
 
 /** Names in the graph that a taught package serves. */
-export const OUTPUT_NAME = 'defect_probability';
+export const TAUGHT_OUTPUT = {
+  name: 'defect_probability',
+  kind: 'probability',
+  unfamiliarity: 'unfamiliarity',
+} as const;
 export const MAP_NAME = 'activation_map';
 /** For the plane in `loupe evaluate --report`. */
 export const EMBEDDING_NAME = 'embedding';
 
 /**
- * Outputs `defect_probability` float32 [N,1], `activation_map` float32 [N,rows,columns], 0..1, and `embedding` float32 [N,features],
+ * Outputs `defect_probability` and `unfamiliarity` float32 [N,1], `activation_map` float32 [N,rows,columns], 0..1, and `embedding` float32 [N,features],
  * standardised.
  * @param blocks outputs of the backbone that are the embedding, each float32 [N,width], in the order of the head's weights
  * @param placeSource output of the backbone, float32 [N, squares, width], of which the head's places are
@@ -86,9 +90,8 @@ export function taughtGraph(
     { name: 'head.weights', dims: [features, 1], values: linear.weights },
     { name: 'head.bias', dims: [1], values: one(linear.bias) },
     { name: 'kind.shares', dims: [features, 1], values: familiarity.shares },
-    { name: 'kind.limit', dims: [], values: one(familiarity.limit) },
+    { name: 'kind.start', dims: [], values: one(rampStart(familiarity.limit)) },
     { name: 'kind.factor', dims: [], values: one(1 / (RAMP * familiarity.limit)) },
-    { name: 'kind.unknown', dims: [], values: one(familiarity.probability) },
     { name: 'patch.means', dims: [width], values: memory.scale.means },
     { name: 'patch.factors', dims: [width], values: memory.scale.deviations.map((deviation) => 1 / deviation) },
     { name: 'patch.least', dims: [], values: one(-PATCH_CLIP) },
@@ -114,9 +117,9 @@ export function taughtGraph(
     node('Add', ['head.product', 'head.bias'], 'head.linear'),
     node('Mul', [EMBEDDING_NAME, EMBEDDING_NAME], 'kind.squares'),
     node('MatMul', ['kind.squares', 'kind.shares'], 'kind.distance'),
-    node('Sub', ['kind.distance', 'kind.limit'], 'kind.beyond'),
+    node('Sub', ['kind.distance', 'kind.start'], 'kind.beyond'),
     node('Mul', ['kind.beyond', 'kind.factor'], 'kind.ramp'),
-    node('Clip', ['kind.ramp', 'map.zero', 'map.one'], 'kind.doubt'),
+    node('Clip', ['kind.ramp', 'map.zero', 'map.one'], TAUGHT_OUTPUT.unfamiliarity),
     node('Sub', [grid.name, 'patch.means'], 'patch.centred'),
     node('Mul', ['patch.centred', 'patch.factors'], 'patch.scaled'),
     node('Clip', ['patch.scaled', 'patch.least', 'patch.most'], 'patch.standardised'),
@@ -146,7 +149,7 @@ export function taughtGraph(
   ];
   if (marks === null) {
     nodes.push(
-      node('Sigmoid', ['head.logit'], 'head.probability'),
+      node('Sigmoid', ['head.logit'], TAUGHT_OUTPUT.name),
       node('Max', ['map.clipped', MISFIT_MAP], 'map.any'),
       node('Reshape', ['map.any', 'map.shape'], MAP_NAME),
     );
@@ -168,20 +171,15 @@ export function taughtGraph(
       node('ReduceMean', ['mark.top'], 'mark.markedness', { axes: [1], keepdims: 0 }),
       node('Mul', ['mark.markedness', 'mark.weight'], 'mark.logit'),
       node('Add', ['head.logit', 'mark.logit'], 'mark.sum'),
-      node('Sigmoid', ['mark.sum'], 'head.probability'),
+      node('Sigmoid', ['mark.sum'], TAUGHT_OUTPUT.name),
       node('Sigmoid', ['mark.logits'], 'mark.map'),
       node('Max', ['map.clipped', MISFIT_MAP, 'mark.map'], 'map.any'),
       node('Reshape', ['map.any', 'map.shape'], MAP_NAME),
     );
   }
-  nodes.push(
-    node('Sub', ['kind.unknown', 'head.probability'], 'kind.below'),
-    node('Relu', ['kind.below'], 'kind.raise'),
-    node('Mul', ['kind.raise', 'kind.doubt'], 'kind.raised'),
-    node('Add', ['head.probability', 'kind.raised'], OUTPUT_NAME),
-  );
   const outputs = [
-    { name: OUTPUT_NAME, shape: ['n', 1] },
+    { name: TAUGHT_OUTPUT.name, shape: ['n', 1] },
+    { name: TAUGHT_OUTPUT.unfamiliarity, shape: ['n', 1] },
     { name: MAP_NAME, shape: ['n', grid.rows, grid.columns] },
     { name: EMBEDDING_NAME, shape: ['n', features] },
   ];

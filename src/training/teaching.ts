@@ -2,8 +2,9 @@
  * Embeddings and labels to a calibrated linear head with cuts, everything judged on images that the judging fit never saw. Pure.
  */
 
+import type { Score } from '../frame/score.ts';
 import { chooseCuts, type CutChoice, type CutLimits, limitWarnings } from './cuts.ts';
-import { distanceOf, type Familiarity, inDoubt, limitOf, sharesOfDistance, unfamiliarAt } from './familiarity.ts';
+import { distanceOf, type Familiarity, limitOf, sharesOfDistance, unfamiliarityOf } from './familiarity.ts';
 import { type Grouped, groupFolds } from './folds.ts';
 import { intervalsOf, type MeasureIntervals } from './intervals.ts';
 import type { LabelledImage } from './labelled-folder.ts';
@@ -89,19 +90,16 @@ export function teach(
     (each) => each.linear + patchWeight * each.strangeness + placeWeight * each.misfit + markWeight * each.markedness,
   );
   const { scale, shift } = platt(logits, labels);
-  const calibrated = examples.map(({ file, group, isDefective }, i) => {
-    return { file, group, isDefective, probability: sigmoid(scale * (logits[i] ?? 0) + shift) };
-  });
-  const choice = chooseCuts(calibrated, limits);
-  const distancesHeld = held.map((each) => each.distance);
   const familiarity: Familiarity = {
     shares: sharesOfDistance(widthsOf(examples)),
-    limit: limitOf(distancesHeld),
-    probability: choice.kind === 'chosen' ? unfamiliarAt(choice.cuts) : 0.5,
+    limit: limitOf(held.map((each) => each.distance)),
   };
-  const validation = calibrated.map((image, i) => {
-    return { ...image, probability: inDoubt(image.probability, distancesHeld[i] ?? 0, familiarity) };
+  const validation = examples.map(({ file, group, isDefective }, i) => {
+    const probability = sigmoid(scale * (logits[i] ?? 0) + shift);
+    const unfamiliarity = unfamiliarityOf(held[i]?.distance ?? Number.NaN, familiarity);
+    return { file, group, isDefective, probability, unfamiliarity };
   });
+  const choice = chooseCuts(validation, limits);
   const { fit, head } = fitLinear(examples);
   const memory = remember(goodPatches(examples), randomFrom(SEED));
   const area = auroc(validation);
@@ -137,13 +135,14 @@ export function teach(
 }
 
 /** What the taught graph says, computed here. */
-export function probabilityOf(head: TaughtHead, image: Embedded): number {
+export function scoreOf(head: TaughtHead, image: Embedded): Score {
   const { linear, memory, patchWeight, places, placeWeight, marks, markWeight, familiarity } = head;
   const marked = marks === null ? 0 : markWeight * markedness(marks, memory, image.patches);
   const strange = patchWeight * strangeness(distances(memory, image.patches));
   const misfitting = placeWeight * misfit(misfits(places, image.places));
   const logit = linearLogit(linear, image) + strange + misfitting + marked;
-  return inDoubt(sigmoid(logit), distanceOf(linear, familiarity.shares, image.blocks), familiarity);
+  const distance = distanceOf(linear, familiarity.shares, image.blocks);
+  return { probability: sigmoid(logit), unfamiliarity: unfamiliarityOf(distance, familiarity) };
 }
 
 function linearLogit(head: LinearHead, { blocks }: Embedded): number {

@@ -74,7 +74,7 @@ describe('loupe evaluate', () => {
 
   it('shows an escape among the mistakes, though it scores on the defective side of 0.5', async () => {
     const images = (await readLabelledFolder(data)).images.map((image): EvaluatedImage => {
-      const times = { reason: null, decodeMs: 1, inferMs: 1 };
+      const times = { unfamiliarity: null, reason: null, decodeMs: 1, inferMs: 1 };
       return { ...image, probability: image.isDefective ? 0.9 : 0.1, verdict: 'PASS', ...times };
     });
     const known = { hasGroups: false, fingerprints: [], trained: [], seen: null };

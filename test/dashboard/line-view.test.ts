@@ -77,6 +77,13 @@ describe('the line view', () => {
     ]);
   });
 
+  it('says that pictures are unlike what the model has learned', () => {
+    const far = { verdict: 'REVIEW', unfamiliarity: 0.5 } as const;
+    const line = lineOf(10, (i) => (i > 7 ? far : { unfamiliarity: 0.4 })).camera(CAM, NOW);
+    expect(line.conditions).toEqual([{ kind: 'unfamiliar', share: 0.2 }]);
+    expect(line.lastRejected?.unfamiliarity).toBe(0.5);
+  });
+
   it('offers only pictures that are kept and that a browser can show', () => {
     const fail = { verdict: 'FAIL', imagePath: 'a.tif', imageMediaType: 'image/tiff' } as const;
     expect(lineOf(1, () => fail).camera(CAM, NOW).lastRejected?.hasPicture).toBe(false);

@@ -82,6 +82,7 @@ describe('what Quality shows', () => {
       modelSha256: null,
       verdict,
       probability: verdict === 'UNINSPECTED' ? null : 0.5,
+      unfamiliarity: null,
       label,
       defectClass,
     });

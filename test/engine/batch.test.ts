@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Score } from '../../src/frame/score.ts';
 import { Batcher, type BatchSink, chooseBatch, type Decoded } from '../../src/engine/batch.ts';
 
 const sizes = new Map([
@@ -26,15 +27,18 @@ function bench() {
   const said: string[] = [];
   const clock = { now: 0 };
   const sink: BatchSink = {
-    scored: (decoded, probability, _, batchSize) => said.push(`${decoded.id} scored ${probability} of ${batchSize}`),
+    scored: (decoded, { probability }, _, batchSize) =>
+      said.push(`${decoded.id} scored ${probability} of ${batchSize}`),
     faulted: (id, reason) => said.push(`${id} ${reason}`),
     broken: (error) => said.push(`broken: ${String(error)}`),
   };
   const runner = {
     run: (pixels: readonly Uint8Array[], size: number) =>
-      new Promise<Float64Array>((resolve, reject) => {
+      new Promise<Score[]>((resolve, reject) => {
         const end = (error?: Error) =>
-          error === undefined ? resolve(Float64Array.from(pixels, (image) => image[0] ?? 0)) : reject(error);
+          error === undefined
+            ? resolve(pixels.map(([first = 0]) => ({ probability: first, unfamiliarity: null })))
+            : reject(error);
         runs.push({ size, count: pixels.length, end });
       }),
   };

@@ -11,6 +11,7 @@ const scored = (id: number, probability: number): Scored => ({
   kind: 'scored',
   id,
   probability,
+  unfamiliarity: null,
   look: { brightness: 0, contrast: 0, sharpness: 0, fingerprint: '' } as unknown as Scored['look'],
   decodeMs: 1,
   inferMs: 1,

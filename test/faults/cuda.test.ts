@@ -61,8 +61,8 @@ function onPretendedCuda(skew: string): Staged {
     { file: 'engine/session.js', from: "[{ name: 'cuda', deviceId: options.deviceId ?? 0 }]", to: "['cpu']" },
     {
       file: 'engine/session.js',
-      from: 'return readProbabilities(',
-      to: `if (this.provider === 'cuda') result.data.forEach((p, i) => { result.data[i] = ${skew}; });\n        return readProbabilities(`,
+      from: 'return readScores(',
+      to: `if (this.provider === 'cuda') { const { data } = found[output.name]; data.forEach((p, i) => { data[i] = ${skew}; }); }\n        return readScores(`,
     },
   ];
   return stage(plants);

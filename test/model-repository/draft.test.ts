@@ -61,6 +61,20 @@ describe('the draft of a manifest', () => {
     expect(keysOf(two, new Map([['output.name', 'out0']]))).not.toContain('output.name');
   });
 
+  it('takes a second output that says what is unfamiliar, and no other for it', () => {
+    const of = graph(['n', 3, 8, 8], 'uint8', [
+      ['n', 1],
+      ['n', 1],
+      ['n', 7, 7],
+    ]);
+    const faultsOf = (name: string) =>
+      draftOf(of, new Map(Object.entries({ 'output.name': 'out0', 'output.unfamiliarity': name }))).faults;
+    expect(faultsOf('out1')).toEqual([]);
+    for (const name of ['out0', 'out2', 'other']) {
+      expect(faultsOf(name)).toEqual([expect.stringContaining('output.unfamiliarity: expected another output')]);
+    }
+  });
+
   it('refuses what cannot be served', () => {
     expect(draftOf({ inputs: [], outputs: [] }, none).faults[0]).toMatch(
       /expected one input, the image; the graph has none/,

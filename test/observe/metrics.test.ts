@@ -64,7 +64,7 @@ describe('the metrics', () => {
     const outcomes: Outcome[] = [
       answer(),
       answer({ verdict: 'FAIL' }),
-      answer({ verdict: 'REVIEW' }),
+      answer({ verdict: 'REVIEW', unfamiliarity: 0.9 }),
       answer({ verdict: 'UNINSPECTED', reason: 'bad_image', model: null, defectProbability: null }),
       answer({}, true),
       { kind: 'refused', code: 'store_unavailable', message: '' },
@@ -83,6 +83,8 @@ describe('the metrics', () => {
       'inspection_frames_total{camera="cam-1",model="",outcome="duplicate"} 1',
       'inspection_frames_total{camera="cam-1",model="",outcome="refused"} 1',
       'inspection_frames_uninspected_total{reason="bad_image"} 1',
+      'inspection_frames_unfamiliar_total{camera="cam-1"} 1',
+      'inspection_frames_unfamiliar_total{camera="other"} 0',
       'inspection_frames_refused_total{code="store_unavailable"} 1',
       'inspection_duration_seconds_count{transport="grpc_unary"} 4',
       'inspection_frames_in_flight 3',

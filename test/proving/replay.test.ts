@@ -39,6 +39,7 @@ function rowOf(over: Partial<Omit<RecordedResult, 'cameraId' | 'frameId'>> = {})
 const scoring = (probability: number): TaskResult => ({
   kind: 'scored',
   probability,
+  unfamiliarity: null,
   look: { brightness: 1, contrast: 1, focus: 1 },
   decodeMs: 1,
   inferMs: 1,

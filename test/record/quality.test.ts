@@ -108,6 +108,16 @@ describe('the counts of Quality', () => {
     expect(scores.cameras).toEqual(['left', 'right']);
     expect(scores.given).toEqual(verdicts.slice(0, 3).map((verdict) => ({ verdict, rows: 20 })));
     expect((await ledger.scoreCounts({ ...query, cameraId: 'right' })).bins).toHaveLength(20);
+    // No cut lets it pass: it is no part of what cuts would have done.
+    const unfamiliar = {
+      verdict: 'REVIEW',
+      unfamiliarity: 1,
+      recipeId: 'default',
+      model: MODEL,
+      receivedAt: T0,
+    } as const;
+    await recordFrame(ledger, 'stranger', unfamiliar);
+    expect((await ledger.scoreCounts(query)).bins).toEqual(scores.bins);
     const other = { ...query, model: { ...MODEL, version: '2' } };
     expect(await ledger.scoreCounts(other)).toEqual({ bins: [], cameras: [], given: [] });
     expect((await ledger.scoreCounts({ ...query, since: T0 + 2 * 86_400_000 })).bins).toEqual([]);

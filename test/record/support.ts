@@ -45,6 +45,7 @@ export function decisionOf(
     reasonDetail: verdict === 'UNINSPECTED' ? 'expected an answer in 200 ms, none came' : null,
     disposition: DISPOSITION[verdict],
     defectProbability: verdict === 'UNINSPECTED' ? null : 0.123456789,
+    unfamiliarity: verdict === 'UNINSPECTED' ? null : 0.25,
     recipeId: 'default',
     cuts: { passBelow: 0.2, failAbove: 0.8 },
     model: { name: 'parts', version: '1', sha256: 'ab'.repeat(32) },

@@ -82,6 +82,15 @@ describe('verify', () => {
     expect(kinds).toContainEqual(['row_contradicts', 5]);
   });
 
+  it('finds a PASS of what its model has learned nothing of', async () => {
+    const { path } = await fiveRows();
+    damage(path, 'UPDATE results SET unfamiliarity = 0.5 WHERE ledger_seq = 2');
+    expect(await kindsOf(path)).toEqual([
+      ['chain_broken', 2],
+      ['row_contradicts', 2],
+    ]);
+  });
+
   it('finds a row that was taken out of the middle', async () => {
     const { path } = await fiveRows();
     damage(path, 'DELETE FROM stored_images WHERE ledger_seq = 3; DELETE FROM results WHERE ledger_seq = 3');

@@ -75,13 +75,19 @@ describe('the p-chart', () => {
 });
 
 describe('what cuts would have done', () => {
+  it('counts nothing unfamiliar as an escape', () => {
+    const far = { probability: 0.1, isDefective: true, isUnfamiliar: true, verdict: 'REVIEW', group: 0 } as const;
+    const cuts = { passBelow: 0.5, failAbove: 0.9 };
+    expect(escapesAmong([far, { ...far, isUnfamiliar: false }], cuts)).toMatchObject({ count: 1, of: 2 });
+  });
+
   const judged: JudgedScore[] = [
-    { probability: 0.05, isDefective: false, verdict: 'PASS', group: 0 },
-    { probability: 0.1, isDefective: true, verdict: 'PASS', group: 1 },
-    { probability: 0.5, isDefective: true, verdict: 'REVIEW', group: 2 },
-    { probability: 0.6, isDefective: false, verdict: 'REVIEW', group: 3 },
-    { probability: 0.9, isDefective: true, verdict: 'FAIL', group: 4 },
-    { probability: 0.95, isDefective: true, verdict: 'FAIL', group: 4 },
+    { probability: 0.05, isDefective: false, isUnfamiliar: false, verdict: 'PASS', group: 0 },
+    { probability: 0.1, isDefective: true, isUnfamiliar: false, verdict: 'PASS', group: 1 },
+    { probability: 0.5, isDefective: true, isUnfamiliar: false, verdict: 'REVIEW', group: 2 },
+    { probability: 0.6, isDefective: false, isUnfamiliar: false, verdict: 'REVIEW', group: 3 },
+    { probability: 0.9, isDefective: true, isUnfamiliar: false, verdict: 'FAIL', group: 4 },
+    { probability: 0.95, isDefective: true, isUnfamiliar: false, verdict: 'FAIL', group: 4 },
   ];
   const bins = [
     [50, 90],

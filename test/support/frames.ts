@@ -50,6 +50,7 @@ export function decisionOf(
     reasonDetail: null,
     disposition: 'accept',
     defectProbability: 0.1,
+    unfamiliarity: null,
     recipeId: 'default',
     cuts: { passBelow: 0.3, failAbove: 0.7 },
     model: { name: 'test', version: '1', sha256: 'a'.repeat(64) },

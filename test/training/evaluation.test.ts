@@ -9,6 +9,7 @@ const image = (file: string, isDefective: boolean, probability: number | null, g
   kind: isDefective ? 'dent' : 'ok',
   group,
   probability,
+  unfamiliarity: null,
   verdict: probability === null ? 'UNINSPECTED' : probability < 0.2 ? 'PASS' : probability >= 0.8 ? 'FAIL' : 'REVIEW',
   reason: probability === null ? 'bad_image' : null,
   decodeMs: 1,

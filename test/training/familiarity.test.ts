@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { distanceOf, inDoubt, limitOf, RAMP, sharesOfDistance, unfamiliarAt } from '../../src/training/familiarity.ts';
+import { UNFAMILIAR } from '../../src/frame/score.ts';
+import { distanceOf, limitOf, RAMP, sharesOfDistance, unfamiliarityOf } from '../../src/training/familiarity.ts';
 
 describe('how familiar a picture is', () => {
   const scale = { means: Float64Array.of(5, 1, 2, 3), deviations: Float64Array.of(1, 2, 1, 1), clip: 4 };
@@ -28,22 +29,12 @@ describe('how familiar a picture is', () => {
     expect(limitOf([0.1])).toBe(2);
   });
 
-  it('raises what would pass to between the cuts, step by step, and lowers nothing', () => {
-    const familiarity = { shares, limit: 2, probability: 0.6 };
-    expect(inDoubt(0.1, 2, familiarity)).toBe(0.1);
-    expect(inDoubt(0.1, 2 + RAMP, familiarity)).toBeCloseTo(0.35);
-    expect(inDoubt(0.1, 9, familiarity)).toBeCloseTo(0.6);
-    expect(inDoubt(0.9, 9, familiarity)).toBe(0.9);
-  });
-
-  it('leaves no PASS to a stranger in the arithmetic of an engine, where both cuts are the same either', () => {
-    for (let step = 1; step < 1000; step++) {
-      const cut = step / 1000;
-      const raised = Math.fround(0.01 + Math.fround(unfamiliarAt({ passBelow: cut, failAbove: cut }) - 0.01));
-      expect(raised).toBeGreaterThanOrEqual(cut);
-    }
-    const between = unfamiliarAt({ passBelow: 0.2, failAbove: 0.201 });
-    expect(between).toBeGreaterThan(0.2);
-    expect(between).toBeLessThan(0.201);
+  it('goes from familiar to unfamiliar around the limit, in no step', () => {
+    const familiarity = { shares, limit: 2 };
+    expect(unfamiliarityOf(0, familiarity)).toBe(0);
+    expect(unfamiliarityOf(2 * (1 - RAMP / 2), familiarity)).toBeCloseTo(0);
+    expect(unfamiliarityOf(2, familiarity)).toBeCloseTo(UNFAMILIAR);
+    expect(unfamiliarityOf(2 * (1 + RAMP / 2), familiarity)).toBeCloseTo(1);
+    expect(unfamiliarityOf(9, familiarity)).toBe(1);
   });
 });

@@ -11,10 +11,23 @@ const image = (probability: number, isDefective: boolean, group = String(Math.ra
   isDefective,
   group,
   probability,
+  unfamiliarity: null,
 });
 const ones = (n: number) => new Float64Array(n).fill(1);
 
 describe('measures', () => {
+  it('let nothing unfamiliar pass or escape, whatever it scores', () => {
+    const far = (probability: number, isDefective: boolean) => ({
+      ...image(probability, isDefective),
+      unfamiliarity: 1,
+    });
+    const scores = ranked([far(0.9, false), image(0.9, true), far(0.1, true), image(0.1, true), far(0.1, false)]);
+    const found = measure(scores, ones(5), { passBelow: 0.3, failAbove: 0.7 });
+    expect(found.escapeRate).toBeCloseTo(1 / 3);
+    expect(found.falseRejectRate).toBe(0.5);
+    expect(found.reviewRate).toBeCloseTo(2 / 5);
+  });
+
   it('counts every pair for the area, and half of those that tie', () => {
     const scores = [image(0.9, true), image(0.5, true), image(0.5, false), image(0.1, false)];
     expect(auroc(scores)).toBe(0.875);

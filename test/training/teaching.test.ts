@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BLOCKS, gridFor, inputOf, placesFor, placesOf, readBackbone } from '../../src/commands/teach/embedding.ts';
 import { Session } from '../../src/engine/session.ts';
+import { isUnfamiliar } from '../../src/frame/score.ts';
 import { blockFactors } from '../../src/training/blocks.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../src/training/few-shot.ts';
 import { sigmoid } from '../../src/training/logistic.ts';
@@ -11,8 +12,8 @@ import { learnPlaces, misfit, misfits, PLACE_WIDTH, type Places } from '../../sr
 import { randomFrom } from '../../src/training/random.ts';
 import { mixOf } from '../../src/training/score-mix.ts';
 import { scaleOf, sharesOf, standardised } from '../../src/training/standardise.ts';
-import { EMBEDDING_NAME, MAP_NAME, OUTPUT_NAME, taughtGraph } from '../../src/training/taught-graph.ts';
-import { type Example, foldsFor, platt, probabilityOf, teach } from '../../src/training/teaching.ts';
+import { EMBEDDING_NAME, MAP_NAME, TAUGHT_OUTPUT, taughtGraph } from '../../src/training/taught-graph.ts';
+import { type Example, foldsFor, platt, scoreOf, teach } from '../../src/training/teaching.ts';
 
 const LIMITS = { escapes: 0.02, falseRejects: 0.02 };
 const WIDTH = 12;
@@ -55,7 +56,7 @@ describe('teach', () => {
     expect(lesson.measures?.ece).toBeLessThan(0.1);
     expect(lesson.cuts.kind).toBe('chosen');
     const fresh = examplesOf(40, { feature: 2 }, 9);
-    const probabilities = fresh.map((example) => probabilityOf(lesson.head, example));
+    const probabilities = fresh.map((example) => scoreOf(lesson.head, example).probability);
     expect(fresh.filter((example, i) => probabilities[i]! > 0.5 === example.isDefective).length).toBeGreaterThan(76);
   });
 
@@ -379,17 +380,19 @@ describe('the taught graph', () => {
       });
       const { head } = teach(examples, LIMITS);
       const model = taughtGraph(backbone, BLOCKS, grid, placed.name, head);
-      const taught = await Session.open(model, { input, output: { name: OUTPUT_NAME, kind: 'probability' } }, options);
-      const probabilities = await taught.run(pixels, count);
+      const taught = await Session.open(model, { input, output: TAUGHT_OUTPUT }, options);
+      const scores = await taught.run(pixels, count);
       for (const [i, example] of examples.entries()) {
-        expect(Math.abs((probabilities[i] ?? 0) - probabilityOf(head, example))).toBeLessThan(1e-4);
+        const { probability, unfamiliarity } = scoreOf(head, example);
+        expect(scores[i]?.probability).toBeCloseTo(probability, 4);
+        expect(scores[i]?.unfamiliarity).toBeCloseTo(unfamiliarity ?? Number.NaN, 3);
       }
-      expect(new Set(probabilities).size).toBeGreaterThan(count / 2);
+      expect(new Set(scores.map(({ probability }) => probability)).size).toBeGreaterThan(count / 2);
+      expect(scores.filter(isUnfamiliar)).toEqual([]);
       // What has nothing in common with them does not pass.
       const bytes = width * height * 3;
       const strangers = [new Uint8Array(bytes), Uint8Array.from({ length: bytes }, (_, i) => (i >> 3) % 256)];
-      const { probability } = head.familiarity;
-      for (const p of await taught.run(strangers, 2)) expect(p).toBeGreaterThan(probability - 1e-4);
+      for (const { unfamiliarity } of await taught.run(strangers, 2)) expect(unfamiliarity).toBe(1);
       const [maps = []] = await taught.outputs(pixels, [MAP_NAME]);
       expect(maps[0]).toHaveLength(squares);
       const [map = new Float32Array()] = maps;

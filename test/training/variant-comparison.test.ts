@@ -9,6 +9,7 @@ const image = (file: string, isDefective: boolean, probability: number | null): 
   kind: 'dent',
   group: file,
   probability,
+  unfamiliarity: null,
   verdict: probability === null ? 'UNINSPECTED' : probability < 0.2 ? 'PASS' : probability >= 0.8 ? 'FAIL' : 'REVIEW',
   reason: null,
   decodeMs: 1,

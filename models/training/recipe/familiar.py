@@ -20,10 +20,8 @@ FAR_OUT = 4.0
 STILL = 1e-3
 # Of the held-out images, how many may be farther than the limit of what is familiar is based on, and how far beyond them it lies.
 OUTLIERS, MARGIN, LEAST_LIMIT = 0.01, 1.2, 2.0
-# Share of the limit in which certainty is lost.
-RAMP = 0.1
-# The very cut may come out below itself in float32: where both cuts are the same, that would be a PASS.
-ABOVE_ROUNDING = 0.00025
+# From this doubt on a picture does not pass (src/frame/score.ts); it is had at the limit, and comes up in this share of it.
+UNFAMILIAR, RAMP = 0.5, 0.1
 # Longer and shortest edge of what the filters are shown: a doubt costs every frame, and twice the edge told no more strangers.
 EDGE, LEAST, STEP = 32, 24, 4
 SCALES = 3
@@ -43,12 +41,6 @@ def scaled_down(image, edge, least, step):
     height, width = (int(each) for each in x.shape[2:])
     x = F.avg_pool2d(x, max(1, max(height, width) // edge))
     return F.interpolate(x, size=scaled_size(height, width, edge, least, step), mode="bilinear", align_corners=False)
-
-
-def unfamiliar_at(cuts):
-    """The least logit of a picture of something else: between the cuts, so that a person sees it."""
-    middle = (cuts["pass_below"] + cuts["fail_above"]) / 2 + ABOVE_ROUNDING
-    return float(np.log(middle / (1 - middle)))
 
 
 class Doubt(nn.Module):
@@ -101,7 +93,11 @@ class Doubt(nn.Module):
         self.limit[:] = max(LEAST_LIMIT, MARGIN * float(farthest))
 
     def doubt(self, z):
-        return ((self.distance(z) / self.limit - 1) / RAMP).clamp(0, 1)
+        return ((self.distance(z) / self.limit - 1) / RAMP + UNFAMILIAR).clamp(0, 1)
+
+    def unfamiliar(self, seen):
+        """Which of `seen`, float64 numpy [N,S], are of something else: numpy bool [N]."""
+        return (self.doubt(self.standardised(torch.from_numpy(seen).float()))[:, 0] >= UNFAMILIAR).numpy()
 
 
 class Familiar(Doubt):

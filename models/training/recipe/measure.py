@@ -157,9 +157,10 @@ def choose_cuts(probabilities, labels, max_escapes, max_false_rejects):
     return {"pass_below": float(min(most, least)), "fail_above": float(max(most, least))}
 
 
-def measure(probabilities, labels, kinds, groups, cuts, rng):
-    """`kinds`: class of each image; escape rates are given for each that has a defect. Intervals count parts (groups), not images."""
-    escaped = probabilities < cuts["pass_below"]
+def measure(probabilities, unfamiliar, labels, kinds, groups, cuts, rng):
+    """`kinds`: class of each image; escape rates are given for each that has a defect. `unfamiliar`: which images do not pass, whatever
+    they score. Intervals count parts (groups), not images."""
+    escaped = (probabilities < cuts["pass_below"]) & ~unfamiliar
     rejected = probabilities >= cuts["fail_above"]
     good, bad = labels == 0, labels == 1
     parts = lambda of: len(set(groups[of]))

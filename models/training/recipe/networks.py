@@ -162,7 +162,7 @@ class Together(nn.Module):
     """The mean over several networks, and with `mirrors` over the four mirrored views of an image: steadier, and as many times the cost.
 
     `known`: one more opinion beside them, a `recipe.known.Known`; `weigh` says how much it and they count. It or `familiar`, a
-    `recipe.familiar.Familiar`, doubts what is a picture of something else, whose least logit is `unknown`.
+    `recipe.familiar.Familiar`, doubts what is a picture of something else.
     """
 
     def __init__(self, nets, mirrors=False, known=None, familiar=None):
@@ -172,10 +172,9 @@ class Together(nn.Module):
         self.register_buffer("weigh", torch.tensor([1.0, 0.0]))
         self.register_buffer("scale", torch.ones(1))
         self.register_buffer("shift", torch.zeros(1))
-        self.register_buffer("unknown", torch.zeros(1))
 
     def all(self, image):
-        """As `Classifier.all`; the embedding is that of each network, one after the other."""
+        """As `Classifier.all`, the embedding that of each network, one after the other; and the doubt [N,1], None where nothing doubts."""
         seen = []
         for dims in self.views:
             view = torch.flip(image, dims) if dims else image
@@ -183,28 +182,24 @@ class Together(nn.Module):
             spots = sum(maps) / len(maps)
             seen.append((sum(logits) / len(logits), torch.flip(spots, dims) if dims else spots, torch.cat(pooled, dim=1)))
         logit, spots, pooled = (sum(values) / len(values) for values in zip(*seen))
-        if self.known is None and self.familiar is None:
-            return logit * self.scale + self.shift, spots, pooled
-        if self.known is None:
-            doubt = self.familiar(image)
-        else:
+        doubt = None if self.familiar is None else self.familiar(image)
+        if self.known is not None:
             known, doubt = self.known.all(image)
             logit = self.weigh[0] * logit + self.weigh[1] * known
-        logit = logit * self.scale + self.shift
-        return logit + doubt * F.relu(self.unknown - logit), spots, pooled
+        return logit * self.scale + self.shift, spots, pooled, doubt
 
     def forward(self, image):
         return self.all(image)[0]
 
 
 class Scored(nn.Module):
-    """The graph that is served: calibrated probability of a defect, float32 [N,1], where, float32 [N,h,w], and what the last layer
-    sees, float32 [N,width]."""
+    """The graph that is served, of `Together` with a doubt: calibrated probability of a defect and doubt, float32 [N,1] each, where,
+    float32 [N,h,w], and what the last layer sees, float32 [N,width]."""
 
     def __init__(self, net):
         super().__init__()
         self.net = net
 
     def forward(self, image):
-        logit, spots, pooled = self.net.all(image)
-        return torch.sigmoid(logit), torch.sigmoid(spots), pooled
+        logit, spots, pooled, doubt = self.net.all(image)
+        return torch.sigmoid(logit), doubt, torch.sigmoid(spots), pooled

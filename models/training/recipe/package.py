@@ -14,13 +14,14 @@ from .networks import Scored
 from .settings import described
 
 GOLDEN = 6
+OUTPUT = {"name": "defect_probability", "kind": "probability", "unfamiliarity": "unfamiliarity"}
 # Another provider, another precision: what a probability may move by.
 GOLDEN_TOLERANCE = 0.02
 
 
 def export(net, shape, file):
     """shape: [H,W,C] of the uint8 input. Batch norm is folded by the exporter."""
-    outputs = ["defect_probability", "activation_map", "embedding"]
+    outputs = [OUTPUT["name"], OUTPUT["unfamiliarity"], "activation_map", "embedding"]
     with warnings.catch_warnings():
         # The size of the input is fixed, and with it how many cells are a fiftieth of the map.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
@@ -36,17 +37,18 @@ def export(net, shape, file):
         )
 
 
-def choose_golden(probabilities, labels):
-    """Positions of a few images over the whole range of scores, both classes: what one wrong step of preprocessing would move."""
+def choose_golden(probabilities, labels, unfamiliar):
+    """Positions of a few images over the whole range of scores, both classes: what one wrong step of preprocessing would move. None that
+    is unfamiliar: it says nothing of what is usual."""
     chosen = []
     for label in (0, 1):
-        order = np.flatnonzero(labels == label)
+        order = np.flatnonzero((labels == label) & ~unfamiliar)
         order = order[np.argsort(probabilities[order])]
         chosen += [int(order[int(k)]) for k in np.linspace(0, len(order) - 1, GOLDEN // 2)]
     return chosen
 
 
-def write_package(args, packed, net, folds, cuts, probabilities, metrics, table, curve):
+def write_package(args, packed, net, folds, cuts, probabilities, unfamiliar, metrics, table, curve):
     """@returns the text of report/report.md"""
     meta, test, package = packed.meta, folds["test"], args.package
     # What belonged to the model that was there before.
@@ -58,7 +60,7 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
     golden = []
     if args.golden is not None:
         (package / "golden").mkdir(exist_ok=True)
-        for k in choose_golden(probabilities, packed.labels[test]):
+        for k in choose_golden(probabilities, packed.labels[test], unfamiliar):
             name = packed.files[test[k]]
             kept = f"golden/{name.replace('/', '-')}"
             shutil.copyfile(args.golden / name, package / kept)
@@ -79,7 +81,7 @@ def write_package(args, packed, net, folds, cuts, probabilities, metrics, table,
             "colour": meta["colour"],
             "resize": {"fit": meta["fit"], "kernel": meta["kernel"]},
         },
-        "output": {"name": "defect_probability", "kind": "probability"},
+        "output": OUTPUT,
         "calibration": {
             "method": "platt",
             "scale": round(float(net.scale), 4),
@@ -133,7 +135,7 @@ def views(args):
 def beside_sentences(args, net):
     doubt = (
         f"A picture farther than {float((net.known or net.familiar).limit):.1f} from what was learned, 1 on average over it, is of something else: "
-        "REVIEW at least."
+        "it does not pass, whatever the cuts."
     )
     if net.known is None:
         return [doubt, ""]

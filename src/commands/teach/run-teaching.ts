@@ -71,7 +71,6 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     cuts: manifest.cuts,
     escape_limit_shown: lesson.cuts.isShown,
     familiar_limit: lesson.head.familiarity.limit,
-    unfamiliar_probability: lesson.head.familiarity.probability,
     metrics: manifest.metrics,
     warnings: lesson.warnings,
     activated,
@@ -196,8 +195,7 @@ export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string 
     `${taught.package}: taught on ${taught.images} images in ${taught.seconds.toFixed(1)} s`,
     `  held-out AUROC  ${area}`,
     `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
-    `  other things    REVIEW at least, from ${taught.familiar_limit.toFixed(1)} times as far as the images that were taught, ` +
-      `while the PASS cut is at most ${(Math.floor(taught.unfamiliar_probability * 1000) / 1000).toFixed(3)}`,
+    `  other things    REVIEW at least, from ${taught.familiar_limit.toFixed(1)} times as far as the images that were taught`,
     `  report          ${taught.package}/report/report.html`,
     ...taught.warnings.map((warning) => `  WARNING ${warning}`),
     show('activated', taught.activated),

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { judge } from '../../decide/decide.ts';
 import type { InputContract } from '../../engine/contract.ts';
 import { Session } from '../../engine/session.ts';
+import { isUnfamiliar } from '../../frame/score.ts';
 import { type Manifest, MODEL_NAME, MODEL_VERSION } from '../../model-repository/manifest.ts';
 import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
 import type { Interval } from '../../statistics/interval.ts';
@@ -13,7 +14,7 @@ import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
 import { reportHtml } from '../../training/report/report.ts';
 import { seenCsv } from '../../training/seen-images.ts';
-import { OUTPUT_NAME, taughtGraph } from '../../training/taught-graph.ts';
+import { TAUGHT_OUTPUT, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
@@ -86,7 +87,7 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
 /** The user's own images, scored by the graph that is written, as an engine will. */
 async function writeGolden(draft: string, model: Uint8Array, taught: TaughtModel): Promise<Manifest['golden']> {
   const { folder, input } = taught;
-  const contract = { input, output: { name: OUTPUT_NAME, kind: 'probability' } } as const;
+  const contract = { input, output: TAUGHT_OUTPUT };
   const session = await Session.open(model, contract, { provider: 'cpu', threads: 1 });
   const { width, height, colour, resize } = input;
   const source = folderPixels(folder.root, { width, height, colour, ...resize });
@@ -94,12 +95,16 @@ async function writeGolden(draft: string, model: Uint8Array, taught: TaughtModel
   for (const isDefective of [false, true]) {
     const of = folder.images.filter((image) => image.isDefective === isDefective);
     for (let k = 0; k < GOLDEN_PER_CLASS; k++) {
-      const image = of[Math.floor((k * of.length) / GOLDEN_PER_CLASS)];
-      if (image === undefined) continue;
-      const file = `golden/${isDefective ? 'ng' : 'ok'}-${k + 1}${path.extname(image.file).toLowerCase()}`;
-      await copyFile(path.join(folder.root, image.file), path.join(draft, file));
-      const [probability = Number.NaN] = await session.run([await source.pixels(image.file)], 1);
-      golden.push({ file, probability: Number(probability.toFixed(6)) });
+      const some = of.slice((k * of.length) / GOLDEN_PER_CLASS, ((k + 1) * of.length) / GOLDEN_PER_CLASS);
+      for (const image of some) {
+        const [score] = await session.run([await source.pixels(image.file)], 1);
+        // One that was taught and is far from the rest proves nothing of what is usual.
+        if (score === undefined || isUnfamiliar(score)) continue;
+        const file = `golden/${isDefective ? 'ng' : 'ok'}-${k + 1}${path.extname(image.file).toLowerCase()}`;
+        await copyFile(path.join(folder.root, image.file), path.join(draft, file));
+        golden.push({ file, probability: Number(score.probability.toFixed(6)) });
+        break;
+      }
     }
   }
   return golden;
@@ -124,7 +129,7 @@ async function manifestOf(
     created_at: new Date().toISOString(),
     sha256: createHash('sha256').update(model).digest('hex'),
     input: { name: inputName, dtype, layout, width, height, colour, resize },
-    output: { name: OUTPUT_NAME, kind: 'probability' },
+    output: TAUGHT_OUTPUT,
     calibration: { method: 'platt', ...lesson.calibration, parts: partsOf(folder) },
     cuts: { pass_below: cuts.passBelow, fail_above: cuts.failAbove },
     golden_tolerance: GOLDEN_TOLERANCE,
@@ -164,7 +169,7 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
 async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): Promise<string> {
   const kindOf = new Map(folder.images.map((image) => [image.file, image.kind]));
   const images = lesson.validation.map((image): EvaluatedImage => {
-    const judgement = judge(image.probability, cuts);
+    const judgement = judge(image, cuts);
     const of = { ...image, kind: kindOf.get(image.file) ?? '', reason: judgement.reason, decodeMs: 0, inferMs: 0 };
     return judgement.verdict === 'UNINSPECTED'
       ? { ...of, probability: null, verdict: 'UNINSPECTED' }

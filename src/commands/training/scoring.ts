@@ -50,10 +50,17 @@ export async function scoreFolder(options: ScoringOptions): Promise<Scoring> {
 function evaluated(image: LabelledImage, result: TaskResult, cuts: DecisionCuts): EvaluatedImage {
   const { file, isDefective, kind, group } = image;
   const of = { file, isDefective, kind, group };
-  const none = { ...of, probability: null, verdict: 'UNINSPECTED', decodeMs: 0, inferMs: 0 } as const;
+  const none = {
+    ...of,
+    probability: null,
+    unfamiliarity: null,
+    verdict: 'UNINSPECTED',
+    decodeMs: 0,
+    inferMs: 0,
+  } as const;
   if (result.kind === 'faulted') return { ...none, reason: `${result.reason}: ${result.detail}` };
-  const { probability, decodeMs, inferMs } = result;
-  const judgement = judge(probability, cuts);
+  const { probability, unfamiliarity, decodeMs, inferMs } = result;
+  const judgement = judge(result, cuts);
   if (judgement.verdict === 'UNINSPECTED') return { ...none, reason: `${judgement.reason}: ${judgement.detail}` };
-  return { ...of, probability, verdict: judgement.verdict, reason: null, decodeMs, inferMs };
+  return { ...of, probability, unfamiliarity, verdict: judgement.verdict, reason: null, decodeMs, inferMs };
 }

@@ -1,5 +1,6 @@
 /** A probability against the two cuts, and an answer time against the takt. */
 
+import { isUnfamiliar } from '../../frame/score.ts';
 import { useWords } from './words.ts';
 
 const percent = (share: number) => `${Math.min(100, Math.max(0, share * 100))}%`;
@@ -14,11 +15,12 @@ export function formatMs(ms: number | null): string {
 
 export function ProbabilityGauge(props: {
   readonly probability: number | null;
+  readonly unfamiliarity: number | null;
   readonly passBelow: number | null;
   readonly failAbove: number | null;
 }) {
   const words = useWords();
-  const { probability, passBelow, failAbove } = props;
+  const { probability, unfamiliarity, passBelow, failAbove } = props;
   return (
     <div className="gauge">
       <span className="label">{words.probability}</span>
@@ -35,6 +37,7 @@ export function ProbabilityGauge(props: {
         )}
       </div>
       <output>{formatProbability(probability)}</output>
+      {isUnfamiliar({ unfamiliarity }) && <p className="unfamiliar">{words.unfamiliar}</p>}
     </div>
   );
 }

@@ -76,6 +76,7 @@ const Tile = memo(function Tile(props: {
       <div className="facts">
         <ProbabilityGauge
           probability={last?.defectProbability ?? null}
+          unfamiliarity={last?.unfamiliarity ?? null}
           passBelow={last?.passBelow ?? null}
           failAbove={last?.failAbove ?? null}
         />
@@ -215,6 +216,8 @@ function conditionText(words: Words, condition: Condition): string {
       return words.late(Math.round(condition.share * 100));
     case 'uninspected':
       return words.uninspected(Math.round(condition.share * 100), words.reasons[condition.reason] ?? condition.reason);
+    case 'unfamiliar':
+      return words.unfamiliarShare(Math.round(condition.share * 100));
     case 'brightness':
     case 'contrast':
     case 'focus':

@@ -73,6 +73,7 @@ function Shown({ result, proof, reviews }: Everything) {
           {isKept && <HeatMapSwitch state={heatMap} />}
           <ProbabilityGauge
             probability={result.defectProbability}
+            unfamiliarity={result.unfamiliarity}
             passBelow={result.passBelow}
             failAbove={result.failAbove}
           />

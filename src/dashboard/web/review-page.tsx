@@ -183,6 +183,7 @@ export function ReviewPage() {
             {isPicture(current) && <HeatMapSwitch state={heatMap} />}
             <ProbabilityGauge
               probability={current.defectProbability}
+              unfamiliarity={current.unfamiliarity}
               passBelow={current.passBelow}
               failAbove={current.failAbove}
             />

@@ -35,6 +35,7 @@ export function responseFrom(result: RecordedResult, duplicate: boolean) {
     reason_detail: result.reasonDetail ?? '',
     disposition: result.disposition.toUpperCase(),
     ...whereKnown('defect_probability', result.defectProbability),
+    ...whereKnown('unfamiliarity', result.unfamiliarity),
     ...(cuts === null ? {} : { pass_below: cuts.passBelow, fail_above: cuts.failAbove }),
     recipe_id: result.recipeId ?? '',
     model: model === null ? null : { ...model, variant: model.variant ?? '', provider: result.provider ?? '' },

@@ -7,6 +7,7 @@ import { modelVariant } from './0004-model-variant.ts';
 import { people } from './0005-people.ts';
 import { tallies } from './0006-tallies.ts';
 import { outboxCamera } from './0007-outbox-camera.ts';
+import { unfamiliarity } from './0008-unfamiliarity.ts';
 
 export interface Migration {
   readonly version: number;
@@ -21,6 +22,7 @@ export const MIGRATIONS: readonly Migration[] = [
   people,
   tallies,
   outboxCamera,
+  unfamiliarity,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -48,6 +48,8 @@ describe('a result on the wire', () => {
       cuts: null,
     });
     expect(sent(none)).not.toHaveProperty('defect_probability');
+    expect(sent(recordedOf({ unfamiliarity: 0 }))['unfamiliarity']).toBe(0);
+    expect(sent(recordedOf())).not.toHaveProperty('unfamiliarity');
     expect(sent(none)).toMatchObject({ verdict: 'UNINSPECTED', reason: 'queue_full', fallback: true, model: null });
   });
 
