@@ -419,8 +419,9 @@ class Runs(unittest.TestCase):
             torch.testing.assert_close(both, (nets[0](image) + nets[1](image)) / 2)
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "model.onnx"
-            export(net, packed.pixels.shape[1:], file)
+            export(Together(nets, mirrors=True, familiar=Familiar()), packed.pixels.shape[1:], file)
             self.assertNotIn(b"kinds", file.read_bytes())
+            self.assertIn(b"unfamiliarity", file.read_bytes())
 
     def test_what_is_known_already_is_one_more_opinion_and_stays_as_it_was(self):
         packed = drawn(parts=24, each=4, edge=64)
