@@ -89,13 +89,13 @@ export class ShadowDesk implements ShadowControl {
           // Somebody set another beside it meanwhile.
           if (this.runs.has(recipe)) return;
           const run = await this.runFor({ name, version, recipe }, by);
-          await this.begin(run);
-          if (run.model.sha256 === sha256) return;
-          this.runs.delete(recipe);
-          await run.stop();
-          throw new Error(
-            `${name}/${version} was a shadow with SHA-256 ${sha256}; the folder now holds ${run.model.sha256}`,
-          );
+          if (run.model.sha256 !== sha256) {
+            throw new Error(
+              `${name}/${version} was a shadow with SHA-256 ${sha256}; the folder now holds ${run.model.sha256}`,
+            );
+          }
+          await this.prove(run);
+          await this.seat(run);
         });
       } catch (error) {
         const detail = messageOf(error);
@@ -135,13 +135,14 @@ export class ShadowDesk implements ShadowControl {
       const { recipe, model: ref } = run.state;
       const model = `${ref.name}/${ref.version}`;
       try {
-        await this.begin(run);
+        await this.prove(run);
         await this.note(run, by);
       } catch (error) {
         const detail = messageOf(error);
         this.options.onEvent({ kind: 'shadow_refused', recipe, model, by, detail });
         throw error;
       }
+      await this.seat(run);
       this.options.onEvent({ kind: 'shadow_started', recipe, model, by });
       return run.state;
     });
@@ -200,10 +201,9 @@ export class ShadowDesk implements ShadowControl {
     });
   }
 
-  /** Proves it and puts it beside its recipe, in the place of another. */
-  private async begin(run: ShadowRun): Promise<void> {
-    const { recipe, model } = run.state;
-    const lane = `${model.name}/${model.version}`;
+  /** Starts its engines; the shadow that it is to replace goes on beside it. */
+  private async prove(run: ShadowRun): Promise<void> {
+    const { name, version } = run.model;
     if (this.isStopping) throw shuttingDown();
     this.candidate = run;
     try {
@@ -211,12 +211,18 @@ export class ShadowDesk implements ShadowControl {
     } catch (error) {
       if (this.isStopping) throw shuttingDown();
       if (error instanceof EngineStartError || error instanceof ProviderUnavailableError) {
-        throw new LoupeError('model_refused', `${lane}: ${error.message}`, { cause: error });
+        throw new LoupeError('model_refused', `${name}/${version}: ${error.message}`, { cause: error });
       }
       throw error;
     } finally {
       this.candidate = null;
     }
+  }
+
+  /** Puts it beside its recipe, in the place of another. */
+  private async seat(run: ShadowRun): Promise<void> {
+    const { recipe, model } = run.state;
+    const lane = `${model.name}/${model.version}`;
     const before = this.runs.get(recipe);
     this.runs.set(recipe, run);
     await before?.stop();
@@ -232,7 +238,6 @@ export class ShadowDesk implements ShadowControl {
     try {
       await this.journal.append({ at, by, kind: 'start', recipe, model });
     } catch (error) {
-      this.runs.delete(recipe);
       await run.stop();
       const detail = `the shadow could not be noted and was not started: ${String(error)}`;
       throw new LoupeError('store_unavailable', detail, { cause: error });

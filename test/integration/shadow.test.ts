@@ -1,6 +1,6 @@
 /** A candidate beside the model that decides, at a real service. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpApi } from '../../src/client/http-api.ts';
@@ -163,6 +163,35 @@ describe('a shadow', { timeout: 120_000 }, () => {
     const without = await loupe(['models', 'shadow', 'mean-brightness/2']);
     expect(without).toMatchObject({ code: 2 });
     expect(without.stderr).toContain('--http URL');
+  });
+
+  it('that cannot be noted is refused, and the one at work goes on', async () => {
+    packageAt(path.join(root, 'mean-brightness', '3'), 'mean-brightness', nextOf('3'));
+    const service = await start(settings);
+    const shadows = new HttpShadows(apiOf(service));
+    await shadows.start(candidate);
+    await frame(service, 'a', dark);
+    await compared(shadows, 1);
+    const journal = path.join(store, 'shadows.jsonl');
+    renameSync(journal, `${journal}.kept`);
+    mkdirSync(journal);
+    await expect(shadows.start({ ...candidate, version: '3' })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('could not be noted and was not started'),
+    });
+    const refused = () => service.log.filter(({ event }) => event === 'shadow_refused');
+    await expect.poll(refused).toMatchObject([{ recipe: 'default', model: 'mean-brightness/3' }]);
+    await frame(service, 'b', dark);
+    expect(await compared(shadows, 2)).toMatchObject({ model: { version: '2' }, down: null });
+    expect(await shadows.disagreements('default', 10)).toHaveLength(2);
+    // Engines of the line and of the one shadow: nothing is left of the one that was refused.
+    await expect.poll(() => service.engines.length).toBe(3);
+
+    rmdirSync(journal);
+    renameSync(`${journal}.kept`, journal);
+    expect(await shadows.start({ ...candidate, version: '3' })).toMatchObject({ model: { version: '3' } });
+    await expect.poll(() => service.engines.length).toBe(3);
+    expect(await shadows.list()).toMatchObject([{ model: { version: '3' } }]);
   });
 
   it('that cannot come back is said, and stops nothing', async () => {
