@@ -8,7 +8,8 @@
  * A message leaves the outbox when the broker has it, so nothing is lost by a dead broker or a killed process; one may come
  * twice, and carries its resultId for that. Messages of one camera are never overtaken by later ones. A camera whose results the
  * broker refuses waits alone. Where a broker refuses by ending the connection, that happens again and again: then one message goes
- * alone, and whose it is waits if that was it; its next try goes alone too.
+ * alone, and whose it is waits if that was it; its next try goes alone too. What the station says of itself (OwnTopic) is told apart
+ * in the same way, and left out where the connection ends over it.
  */
 
 import { messageOf } from '../errors.ts';
@@ -16,6 +17,7 @@ import type { CameraId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import { CameraStates } from './camera-state.ts';
+import { OwnTopic } from './own-topic.ts';
 import { ConnectionLost, type Sink, SinkRefusal } from './sink.ts';
 
 export interface OutboxItem {
@@ -64,7 +66,9 @@ export type PublisherEvent =
   | { readonly kind: 'results_given_up'; readonly count: number }
   /** The broker will not have an answer on the topic that its sender asked for. It stands in the ledger, and on the camera's own topic. */
   | { readonly kind: 'reply_refused'; readonly topic: string; readonly message: string }
-  | { readonly kind: 'publish_failed'; readonly message: string };
+  | { readonly kind: 'publish_failed'; readonly message: string }
+  /** The broker ends the connection over it, so nothing is published on it for as long. */
+  | { readonly kind: 'topic_left_out'; readonly topic: string; readonly seconds: number };
 
 const WINDOW = 256;
 const RETRY_MS = 250;
@@ -89,6 +93,9 @@ export class ResultPublisher {
   private readonly options: ResultPublisherOptions;
   private readonly ports: PublisherPorts;
   private readonly states: CameraStates;
+  private readonly statusTopic: OwnTopic;
+  /** Of all cameras. */
+  private readonly stateTopic: OwnTopic;
   private readonly unsubscribe: (() => void)[] = [];
   /** Cameras whose results the broker refused, how often in a row, and the monotonic moment of the next try. */
   private readonly refused = new Map<CameraId, { readonly failures: number; readonly untilMono: number }>();
@@ -98,6 +105,7 @@ export class ResultPublisher {
   private isWoken = false;
   private isStopping = false;
   private hasSaidOnline = false;
+  private areStatesDue = false;
   /** How often in a row the connection ended over what was sent. */
   private losses = 0;
   private ageCheckedAtMono = Number.NEGATIVE_INFINITY;
@@ -108,6 +116,8 @@ export class ResultPublisher {
     this.options = options;
     this.ports = ports;
     this.states = new CameraStates(ports.clock.now());
+    this.statusTopic = this.ownTopic(`${options.root}/status`);
+    this.stateTopic = this.ownTopic(`${options.root}/+/state`);
   }
 
   start(): void {
@@ -121,7 +131,11 @@ export class ResultPublisher {
         this.rouse();
       }),
     );
-    this.stateTimer = setInterval(() => void this.publishStates(), this.options.statePeriodMs ?? STATE_PERIOD_MS);
+    this.stateTimer = setInterval(() => {
+      if (!this.states.hasDirty || this.stateTopic.isSilent) return;
+      this.areStatesDue = true;
+      this.rouse();
+    }, this.options.statePeriodMs ?? STATE_PERIOD_MS);
     this.loop = this.run();
   }
 
@@ -162,11 +176,14 @@ export class ResultPublisher {
     const { outbox, sink } = this.ports;
     this.nextDueMono = Number.POSITIVE_INFINITY;
     await this.dropAged();
-    if (!sink.isConnected) return true;
-    if (!this.hasSaidOnline && !this.isStopping) {
-      await this.publishStatus('online');
-      this.hasSaidOnline = true;
+    if (!this.hasSaidOnline && !this.isStopping) this.hasSaidOnline = await this.publishStatus('online');
+    if (this.areStatesDue) {
+      this.areStatesDue = false;
+      const sent = this.publishStates();
+      // While it is not told what ends the connection, nothing goes beside them.
+      if (this.losses > 0 || this.refused.size > 0 || this.stateTopic.isSuspect) await sent;
     }
+    if (!sink.isConnected) return true;
     const due = this.due(await outbox.next(this.options.window ?? WINDOW));
     const suspect = due.find(({ cameraId }) => this.refused.has(cameraId)) ?? (this.isSearching ? due[0] : undefined);
     const items = suspect === undefined ? due : [suspect];
@@ -243,20 +260,29 @@ export class ResultPublisher {
     if (count > 0) this.options.onEvent?.({ kind: 'results_given_up', count });
   }
 
-  /** Best effort: the next one says more than a lost one did. */
   private async publishStates(isReady = this.ports.isReady()): Promise<void> {
-    if (!this.ports.sink.isConnected || !this.states.hasDirty) return;
-    const sent = this.states
-      .takeDirty(isReady)
-      .map(({ cameraId, payload }) => this.publishRetained(`${this.options.root}/${cameraId}/state`, payload));
-    await Promise.allSettled(sent);
+    if (!this.ports.sink.isConnected) return;
+    await this.stateTopic.send(() =>
+      this.states
+        .takeDirty(isReady)
+        .map(({ cameraId, payload }) => this.publishRetained(`${this.options.root}/${cameraId}/state`, payload)),
+    );
   }
 
-  private async publishStatus(status: NodeStatus): Promise<void> {
+  /** Resolves to whether it went out. */
+  private async publishStatus(status: NodeStatus): Promise<boolean> {
     const { sink, clock } = this.ports;
-    if (!sink.isConnected) return;
+    if (!sink.isConnected) return false;
     const { root, version } = this.options;
-    await this.publishRetained(`${root}/status`, statusJson(status, version, clock.now()));
+    const payload = statusJson(status, version, clock.now());
+    return this.statusTopic.send(() => [this.publishRetained(`${root}/status`, payload)]);
+  }
+
+  private ownTopic(topic: string): OwnTopic {
+    return new OwnTopic(
+      () => this.ports.clock.mono(),
+      (seconds) => this.options.onEvent?.({ kind: 'topic_left_out', topic, seconds }),
+    );
   }
 
   /** What the broker does not let us say of ourselves is told in the log, and holds no result up. */
@@ -264,8 +290,8 @@ export class ResultPublisher {
     try {
       await this.ports.sink.publish(topic, payload, { retain: true, qos: 1, contentType: 'application/json' });
     } catch (error) {
-      if (!(error instanceof SinkRefusal)) throw error;
-      this.options.onEvent?.({ kind: 'publish_failed', message: `${topic}: ${error.message}` });
+      if (error instanceof ConnectionLost) throw error;
+      this.options.onEvent?.({ kind: 'publish_failed', message: `${topic}: ${messageOf(error)}` });
     }
   }
 

@@ -188,6 +188,7 @@ export class Reporting {
         return;
       case 'plant_connection_idle':
       case 'results_given_up':
+      case 'topic_left_out':
         this.log.log('warn', kind, fields);
         return;
       case 'broker_full':

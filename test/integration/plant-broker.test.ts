@@ -100,6 +100,58 @@ describe.skipIf(!hasMosquitto)("the plant's own broker", () => {
     }
   });
 
+  it('that ends the connection over status and state gets every result all the same', async () => {
+    const strict = await Aedes.createBroker({
+      authorizePublish: (client, { topic }, done) => {
+        if (!/^loupe\/(status|.+\/state)$/.test(topic)) return done(null);
+        client?.conn.destroy();
+        done(new Error('not allowed'));
+      },
+    });
+    const server = createServer((socket) => void strict.handle(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const heard: string[] = [];
+    strict.on('publish', ({ topic, payload }) => {
+      if (topic.endsWith('/result')) heard.push((JSON.parse(String(payload)) as { frameId: string }).frameId);
+    });
+    try {
+      service = await ServiceProcess.start([...testSettings(emptyFolder()), `mqtt.url=${url}`, 'mqtt.connections=1']);
+      const sender = await connectGrpcSender({ address: service.addresses.grpc });
+      const send = async (n: number) => {
+        const bytes = await greyPng(n % 200);
+        const frame = {
+          cameraId: 'cam-1',
+          frameId: `f${n}`,
+          bytes,
+          contentType: null,
+          capturedAt: null,
+          sequence: null,
+        };
+        expect(await sender.send({ ...frame, isSimulated: false })).toMatchObject({ kind: 'answered' });
+      };
+      const leftOut = () => service.log.flatMap(({ event, topic }) => (event === 'topic_left_out' ? [topic] : []));
+      let sent = 0;
+      await expect
+        .poll(async () => {
+          await send(++sent);
+          return leftOut();
+        }, PATIENT)
+        .toEqual(['loupe/status', 'loupe/+/state']);
+      const losses = () => service.log.filter(({ event }) => event === 'sink_connected').length;
+      await expect.poll(() => new Set(heard).size, PATIENT).toBe(sent);
+      const before = losses();
+      for (let n = 0; n < 20; n++) await send(++sent);
+      await expect.poll(() => new Set(heard).size, PATIENT).toBe(sent);
+      expect(losses()).toBe(before);
+      await sender.close();
+    } finally {
+      await service.end('SIGKILL');
+      await new Promise<void>((resolve) => strict.close(() => resolve()));
+      server.close();
+    }
+  });
+
   it('may die and come back: gRPC goes on, results wait, in order, and the last will tells of a killed service', async () => {
     service = await ServiceProcess.start(settings());
     // Subscribed before the broker dies, in a session that it keeps: what is published before the reader is back waits for it.

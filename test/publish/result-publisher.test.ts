@@ -64,9 +64,21 @@ class MemorySink implements Sink {
   isConnected = true;
   readonly sent: { topic: string; json: Record<string, unknown> }[] = [];
   fail: (topic: string, frameId: unknown) => Error | null = () => null;
+  private readonly listeners = new Set<() => void>();
 
-  onConnected(): () => void {
-    return () => undefined;
+  onConnected(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** The connection ends, and there is a new one a little later. */
+  hangUp(): Error {
+    this.isConnected = false;
+    setTimeout(() => {
+      this.isConnected = true;
+      for (const listener of this.listeners) listener();
+    }, 2);
+    return new ConnectionLost('the connection ended');
   }
 
   async publish(topic: string, payload: string | Buffer): Promise<void> {
@@ -208,6 +220,49 @@ describe('ResultPublisher', () => {
     isAllowed = true;
     await vi.waitFor(() => expect(box.items).toEqual([]), soon);
     expect(sink.frameIds.filter((id) => id === 'f1' || id === 'f3')).toEqual(['f1', 'f3']);
+  });
+
+  it('leaves out what it says of itself where the broker ends the connection over it, and tries again later', async () => {
+    const [box, sink] = [outbox(), new MemorySink()];
+    let kills = 0;
+    let isAllowed = false;
+    sink.fail = (topic) => {
+      if (!sink.isConnected) return new ConnectionLost('the connection ended');
+      if (isAllowed || !/\/(status|state)$/.test(topic)) return null;
+      kills += 1;
+      return sink.hangUp();
+    };
+    const events: PublisherEvent[] = [];
+    let mono = 0;
+    box.add(1);
+    publisherOf(box, sink, (event) => events.push(event), { now: () => Date.now(), mono: () => mono });
+    const leftOut = () => events.flatMap((event) => (event.kind === 'topic_left_out' ? [event] : []));
+    const feed = setInterval(() => box.add(1), 5);
+    await expect.poll(leftOut, soon).toEqual([
+      { kind: 'topic_left_out', topic: 'loupe/status', seconds: 60 },
+      { kind: 'topic_left_out', topic: 'loupe/+/state', seconds: 60 },
+    ]);
+    expect(kills).toBe(6);
+    // No camera was taken for what ends the connection, and nothing of it is lost.
+    const sent = sink.frameIds.length;
+    await vi.waitFor(() => expect(sink.frameIds.length).toBeGreaterThan(sent + 20), soon);
+    expect(events).toHaveLength(2);
+    expect(kills).toBe(6);
+    mono += 61_000;
+    await vi.waitFor(() => expect(leftOut()).toHaveLength(4), soon);
+    expect(leftOut().slice(2)).toMatchObject([{ seconds: 120 }, { seconds: 120 }]);
+    expect(kills).toBe(8);
+    isAllowed = true;
+    mono += 121_000;
+    await vi.waitFor(() => {
+      const topics = sink.sent.map(({ topic }) => topic);
+      expect(topics).toContain('loupe/status');
+      expect(topics).toContain('loupe/cam-1/state');
+    }, soon);
+    clearInterval(feed);
+    await vi.waitFor(() => expect(box.items).toEqual([]), soon);
+    const ids = sink.frameIds;
+    expect(ids).toEqual(Array.from({ length: ids.length }, (_, i) => `f${i + 1}`));
   });
 
   it('looks for what is too old however the wall clock is set', async () => {

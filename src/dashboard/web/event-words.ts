@@ -96,6 +96,10 @@ const en = {
   sink_disconnected: { what: 'The broker is away', todo: 'Check network and broker. Results wait in the outbox.' },
   reply_refused: { what: 'The broker refused a reply', todo: 'Give the service the right to publish to that topic.' },
   publish_failed: { what: 'A result could not be published', todo: 'It stays in the outbox and is sent again.' },
+  topic_left_out: {
+    what: 'The broker ends the connection over a topic',
+    todo: 'Give the service the right to publish to it. Results are not held up.',
+  },
   certificate_refused: {
     what: 'A new certificate cannot be used',
     todo: 'The old one stays at work. Write certificate and key that fit each other.',
@@ -197,6 +201,10 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   sink_disconnected: { what: '消息服务器离线', todo: '请检查网络和消息服务器。结果在发件箱中等待。' },
   reply_refused: { what: '消息服务器拒绝了应答', todo: '请授予服务向该主题发布的权限。' },
   publish_failed: { what: '结果未能发布', todo: '仍在发件箱中,会再次发送。' },
+  topic_left_out: {
+    what: '服务向某主题发布时,消息服务器断开连接',
+    todo: '请授予服务向该主题发布的权限。结果的发送不受影响。',
+  },
   certificate_refused: { what: '新证书无法使用', todo: '旧证书继续使用。请写入相互匹配的证书和私钥。' },
   certificate_expires: { what: '证书即将到期', todo: '请用新的证书和私钥覆盖原文件;无需重启。' },
   people_unknown: { what: '无法读取账户', todo: '存储不可用:恢复之前无人能登录。' },
