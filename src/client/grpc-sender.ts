@@ -7,14 +7,15 @@ import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
 import type { WireResponse } from '../ingest/wire/response.ts';
 import { answered, failed, methodOf, requestOf } from './grpc-answers.ts';
 import { GrpcStreamSender } from './grpc-stream-sender.ts';
-import type { FrameSender, OutgoingFrame, SenderTls, SendOutcome } from './sender.ts';
+import type { FrameSender, OutgoingFrame, SendOutcome } from './sender.ts';
+import type { ClientTls } from './tls.ts';
 
 export interface GrpcSenderOptions {
   /** HOST:PORT. */
   readonly address: string;
   readonly token?: string | null;
   /** Null: plain text. */
-  readonly tls?: SenderTls | null;
+  readonly tls?: ClientTls | null;
   /** Recipe asked for; null: the camera's own. */
   readonly recipeId?: string | null;
   /** How long to wait for a connection. Default 5 s. */

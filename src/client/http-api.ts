@@ -1,24 +1,42 @@
 /** `/api/v1` of a running service, as the command line asks it. */
 
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { buffer } from 'node:stream/consumers';
 import { asLoupeError, ERROR_CODES, LoupeError } from '../errors.ts';
+import type { ClientTls } from './tls.ts';
+
+export interface HttpApiOptions {
+  /** http:// or https:// */
+  readonly url: string;
+  readonly token: string | null;
+  readonly tls?: ClientTls | null;
+}
+
+interface Answer {
+  readonly status: number;
+  /** Null where it is no JSON. */
+  readonly json: unknown;
+  readonly cookies: readonly string[];
+}
+
+/** A model may be proven meanwhile. */
+const PATIENCE_MS = 300_000;
 
 export class HttpApi {
-  private readonly url: string;
-  private readonly token: string | null;
+  private readonly options: HttpApiOptions;
   /** `name=value` of a person's session. */
   private cookie: string | null = null;
 
-  constructor({ url, token }: { readonly url: string; readonly token: string | null }) {
-    this.url = url;
-    this.token = token;
+  constructor(options: HttpApiOptions) {
+    this.options = options;
   }
 
   /** What is asked from now on is asked by this person. @throws LoupeError unauthenticated, too_many_attempts */
   async signIn(name: string, password: string): Promise<void> {
-    const response = await this.send('POST', '/api/v1/session', { name, password });
-    const answer: unknown = await response.json().catch(() => null);
-    if (!response.ok) throw errorFrom(answer, response.status, this.url);
-    this.cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? null;
+    const { status, json, cookies } = await this.send('POST', '/api/v1/session', { name, password });
+    if (!isOk(status)) throw errorFrom(json, status, this.options.url);
+    this.cookie = cookies[0]?.split(';')[0] ?? null;
   }
 
   async signOut(): Promise<void> {
@@ -29,32 +47,71 @@ export class HttpApi {
 
   /** @throws LoupeError with the code that the service gave, store_unavailable where it does not answer */
   async ask<T>(method: string, pathname: string, body?: FormData | object): Promise<T> {
-    const response = await this.send(method, pathname, body);
-    if (response.status === 204) return undefined as T;
-    const answer: unknown = await response.json().catch(() => null);
-    if (response.ok && answer !== null) return answer as T;
-    throw errorFrom(answer, response.status, this.url);
+    const { status, json } = await this.send(method, pathname, body);
+    if (status === 204) return undefined as T;
+    if (isOk(status) && json !== null) return json as T;
+    throw errorFrom(json, status, this.options.url);
   }
 
-  private async send(method: string, pathname: string, body?: FormData | object): Promise<Response> {
-    const { url, token, cookie } = this;
-    const isForm = body instanceof FormData;
+  private async send(method: string, pathname: string, body?: FormData | object): Promise<Answer> {
+    const { url } = this.options;
     try {
-      return await fetch(new URL(pathname, url), {
-        method,
-        headers: {
-          'x-loupe-page': 'command line',
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-          ...(cookie === null ? {} : { cookie }),
-          ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-      });
+      const response = await this.request(method, pathname, body);
+      const text = (await buffer(response)).toString();
+      return {
+        status: response.statusCode ?? 0,
+        json: jsonOf(text),
+        cookies: response.headers['set-cookie'] ?? [],
+      };
     } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-      throw new LoupeError('store_unavailable', `no answer from ${url}: ${cause}`, { cause: error });
+      throw new LoupeError('store_unavailable', `no answer from ${url}: ${whyOf(error)}`, { cause: error });
     }
   }
+
+  /** Not with fetch(): Node's own shows no client certificate. */
+  private async request(method: string, pathname: string, body?: FormData | object): Promise<IncomingMessage> {
+    const { token, tls = null } = this.options;
+    const url = new URL(pathname, this.options.url);
+    const sent = body === undefined ? null : await encoded(body);
+    const request = (url.protocol === 'https:' ? https : http).request(url, {
+      method,
+      timeout: PATIENCE_MS,
+      headers: {
+        'x-loupe-page': 'command line',
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(this.cookie === null ? {} : { cookie: this.cookie }),
+        ...(sent === null ? {} : { 'content-type': sent.type }),
+      },
+      ...(tls === null || tls.ca === null ? {} : { ca: tls.ca }),
+      ...tls?.client,
+    });
+    request.once('timeout', () => request.destroy(new Error(`nothing came within ${PATIENCE_MS / 1000} s`)));
+    return new Promise((resolve, reject) => {
+      request.once('response', resolve).on('error', reject).end(sent?.bytes);
+    });
+  }
+}
+
+const isOk = (status: number) => status >= 200 && status < 300;
+
+async function encoded(body: FormData | object): Promise<{ readonly type: string; readonly bytes: Buffer }> {
+  if (!(body instanceof FormData)) return { type: 'application/json', bytes: Buffer.from(JSON.stringify(body)) };
+  const form = new Response(body);
+  return { type: form.headers.get('content-type') ?? '', bytes: Buffer.from(await form.arrayBuffer()) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** OpenSSL's message has its source line in it; a name with several addresses fails without a message. */
+function whyOf(error: unknown): string {
+  const { message, code = '', reason } = error as NodeJS.ErrnoException & { readonly reason?: string };
+  return reason ?? (message === '' ? code : message);
 }
 
 function errorFrom(answer: unknown, status: number, url: string): LoupeError {

@@ -10,7 +10,8 @@ import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { ERROR_CODES, type ErrorCode, messageOf } from '../errors.ts';
 import { VERDICTS, type Verdict } from '../frame/verdict.ts';
 import { sendAtOnce } from '../mqtt-socket.ts';
-import type { FrameSender, OutgoingFrame, SenderTls, SendOutcome } from './sender.ts';
+import type { FrameSender, OutgoingFrame, SendOutcome } from './sender.ts';
+import type { ClientTls } from './tls.ts';
 
 export interface MqttSenderOptions {
   /** mqtt://HOST:PORT or mqtts:// */
@@ -19,7 +20,7 @@ export interface MqttSenderOptions {
   readonly username?: string;
   readonly password?: string;
   /** For mqtts://; null: the authorities that Node trusts. */
-  readonly tls?: SenderTls | null;
+  readonly tls?: ClientTls | null;
   /** Default 5. */
   readonly protocolVersion?: 4 | 5;
   /** How long to wait for the answer to a frame, and for the connection. Default 30 s. */

@@ -28,14 +28,6 @@ export type SendOutcome =
     }
   | { readonly kind: 'error'; readonly code: ErrorCode | 'unreachable' | 'no_answer'; readonly message: string };
 
-/** PEM. Given: the connection is TLS. */
-export interface SenderTls {
-  /** Of the authority that signed the server's certificate; null: those that Node trusts. */
-  readonly ca: Buffer | null;
-  /** The camera's own certificate, where the server asks for one. */
-  readonly client: { readonly cert: Buffer; readonly key: Buffer } | null;
-}
-
 export interface FrameSender {
   /** Never rejects: what went wrong is an outcome. */
   send(frame: OutgoingFrame): Promise<SendOutcome>;

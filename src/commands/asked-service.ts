@@ -5,6 +5,7 @@ import { LoupeError } from '../errors.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { environment, type ServiceOptions } from './options.ts';
 import { type AskSecret, withSecrets } from './secret-input.ts';
+import { tlsFrom } from './tls-options.ts';
 
 /**
  * At the running service of `--http`, as the person of `--user`, else with the token.
@@ -20,9 +21,13 @@ export async function withApi<T>(
   if (token !== undefined && user !== undefined) {
     throw new CommandError(EXIT.usage, 'expected either --token or --user');
   }
+  const tls = await tlsFrom(options);
+  if (tls !== null && !http.startsWith('https:')) {
+    throw new CommandError(EXIT.usage, `--tls-ca and --tls-cert go with https://HOST:PORT, got "${http}"`);
+  }
   if (user !== undefined && ask === undefined) return withSecrets((asked) => withApi(options, work, asked));
   const bearer = token ?? environment()['LOUPE_TOKEN'] ?? null;
-  const api = new HttpApi({ url: http, token: user === undefined ? bearer : null });
+  const api = new HttpApi({ url: http, token: user === undefined ? bearer : null, tls });
   try {
     if (user !== undefined) await api.signIn(user, (await ask?.(`Password of ${user}`)) ?? '');
     try {

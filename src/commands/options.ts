@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CommandError, EXIT } from './exit.ts';
+import { addTlsOptions, type TlsOptions } from './tls-options.ts';
 
 export interface ConfigOptions {
   readonly config?: string;
@@ -24,7 +25,7 @@ export async function configFrom(options: ConfigOptions): Promise<Config> {
   }
 }
 
-export interface ServiceOptions {
+export interface ServiceOptions extends TlsOptions {
   readonly http?: string;
   readonly token?: string;
   readonly user?: string;
@@ -32,10 +33,11 @@ export interface ServiceOptions {
 
 /** @param url where it is when nothing is said; undefined: nowhere */
 export function addServiceOptions(command: Command, url?: string): Command {
-  return command
+  const withUrl = command
     .option('--http <url>', 'a running service, for example http://127.0.0.1:8080', httpUrlFrom, url)
     .option('--token <token>', 'bearer token for --http (default: LOUPE_TOKEN of the environment)')
     .option('--user <name>', 'sign in for --http instead; the password is asked for, or read from standard input');
+  return addTlsOptions(withUrl);
 }
 
 function httpUrlFrom(text: string): string {

@@ -1,27 +1,24 @@
 /** `loupe send`: plays files to a running service as a camera would, and says what came back. */
 
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { Presets, SingleBar } from 'cli-progress';
 import { messageOf } from '../errors.ts';
-import type { FrameSender, SenderTls } from '../client/sender.ts';
+import type { FrameSender } from '../client/sender.ts';
 import { cameraIdFrom, ID_RULE } from '../frame/identifiers.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { numberIn } from './options.ts';
 import { type ImageFile, listImages } from './send/file-list.ts';
 import { replay } from './send/replay.ts';
 import { describeSummary, type Sent, type Summary, Tally } from './send/tally.ts';
+import { addTlsOptions, checkPair, tlsFrom, type TlsOptions } from './tls-options.ts';
 
-export interface SendOptions {
+export interface SendOptions extends TlsOptions {
   readonly grpc?: string;
   readonly mqtt?: string;
   readonly camera: string;
   readonly fps?: number;
   readonly concurrency: number;
   readonly token?: string;
-  readonly tlsCa?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
   readonly recipe?: string;
   readonly stream?: boolean;
   readonly root: string;
@@ -37,7 +34,7 @@ const MAX_CONCURRENCY = 1000;
 const MAX_TOLD_ERRORS = 10;
 
 export function registerSend(program: Command): void {
-  program
+  const command = program
     .command('send')
     .description('send image files, or folders of them, as frames of one camera')
     .argument('<path...>', 'images, and folders with images below them')
@@ -49,10 +46,8 @@ export function registerSend(program: Command): void {
     .option('--frame-id-prefix <text>', 'put before each file name to make the frame id', '')
     .option('--recipe <id>', 'recipe to inspect with (gRPC; default: the camera’s own)')
     .option('--stream', 'all frames on one stream instead of a call each (gRPC)')
-    .addOption(new Option('--token <token>', 'bearer token (gRPC)').env('LOUPE_TOKEN'))
-    .option('--tls-ca <file>', 'use TLS; PEM of the authority that signed the server’s certificate')
-    .option('--tls-cert <file>', 'client certificate, PEM, where the server asks for one')
-    .option('--tls-key <file>', 'its private key, PEM')
+    .addOption(new Option('--token <token>', 'bearer token (gRPC)').env('LOUPE_TOKEN'));
+  addTlsOptions(command)
     .option('--root <topic>', 'topic root (MQTT)', 'loupe')
     .option('--username <name>', 'user name (MQTT)')
     .addOption(new Option('--password <text>', 'password (MQTT)').env('LOUPE_MQTT_PASSWORD'))
@@ -80,7 +75,8 @@ export async function send(paths: readonly string[], options: SendOptions): Prom
   if (summary.answered < summary.frames) throw new CommandError(EXIT.failed, '');
 }
 
-function checkOptions({ grpc, mqtt, recipe, tlsCa, tlsCert, tlsKey, stream, camera }: SendOptions): void {
+function checkOptions(options: SendOptions): void {
+  const { grpc, mqtt, recipe, tlsCa, tlsCert, stream, camera } = options;
   if (cameraIdFrom(camera) === null) {
     throw new CommandError(EXIT.usage, `--camera must be at most 64 characters: ${ID_RULE}; got "${camera}"`);
   }
@@ -94,9 +90,7 @@ function checkOptions({ grpc, mqtt, recipe, tlsCa, tlsCert, tlsKey, stream, came
   if (mqtt !== undefined && (recipe !== undefined || stream !== undefined)) {
     throw new CommandError(EXIT.usage, '--recipe and --stream go with --grpc');
   }
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new CommandError(EXIT.usage, 'expected both --tls-cert and --tls-key, or neither');
-  }
+  checkPair(options);
   if (mqtt !== undefined && !/^(mqtt|ws)s:/.test(mqtt) && (tlsCa ?? tlsCert) !== undefined) {
     throw new CommandError(EXIT.usage, `--tls-ca and --tls-cert go with mqtts://HOST:PORT, got "${mqtt}"`);
   }
@@ -156,26 +150,9 @@ async function filesOf(paths: readonly string[], prefix: string): Promise<readon
   return files;
 }
 
-/** Null where nothing is said of TLS. */
-async function tlsOf({ tlsCa, tlsCert, tlsKey }: SendOptions): Promise<SenderTls | null> {
-  const [ca = null, cert, key] = await Promise.all([tlsCa, tlsCert, tlsKey].map(pemOf));
-  if (ca === null && cert === undefined) return null;
-  return { ca, client: cert === undefined || key === undefined ? null : { cert, key } };
-}
-
-async function pemOf(file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const why = messageOf(error);
-    throw new CommandError(EXIT.usage, `expected a file in PEM: ${why}`, { cause: error });
-  }
-}
-
 async function connect(options: SendOptions): Promise<FrameSender> {
   const { grpc, mqtt, token, recipe, stream, username, password } = options;
-  const tls = await tlsOf(options);
+  const tls = await tlsFrom(options);
   try {
     // Loaded when asked for: either library takes a quarter of a second.
     if (grpc !== undefined) {

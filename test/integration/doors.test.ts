@@ -213,6 +213,21 @@ describe('certificates', () => {
     }
   }, 120_000);
 
+  it('are shown by every command that asks over HTTP', async () => {
+    const tokens = [{ name: 'ops', token: tokenFor('admin'), rights: RIGHTS }];
+    const asking = tls('http', server, [`client_ca_file=${cameras.caFile}`]);
+    const service = await start([...testSettings(emptyFolder()), ...asking, `auth.tokens=${JSON.stringify(tokens)}`]);
+    const known = ['--http', service.addresses.http, '--token', tokenFor('admin'), '--tls-ca', authority.caFile];
+    const shown = ['--tls-cert', camera1.certFile, '--tls-key', camera1.keyFile];
+    for (const command of [['results'], ['drift'], ['models', 'list'], ['cuts', 'history'], ['users', 'list']]) {
+      expect(await loupe([...command, ...known, ...shown])).toMatchObject({ code: 0, stderr: '' });
+    }
+    const without = await loupe(['results', ...known]);
+    expect([without.code, without.stderr]).toEqual([69, expect.stringMatching(/^loupe: no answer from https:.*\n$/)]);
+    const half = await loupe(['results', ...known, '--tls-cert', camera1.certFile]);
+    expect([half.code, half.stderr]).toEqual([2, expect.stringContaining('expected both --tls-cert and --tls-key')]);
+  }, 120_000);
+
   it('name the camera: its own frames without a token, nobody else’s, and nobody without one', async () => {
     const service = await startBinding();
     const { grpc, mqtt: broker } = service.addresses;
