@@ -3,6 +3,7 @@
 import CliTable from 'cli-table3';
 import type { Command } from 'commander';
 import type { CutChange, CutsControl, RecipeCuts } from '../frame/cuts.ts';
+import { shownText } from '../frame/shown-text.ts';
 import type { Cuts } from '../frame/verdict.ts';
 import { addWhereOptions, numberIn, type WhereOptions } from './options.ts';
 
@@ -73,8 +74,8 @@ function showRecipes(recipes: readonly RecipeCuts[]): string {
       String(cuts.passBelow),
       String(cuts.failAbove),
       SOURCES[source],
-      change?.by ?? '',
-      change?.reason ?? '',
+      shownText(change?.by ?? ''),
+      shownText(change?.reason ?? ''),
     ]),
   );
 }
@@ -86,13 +87,13 @@ function showHistory(changes: readonly CutChange[]): string {
     changes.map(({ seq, at, by, kind, recipe, model, from, to, reason }) => [
       String(seq),
       new Date(at).toISOString(),
-      by,
+      shownText(by),
       kind,
       recipe,
       `${model.name}/${model.version}`,
       textOf(from),
       textOf(to),
-      reason,
+      shownText(reason),
     ]),
   );
 }

@@ -5,6 +5,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import { messageOf } from '../errors.ts';
 import type { FrameSender } from '../client/sender.ts';
 import { cameraIdFrom, ID_RULE } from '../frame/identifiers.ts';
+import { shownText } from '../frame/shown-text.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { numberIn } from './options.ts';
 import { type ImageFile, listImages } from './send/file-list.ts';
@@ -122,7 +123,7 @@ async function sendAll(
       if (options.json === true)
         process.stdout.write(`${JSON.stringify(lineOf(file, sent, latencyMs, options.camera))}\n`);
       else if (sent.kind === 'error' && told++ < MAX_TOLD_ERRORS) {
-        process.stderr.write(`${file.path}: ${sent.code}: ${sent.message}\n`);
+        process.stderr.write(`${shownText(file.path)}: ${sent.code}: ${sent.message}\n`);
       }
     },
   });

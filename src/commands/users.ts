@@ -3,6 +3,7 @@
 import CliTable from 'cli-table3';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AccountListing, type AuditRow, type PeopleControl, type Role, ROLES } from '../frame/people.ts';
+import { shownText } from '../frame/shown-text.ts';
 import { addPlaceOptions, numberIn, type WhereOptions } from './options.ts';
 import type { AskSecret } from './secret-input.ts';
 
@@ -87,11 +88,11 @@ function showAccounts(accounts: readonly AccountListing[]): string {
   return table(
     ['name', 'role', 'may sign in', 'changed', 'by'],
     accounts.map(({ name, role, isDisabled, changedAt, changedBy }) => [
-      shown(name),
+      shownText(name),
       role,
       isDisabled ? 'no' : 'yes',
       new Date(changedAt).toISOString(),
-      shown(changedBy),
+      shownText(changedBy),
     ]),
   );
 }
@@ -105,18 +106,13 @@ function showAudit(rows: readonly AuditRow[]): string {
     rows.map(({ seq, at, actor, from, act, about, outcome, detail }) => [
       String(seq),
       new Date(at).toISOString(),
-      shown(actor),
+      shownText(actor),
       from,
       act,
-      shown(about),
-      detail === null ? outcome : `${outcome}: ${shown(detail)}`,
+      shownText(about),
+      detail === null ? outcome : `${outcome}: ${shownText(detail)}`,
     ]),
   );
-}
-
-/** What somebody typed at a sign-in must not move a terminal's cursor. */
-function shown(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '·');
 }
 
 function table(head: string[], rows: string[][]): string {

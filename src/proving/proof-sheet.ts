@@ -91,7 +91,7 @@ function unfamiliarText(unfamiliarity: number): string {
 
 function factsOf(result: RecordedResult): Facts {
   const { cuts, model, modelInput, times } = result;
-  const ids = [result.jobId, result.productId, result.measId].filter((id) => id !== null).join(', ');
+  const ids = [result.jobId, result.productId, result.measId].filter((id) => id !== null);
   const roi = modelInput?.roi ?? null;
   return [
     ['Verdict', `${escapeHtml(result.verdict)}, the part goes to: ${escapeHtml(result.disposition)}`],
@@ -103,7 +103,7 @@ function factsOf(result: RecordedResult): Facts {
       text(cuts === null ? null : `PASS below ${cuts.passBelow}, FAIL from ${cuts.failAbove}, between them REVIEW`),
     ],
     ['Part', text(result.partId)],
-    ['Job, product, measurement', text(ids || null)],
+    ['Job, product, measurement', ids.length === 0 ? '–' : ids.map(isolated).join(', ')],
     ['Camera and frame', escapeHtml(`${result.cameraId} / ${result.frameId}`)],
     ['Captured', text(result.capturedAt === null ? null : iso(result.capturedAt))],
     ['Received, decided', `${iso(result.receivedAt)}, ${iso(result.decidedAt)} (${times.totalMs.toFixed(1)} ms)`],
@@ -199,7 +199,7 @@ function byHand({ result, chain }: Proof): string {
     `echo ${hashed} | base64 -d | sha256sum`,
     `# expected ${chain.recordedHash}`,
   ];
-  return `<pre>${escapeHtml(lines.join('\n'))}</pre>`;
+  return `<pre>${lines.map(escapeHtml).join('\n')}</pre>`;
 }
 
 function table(facts: Facts): string {
@@ -207,6 +207,8 @@ function table(facts: Facts): string {
 }
 
 const text = (value: string | number | null) => (value === null ? '–' : escapeHtml(String(value)));
+/** Between others: its direction is its own. */
+const isolated = (value: string) => `<bdi>${escapeHtml(value)}</bdi>`;
 const code = (value: string) => `<code>${escapeHtml(value)}</code>`;
 const iso = (ms: number) => new Date(ms).toISOString();
 const check = (holds: boolean, said: string) =>

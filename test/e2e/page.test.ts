@@ -301,6 +301,27 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await close(page);
   });
 
+  it('shows what turns text or is not seen in an id, and keeps the id as it came', async () => {
+    const turned = 'P-1\u202E7-4';
+    const query = new URLSearchParams({ camera_id: 'turned', frame_id: 'turned-1', part_id: turned, job_id: turned });
+    const url = `${service.addresses.http}/api/v1/frames?${query.toString()}`;
+    const sent = await fetch(url, {
+      method: 'POST',
+      body: Buffer.from('no picture'),
+      headers: { 'content-type': 'image/png' },
+    });
+    expect(await sent.json()).toMatchObject({ partId: turned });
+    const page = await open('line');
+    const shown = page.getByText('P-1[U+202E]7-4');
+    await page.getByRole('region', { name: 'turned' }).locator(shown).first().waitFor();
+    await page.goto(`${service.addresses.http}/#/results?part=${encodeURIComponent(turned)}`);
+    await page.locator('td').and(shown).waitFor();
+    await page.locator('tbody tr a').first().click();
+    await page.locator('h1 bdi').and(shown).waitFor();
+    await expect.poll(() => page.locator('dd').and(shown).count()).toBe(2);
+    await close(page);
+  });
+
   it('says at once that the service is gone', async () => {
     const other = await ServiceProcess.start(testSettings(emptyFolder()));
     const context = await browser.newContext();

@@ -52,6 +52,18 @@ describe('the sheet', () => {
     expect(html.match(/&#60;img/g)?.length).toBeGreaterThan(10);
   });
 
+  it('shows characters that turn text or are not seen, and keeps ids apart that stand in a row', () => {
+    const turned = 'P-1\u202E7-4';
+    const review = { resultId: 'r', label: 'ng', defectClass: null, comment: 'a\u2066b', reviewedAt: 1 } as const;
+    const html = sheetOf(
+      proofWith({ reviews: [{ ...review, reviewer: 'An\u200Bn' }] }, { partId: turned, jobId: turned, productId: 'B' }),
+    );
+    expect(html).toContain('<title>Proof of inspection P-1[U+202E]7-4</title>');
+    expect(html).toContain('<td><bdi>P-1[U+202E]7-4</bdi>, <bdi>B</bdi>');
+    expect(html).toContain('<td>An[U+200B]n</td><td>ng</td><td></td><td>a[U+2066]b</td>');
+    expect(html).not.toMatch(/\p{Cf}/u);
+  });
+
   it('fetches nothing and runs nothing', () => {
     const html = sheetOf(proofWith());
     expect(html).not.toMatch(/<script|<link|<iframe|https?:/);

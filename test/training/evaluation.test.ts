@@ -111,6 +111,7 @@ describe('the report', () => {
     expect(html).toContain('&#60;model&#62;');
     expect(html.match(/<svg/g)).toHaveLength(6);
     expect(html).not.toContain('NaN');
+    expect(report({}, [{ ...failed, file: 'ok/a\u202Egnp.b' }])).toContain('<br>ok/a[U+202E]gnp.b<');
   });
 
   it('says nothing of times where no engine was timed', () => {

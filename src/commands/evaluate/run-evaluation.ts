@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import type { WantedProvider } from '../../engine/pool.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import type { ModelPackage } from '../../model-repository/package.ts';
 import { evaluate, type Evaluation } from '../../training/evaluation.ts';
 import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '../../training/labelled-folder.ts';
@@ -193,7 +194,7 @@ export function textOf(summary: Summary): string {
     ...(summary.trained_on === null
       ? []
       : [`  trained on          ${summary.trained_on} of these ${summary.images} images, by the package's own list`]),
-    ...summary.warnings.map((warning) => `  WARNING ${warning}`),
+    ...summary.warnings.map((warning) => `  WARNING ${shownText(warning)}`),
   ];
   return `${lines.join('\n')}\n`;
 }

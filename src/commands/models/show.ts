@@ -2,6 +2,7 @@
 
 import CliTable from 'cli-table3';
 import type { Activated, Activation, GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
+import { shownText } from '../../frame/shown-text.ts';
 
 interface Shown {
   readonly list: readonly ModelListing[];
@@ -50,7 +51,7 @@ const SHOW: Showers = {
           activations.map(({ seq, at, by, kind, recipe, from, to }) => [
             String(seq),
             new Date(at).toISOString(),
-            by,
+            shownText(by),
             kind,
             recipe,
             from === null ? '' : `${from.name}/${from.version}`,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { shownText } from '../../frame/shown-text.ts';
 import { type Manifest, manifestSchema, VARIANT_PROVIDERS } from '../../model-repository/manifest.ts';
 import { type ModelPackage, VARIANTS } from '../../model-repository/package.ts';
 import type { EvaluatedImage } from '../../training/evaluation.ts';
@@ -163,7 +164,7 @@ function medianMs(images: readonly EvaluatedImage[]): number {
 const SHOWN = 20;
 
 export function textOf({ model, data, warnings, variants }: VerifiedVariants): string {
-  const lines = [`${model} on ${data}`, ...warnings.map((warning) => `  WARNING ${warning}`)];
+  const lines = [`${model} on ${data}`, ...warnings.map((warning) => `  WARNING ${shownText(warning)}`)];
   for (const { name, isKept, faults, comparison, inferMs, originalInferMs } of variants) {
     lines.push(`  ${name}: ${isKept ? 'kept' : 'removed'}${faults.map((fault) => `; ${fault}`).join('')}`);
     if (comparison === null) continue;

@@ -1,5 +1,6 @@
 /** Everything `loupe teach` does, from folder to package or to figures. */
 
+import { shownText } from '../../frame/shown-text.ts';
 import { type LabelledFolder, LabelledFolderError, readLabelledFolder } from '../../training/labelled-folder.ts';
 import { likenessWarnings } from '../../training/evaluation.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../training/few-shot.ts';
@@ -115,7 +116,7 @@ export function measuredText(found: Awaited<ReturnType<typeof runMeasuring>>): s
     : [`the parts of a half have fewer than the ${wanted} images asked for`, ...warnings];
   return [
     `AUROC ${found.auroc_mean.toFixed(3)} +- ${found.auroc_spread.toFixed(3)} over ${over}`,
-    ...notes.map((note) => `  WARNING ${note}`),
+    ...notes.map((note) => `  WARNING ${shownText(note)}`),
   ].join('\n');
 }
 
@@ -197,7 +198,7 @@ export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string 
     `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
     `  other things    REVIEW at least, from ${taught.familiar_limit.toFixed(1)} times as far as the images that were taught`,
     `  report          ${taught.package}/report/report.html`,
-    ...taught.warnings.map((warning) => `  WARNING ${warning}`),
+    ...taught.warnings.map((warning) => `  WARNING ${shownText(warning)}`),
     show('activated', taught.activated),
   ].join('\n');
 }

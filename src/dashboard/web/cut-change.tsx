@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from 'react';
 import type { TwoCuts } from '../../statistics/cut-outcome.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import type { CutChangeJson, RecipeJson } from '../recipe-routes.ts';
 import { postJson, textOf, typedName } from './api.ts';
 import { Ask } from './ask.tsx';
@@ -156,5 +157,8 @@ function useMeanwhile(
   const [last] = changes;
   if (model !== then.model) return { text: words.modelChanged(model, cutsText(cuts)), readFrom };
   if (last === undefined || last.seq === then.seq) return { text: null, readFrom };
-  return { text: words.cutsChanged(last.by, cutsText(last.from), cutsText(cuts), last.reason), readFrom };
+  return {
+    text: words.cutsChanged(shownText(last.by), cutsText(last.from), cutsText(cuts), shownText(last.reason)),
+    readFrom,
+  };
 }

@@ -9,6 +9,7 @@ import { getJson, textOf } from './api.ts';
 import { CutChange } from './cut-change.tsx';
 import { CutComparison, cutsText } from './cut-comparison.tsx';
 import { Failure } from './failure.tsx';
+import { OutsideText } from './outside-text.tsx';
 import { type QualityWords, useQualityWords } from './quality-words.ts';
 import { PickOrAny } from './pick-or-any.tsx';
 import { useRepeated } from './repeat.ts';
@@ -264,7 +265,8 @@ function History({ changes, words }: { readonly changes: readonly CutChangeJson[
               {cutsText(one.from)} → {one.to === null ? words.asModel : cutsText(one.to)}
             </strong>
             <span>
-              {words.kinds[one.kind]} – {one.by}: {one.reason} ({one.model.name}/{one.model.version})
+              {words.kinds[one.kind]} – <OutsideText text={one.by} />: <OutsideText text={one.reason} /> (
+              {one.model.name}/{one.model.version})
             </span>
           </li>
         ))}

@@ -1,5 +1,7 @@
 /** Names and values; what has no value is left out. */
 
+import { shownText } from '../../frame/shown-text.ts';
+
 export function FactList({ facts }: { readonly facts: readonly (readonly [string, string | null])[] }) {
   return (
     <dl className="facts-list">
@@ -8,7 +10,7 @@ export function FactList({ facts }: { readonly facts: readonly (readonly [string
         .map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{value === null ? null : shownText(value)}</dd>
           </div>
         ))}
     </dl>

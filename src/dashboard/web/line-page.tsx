@@ -1,6 +1,7 @@
 /** One tile per camera, live. A part that did not pass stays on its tile until somebody acknowledges it. */
 
 import { memo, useEffect, useRef, useState } from 'react';
+import { shownText } from '../../frame/shown-text.ts';
 import type { CameraView, Condition, Sight } from '../schemas.ts';
 import { LatencyGauge, ProbabilityGauge } from './gauges.tsx';
 import { useKeptHeatMap } from './heat-map.tsx';
@@ -133,7 +134,7 @@ function OpenPart(props: {
       </a>
       <a className="part" href={`#/results/${open.resultId}`}>
         <VerdictBadge verdict={open.verdict} />
-        <p className="id">{open.partId ?? open.frameId}</p>
+        <p className="id">{shownText(open.partId ?? open.frameId)}</p>
         <p>
           <time dateTime={open.receivedAt}>{momentText(open.receivedAt)}</time> → {words[open.disposition]}
         </p>

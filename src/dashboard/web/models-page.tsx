@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import type { GoldenReport, ModelDescription, ModelListing } from '../../frame/models.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import { getJson, postJson, textOf, typedName } from './api.ts';
 import { ReportLink } from './report-link.tsx';
 import { Ask } from './ask.tsx';
@@ -135,7 +136,7 @@ export function ModelsPage() {
                 {one.to.name}/{one.to.version}
               </strong>
               <span>
-                {kinds[one.kind]} – {one.by}
+                {kinds[one.kind]} – {shownText(one.by)}
               </span>
             </li>
           ))}

@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useState } from 'react';
 import { type Role, ROLES } from '../../frame/people.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import type { AuditJson, UserJson } from '../people-routes.ts';
 import { getJson, patchJson, postJson, textOf } from './api.ts';
 import { Ask } from './ask.tsx';
@@ -250,7 +251,7 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
               {actorText(words, entry)}: {words.acts[entry.act] ?? entry.act.replaceAll('_', ' ')}
               {entry.outcome === 'done' ? '' : ` – ${words.outcomes[entry.outcome]}`}
             </strong>
-            <span>{[entry.about, entry.detail, entry.from].filter(Boolean).join(' · ')}</span>
+            <span>{shownText([entry.about, entry.detail, entry.from].filter(Boolean).join(' · '))}</span>
           </li>
         ))}
       </ul>
@@ -264,8 +265,8 @@ function AuditLog({ acts, onFailure }: { readonly acts: number; readonly onFailu
 }
 
 function actorText(words: ReturnType<typeof usePeopleWords>, { actorKind, actor }: AuditJson): string {
-  if (actorKind !== 'anonymous') return actor;
-  return actor === 'anyone' ? words.anyone : words.unchecked(actor);
+  if (actorKind !== 'anonymous') return shownText(actor);
+  return actor === 'anyone' ? words.anyone : words.unchecked(shownText(actor));
 }
 
 /** One's own password. */

@@ -3,6 +3,7 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { choose } from './address.ts';
 import type { Verdict } from '../../frame/verdict.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import type { QualityJson } from '../quality-routes.ts';
 import { getJson, textOf } from './api.ts';
 import { percent, shareText } from './cut-comparison.tsx';
@@ -307,7 +308,7 @@ function Found({ quality, words }: { readonly quality: QualityJson; readonly wor
       <ul>
         {agreement.map(({ reviewer, agreed, pairs, kappa }) => (
           <li key={reviewer}>
-            {words.agreementOf(reviewer, agreed, pairs)}
+            {words.agreementOf(shownText(reviewer), agreed, pairs)}
             {kappa !== null && ` · ${words.kappa} ${kappa.toFixed(2)}`}
           </li>
         ))}
@@ -319,7 +320,9 @@ function Found({ quality, words }: { readonly quality: QualityJson; readonly wor
           const sofar = defects.slice(0, i + 1).reduce((sum, one) => sum + one.count, 0);
           return (
             <li key={defectClass ?? ''}>
-              <span>{defectClass === null ? words.unnamed : (defectClasses[defectClass] ?? defectClass)}</span>
+              <span>
+                {defectClass === null ? words.unnamed : (defectClasses[defectClass] ?? shownText(defectClass))}
+              </span>
               <span className="scale">
                 <b style={{ left: 0, width: `${(100 * count) / most}%` }} className="bar" />
               </span>

@@ -1,12 +1,14 @@
 /** One result, and what proves it. */
 
 import { useEffect, useState } from 'react';
+import { shownText } from '../../frame/shown-text.ts';
 import { goBack } from './address.ts';
 import { getJson, type ProofJson, type ResultJson, type ReviewJson, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { FactList } from './fact-list.tsx';
 import { formatProbability, ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
+import { OutsideText } from './outside-text.tsx';
 import { Picture } from './picture.tsx';
 import { ReplayButton } from './replay-button.tsx';
 import { StageBar } from './stage-bar.tsx';
@@ -64,7 +66,7 @@ function Shown({ result, proof, reviews }: Everything) {
       <div className="head">
         <Back />
         <h1>
-          <VerdictBadge verdict={result.verdict} /> {result.partId ?? result.frameId}
+          <VerdictBadge verdict={result.verdict} /> <OutsideText text={result.partId ?? result.frameId} />
         </h1>
       </div>
       <div className="columns">
@@ -142,9 +144,11 @@ function Reviews({ reviews }: { readonly reviews: readonly ReviewJson[] }) {
       <ul>
         {reviews.map((review) => (
           <li key={review.reviewedAt}>
-            <strong>{words[review.label]}</strong> – {review.reviewer}, {timeText(review.reviewedAt)}
-            {review.defectClass !== null && ` · ${words.defectClasses[review.defectClass] ?? review.defectClass}`}
-            {review.comment !== null && ` · ${review.comment}`}
+            <strong>{words[review.label]}</strong> – <OutsideText text={review.reviewer} />,{' '}
+            {timeText(review.reviewedAt)}
+            {review.defectClass !== null &&
+              ` · ${words.defectClasses[review.defectClass] ?? shownText(review.defectClass)}`}
+            {review.comment !== null && ` · ${shownText(review.comment)}`}
           </li>
         ))}
       </ul>

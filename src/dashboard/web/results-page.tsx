@@ -3,6 +3,7 @@
 import { type FormEvent, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { choose, entryName, keepAt, keptHere } from './address.ts';
 import { VERDICTS } from '../../frame/verdict.ts';
+import { shownText } from '../../frame/shown-text.ts';
 import { downloadLarge, getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
@@ -221,7 +222,7 @@ function Table({ rows }: { readonly rows: readonly ResultJson[] }) {
               </td>
               <td>{row.receivedAt === null ? '' : timeText(row.receivedAt)}</td>
               <td className="name">{row.cameraId}</td>
-              <td className="long">{row.partId ?? ''}</td>
+              <td className="long">{shownText(row.partId ?? '')}</td>
               <td className="long">{row.frameId}</td>
               <td className="number">{formatProbability(row.defectProbability)}</td>
               <td className="number">{formatMs(row.timing.totalMs)}</td>

@@ -1,6 +1,7 @@
 /** The queue of parts that did not pass: one key or one tap each, the next picture ready, undo. */
 
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { shownText } from '../../frame/shown-text.ts';
 import { getJson, preloadPicture, type ResultJson, type ResultsPage, sendReview, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { ProbabilityGauge } from './gauges.tsx';
@@ -130,7 +131,7 @@ export function ReviewPage() {
     take(gone);
     if (gone !== current) return;
     mayFrom.current = performance.now() + UNASKED_MS;
-    setMeanwhile(words.judgedMeanwhile(who, gone.partId ?? gone.frameId, words[label]));
+    setMeanwhile(words.judgedMeanwhile(shownText(who), shownText(gone.partId ?? gone.frameId), words[label]));
   };
   const latest = useRef({ act, leave });
   latest.current = { act, leave };
@@ -217,7 +218,7 @@ export function ReviewPage() {
             </div>
             <PickOne
               legend={words.defectClass}
-              options={defectClasses.map((name) => [name, words.defectClasses[name] ?? name] as const)}
+              options={defectClasses.map((name) => [name, words.defectClasses[name] ?? shownText(name)] as const)}
               value={defectClass}
               onChange={(picked) => say({ defectClass: picked })}
             />

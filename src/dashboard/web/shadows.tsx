@@ -1,6 +1,7 @@
 /** Candidates beside the models that decide: how often they agree, and side by side where they do not. */
 
 import { useCallback, useEffect, useState } from 'react';
+import { shownText } from '../../frame/shown-text.ts';
 import type { DisagreementJson, ShadowJson } from '../shadow-routes.ts';
 import { getJson, pictureAt, request, textOf, typedName } from './api.ts';
 import { useRepeated } from './repeat.ts';
@@ -48,7 +49,7 @@ export function Shadows({ onFailure }: { readonly onFailure: (message: string | 
       <p>
         {words.shadowCounts(shadow.counts.agreed, shadow.counts.disagreed, shadow.counts.failed, shadow.counts.skipped)}{' '}
         <span className="quiet">
-          {timeText(shadow.since)}, {shadow.by}
+          {timeText(shadow.since)}, {shownText(shadow.by)}
         </span>
       </p>
       {mayTune && (
@@ -78,8 +79,11 @@ function Disagreements({ recipe, count }: { readonly recipe: string; readonly co
     <ul className="differing">
       {found.map((one) => (
         <li key={one.resultId}>
-          <ShadowPicture where={`${path}/${one.resultId}/image`} alt={`${one.cameraId} ${one.partId ?? one.frameId}`} />
-          <strong>{one.partId ?? one.frameId}</strong>
+          <ShadowPicture
+            where={`${path}/${one.resultId}/image`}
+            alt={shownText(`${one.cameraId} ${one.partId ?? one.frameId}`)}
+          />
+          <strong>{shownText(one.partId ?? one.frameId)}</strong>
           <Said model={one.activeModel} said={one.active} />
           <Said model={one.candidateModel} said={one.candidate} />
           <time className="quiet" dateTime={one.receivedAt}>

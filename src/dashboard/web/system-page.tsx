@@ -1,6 +1,7 @@
 /** The service itself: engines, provider, store, outbox, recent errors. */
 
 import { useCallback, useState } from 'react';
+import { shownText } from '../../frame/shown-text.ts';
 import { request, textOf } from './api.ts';
 import { ADVICES } from './event-words.ts';
 import type { Reason } from './live.ts';
@@ -158,7 +159,7 @@ export function SystemPage() {
                 <strong>{advice?.what ?? event.event.replaceAll('_', ' ')}</strong>
                 {advice !== null && <em>{advice.todo}</em>}
                 <span>
-                  {event.event} · {fieldsText(event.fields)}
+                  {event.event} · {shownText(fieldsText(event.fields))}
                 </span>
               </li>
             );

@@ -1,5 +1,7 @@
 /** Small charts as inline SVG: no script, nothing fetched. */
 
+import { shownText } from '../../frame/shown-text.ts';
+
 export type Point = readonly [x: number, y: number];
 
 export interface Line {
@@ -27,8 +29,9 @@ const BOTTOM = 40;
 const TOP = 26;
 const RIGHT = 12;
 
+/** As people are shown it: see shownText. */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return shownText(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 const across = (x: number) => LEFT + x * (SIZE - LEFT - RIGHT);

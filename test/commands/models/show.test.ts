@@ -19,3 +19,11 @@ describe('the list of models', () => {
     expect(show('list', [sound])).not.toContain('FAULT');
   });
 });
+
+describe('the history of models', () => {
+  it('shows a name that was typed with what is not seen in it', () => {
+    const to = { name: 'm', version: '2', sha256: hash };
+    const change = { seq: 1, at: 0, by: 'An\u202En', kind: 'activate', recipe: 'r', configuredModel: 'm' } as const;
+    expect(show('history', [{ ...change, from: null, to }])).toContain('An[U+202E]n');
+  });
+});
