@@ -252,6 +252,37 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(bob);
   }, 60_000);
 
+  it('find what they had typed for a search when they sign in again, and nobody else does', async () => {
+    const ann = new PageClient(service);
+    await ann.signIn('Ann', PASSWORD);
+    const { json } = await ann.ask('GET', '/api/v1/users');
+    const bobs = (json['users'] as { id: string; name: string }[]).find(({ name }) => name === 'Bob Miller')?.id;
+    const bob = await open('signin');
+    await signIn(bob, 'Bob Miller');
+    const signOut = bob.getByRole('button', { name: 'Sign out' });
+    await signOut.waitFor();
+    await bob.getByRole('link', { name: 'Results' }).click();
+    const part = bob.getByLabel('Part', { exact: true });
+    await part.fill('4711');
+    for (const isDisabled of [true, false]) await ann.ask('PATCH', `/api/v1/users/${bobs}`, { isDisabled });
+    await bob.evaluate("dispatchEvent(new Event('focus'))");
+    await bob.getByRole('link', { name: 'Sign in', exact: true }).click();
+    await bob.getByText('The session of Bob Miller has ended.').waitFor();
+    await signIn(bob, 'Bob Miller');
+    await part.waitFor();
+    expect(await part.inputValue()).toBe('4711');
+    await signOut.click();
+    await bob.getByRole('link', { name: 'Sign in', exact: true }).click();
+    await signIn(bob, 'Eve');
+    await signOut.waitFor();
+    expect(await part.inputValue()).toBe('');
+    await bob.getByRole('link', { name: 'Line' }).click();
+    await bob.goBack();
+    await part.waitFor();
+    expect(await part.inputValue()).toBe('');
+    await close(bob);
+  }, 60_000);
+
   it('may sign in on a page that was open while the service began, and are seen by the other tab', async () => {
     const page = await visitor.open('results');
     page.setDefaultTimeout(PATIENT);

@@ -281,6 +281,45 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await page.context().close();
   }, 60_000);
 
+  it('is found again by whoever goes back, forward and back: place, result, and what was typed', async () => {
+    const page = await new Visitor(browser, service.addresses.http).open('results');
+    // Low enough for a result to be scrolled, too.
+    await page.setViewportSize({ width: 1280, height: 500 });
+    const rows = page.locator('tbody tr');
+    await rows.nth(49).waitFor();
+    const part = page.getByLabel('Part', { exact: true });
+    const scrolled = () => page.evaluate<number>('Math.round(scrollY)');
+    await part.fill('part-7');
+    await page.getByLabel('Verdict').selectOption('FAIL');
+    await rows.nth(30).locator('a').click();
+    const proof = page.getByRole('heading', { name: 'Proof' });
+    await proof.waitFor();
+    await page.evaluate('scrollTo(0, 250)');
+    expect(await scrolled()).toBe(250);
+    await page.goBack();
+    await rows.nth(30).waitFor();
+    const place = await scrolled();
+    expect(place).toBeGreaterThan(800);
+    for (let n = 0; n < 2; n++) {
+      await page.goForward();
+      await proof.waitFor();
+      await expect.poll(scrolled).toBe(250);
+      await page.goBack();
+      await rows.nth(30).waitFor();
+      await expect.poll(scrolled).toBe(place);
+      expect(await part.inputValue()).toBe('part-7');
+      expect(await page.getByLabel('Verdict').inputValue()).toBe('FAIL');
+    }
+    // Searched for, it stands at its own search and not at the one before.
+    await page.getByRole('button', { name: 'Search' }).click();
+    await expect.poll(() => page.url()).toContain('part=part-7');
+    await page.goBack();
+    await expect.poll(() => part.inputValue()).toBe('');
+    await page.goForward();
+    await expect.poll(() => part.inputValue()).toBe('part-7');
+    await page.context().close();
+  }, 60_000);
+
   it('is printed on white, whatever the theme', async () => {
     const page = await visitor.open('quality?days=7', { theme: 'dark' });
     const lightest = () =>

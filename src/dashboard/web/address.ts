@@ -30,32 +30,10 @@ export function goBack(page: string): void {
   else location.hash = `#/${page}`;
 }
 
-/** What pages showed when they were left, by the entry of the history. */
-const left = new Map<string, unknown>();
-const MAX_LEFT = 5;
-let entries = 0;
-
-/** Names this entry of the history: whoever comes back to it finds the same name. */
-export function entryName(): string {
-  const { entry } = (history.state ?? {}) as { readonly entry?: string };
-  if (entry !== undefined) return entry;
-  const named = `${performance.timeOrigin} ${entries++}`;
-  history.replaceState({ entry: named }, '');
-  return named;
-}
-
-/** Keeps what a page showed at an entry of the history, for whoever comes back to it before the page is loaded anew. */
-export function keepAt(entry: string, shown: unknown): void {
-  left.delete(entry);
-  left.set(entry, shown);
-  const [oldest] = left.keys();
-  if (left.size > MAX_LEFT && oldest !== undefined) left.delete(oldest);
-}
-
-/** What `keepAt` was given here; undefined where one comes for the first time. */
-export const keptHere = () => left.get(entryName());
-
+/** On `popstate` too, which comes before the browser scrolls to where one was: a page that is left still knows its own place. */
 function onHash(listener: () => void): () => void {
-  window.addEventListener('hashchange', listener);
-  return () => window.removeEventListener('hashchange', listener);
+  for (const event of ['popstate', 'hashchange']) window.addEventListener(event, listener);
+  return () => {
+    for (const event of ['popstate', 'hashchange']) window.removeEventListener(event, listener);
+  };
 }

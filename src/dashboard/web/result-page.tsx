@@ -10,6 +10,7 @@ import { formatProbability, ProbabilityGauge } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { OutsideText } from './outside-text.tsx';
 import { Picture } from './picture.tsx';
+import { useKeptPlace } from './remembered.ts';
 import { ReplayButton } from './replay-button.tsx';
 import { StageBar } from './stage-bar.tsx';
 import { VerdictBadge } from './verdict.tsx';
@@ -25,6 +26,7 @@ interface Everything {
 export function ResultPage({ id }: { readonly id: string }) {
   const [all, setAll] = useState<Everything | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  useKeptPlace(id, all !== null);
   useEffect(() => {
     const ended = new AbortController();
     const where = `/api/v1/results/${encodeURIComponent(id)}`;

@@ -1,12 +1,13 @@
 /** The ledger, searched. */
 
-import { type FormEvent, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { choose, entryName, keepAt, keptHere } from './address.ts';
+import { type FormEvent, useCallback, useLayoutEffect, useRef, useState } from 'react';
+import { choose } from './address.ts';
 import { VERDICTS } from '../../frame/verdict.ts';
 import { shownText } from '../../frame/shown-text.ts';
 import { downloadLarge, getJson, type ResultJson, type ResultsPage as Page, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { formatMs, formatProbability } from './gauges.tsx';
+import { thisEntry, useKeptPlace } from './remembered.ts';
 import { VerdictBadge } from './verdict.tsx';
 import { useWords } from './words.ts';
 import { TIME_ZONE, timeText } from './texts.ts';
@@ -30,17 +31,27 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   const { found, isBusy, failure, load } = useSearch(query);
   const [unsaved, setUnsaved] = useState<string | null>(null);
 
-  // What is searched stands in the fields, however one came here.
-  useEffect(() => {
-    const then = new URLSearchParams(chosen);
+  useKeptPlace(query, found?.query === query);
+  /** What was typed beside a search and not searched for yet. */
+  const begun = useRef<{ readonly chosen: string; readonly typed: Typed } | null>(null);
+
+  // What is searched stands in the fields, or what was typed since, however one came here.
+  useLayoutEffect(() => {
+    const { kept, keep } = thisEntry<{ typed: Typed | null }>();
+    const typedHere = () => (begun.current?.chosen === chosen ? begun.current.typed : null);
+    const typed = typedHere() ?? kept.typed ?? null;
+    begun.current = typed === null ? null : { chosen, typed };
+    const then = typed ?? Object.fromEntries(new URLSearchParams(chosen));
     for (const field of form.current?.elements ?? []) {
-      if (isField(field)) field.value = then.get(field.name) ?? '';
+      if (isField(field)) field.value = then[field.name] ?? '';
     }
+    return () => keep({ typed: typedHere() });
   }, [chosen]);
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = typedIn(event.currentTarget);
+    begun.current = null;
     if (queryOf(new URLSearchParams(typed)) === query) void load(null);
     else choose(typed, true);
   };
@@ -60,7 +71,14 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   return (
     <main className="results">
       <h1 className="hidden">{words.results}</h1>
-      <form ref={form} className="search" onSubmit={submit}>
+      <form
+        ref={form}
+        className="search"
+        onInput={({ currentTarget }) => {
+          begun.current = { chosen, typed: typedIn(currentTarget) };
+        }}
+        onSubmit={submit}
+      >
         <Field name="part" label={words.part} />
         <Field name="job" label={words.job} />
         <Field name="camera" label={words.camera} />
@@ -110,7 +128,7 @@ export function ResultsPage({ chosen }: { readonly chosen: string }) {
   );
 }
 
-/** Whoever comes back to a search finds it as it was left: the rows, and the place in them. */
+/** Whoever comes back to a search finds all the rows that were there. */
 function useSearch(query: string) {
   const [found, setFound] = useState<Found | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
@@ -118,8 +136,6 @@ function useSearch(query: string) {
   const running = useRef(new AbortController());
   const latest = useRef(found);
   latest.current = found;
-  /** Where to go as soon as the rows are there. */
-  const place = useRef<number | null>(null);
 
   /** Adds a page to what was found before. What was asked before is not waited for: it may be of another search. */
   const load = useCallback(
@@ -148,22 +164,15 @@ function useSearch(query: string) {
     [query],
   );
   useLayoutEffect(() => {
-    if (found === null || place.current === null) return;
-    window.scrollTo(0, place.current);
-    place.current = null;
-  }, [found]);
-  useLayoutEffect(() => {
-    const entry = entryName();
-    const kept = keptHere() as (Found & { readonly scrolled: number }) | undefined;
-    if (kept?.query === query) {
-      place.current = kept.scrolled;
-      setFound(kept);
+    const { kept, keep } = thisEntry<{ found: Found }>();
+    if (kept.found?.query === query) {
+      setFound(kept.found);
       setFailure(null);
       setIsBusy(false);
     } else void load(null);
     return () => {
       running.current.abort();
-      if (latest.current?.query === query) keepAt(entry, { ...latest.current, scrolled: window.scrollY });
+      if (latest.current?.query === query) keep({ found: latest.current });
     };
   }, [load, query]);
   return { found, isBusy, failure, load };
@@ -171,7 +180,10 @@ function useSearch(query: string) {
 
 const isField = (element: Element) => element instanceof HTMLInputElement || element instanceof HTMLSelectElement;
 
-const typedIn = (form: HTMLFormElement) =>
+/** By the name of the field. */
+type Typed = Readonly<Record<string, string>>;
+
+const typedIn = (form: HTMLFormElement): Typed =>
   Object.fromEntries([...form.elements].filter(isField).map(({ name, value }) => [name, value.trim()]));
 
 /** A year of more than four digits, which browsers let people type, is no time to JavaScript. */
