@@ -31,6 +31,7 @@ export function registerTeach(program: Command): void {
     )
     .option('--out <dir>', 'package to write, MODELS/NAME/VERSION; a version that is there is never changed')
     .option('--edge <pixels>', 'longer edge of the input (default: by the size of the images)', edgeFrom)
+    .option('--no-turns', 'learn no image turned, though good parts lie so: where one that is turned is a defect')
     .option('--max-escapes <share>', 'share of defective images that may pass', share, 0.02)
     .option('--max-false-rejects <share>', 'share of good images that may fail', share, 0.02)
     .option('--measure', 'write nothing: teach on few images again and again, measure on parts not taught')

@@ -23,6 +23,8 @@ export interface Measured {
 interface Draw<T> {
   readonly taught: readonly T[];
   readonly tested: readonly T[];
+  /** Some of those that are taught, turned. */
+  readonly turned?: readonly T[];
 }
 
 /**
@@ -88,8 +90,8 @@ export function measureDraws(
   limits: CutLimits,
   onDraw: (done: number) => void = () => undefined,
 ): Measured {
-  const aurocs = draws.map(({ taught, tested }, i) => {
-    const { head } = teach(taught, limits);
+  const aurocs = draws.map(({ taught, tested, turned }, i) => {
+    const { head } = teach(taught, limits, turned);
     const area = auroc(tested.map((example) => ({ ...example, ...scoreOf(head, example) })));
     onDraw(i + 1);
     return area;

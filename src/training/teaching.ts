@@ -67,20 +67,23 @@ export class TooLittleError extends Error {
 }
 
 /**
+ * @param turned some of the examples, turned: learned like the others, while nothing is judged by them
  * @param onFit after each of the folds, and after the final fit
  * @throws TooLittleError as `foldsFor` does
  */
 export function teach(
   examples: readonly Example[],
   limits: CutLimits,
+  turned: readonly Example[] = [],
   onFit: (done: number) => void = () => undefined,
 ): Lesson {
   const { folds, foldOf } = foldsFor(examples);
+  const learned = [...examples, ...turned];
   const places = learnPlaces(
-    examples.filter(({ isDefective }) => !isDefective),
+    learned.filter(({ isDefective }) => !isDefective),
     randomFrom(SEED),
   );
-  const held = heldOut(examples, places, foldOf, folds, onFit);
+  const held = heldOut(examples, learned, places, foldOf, folds, onFit);
   const labels = examples.map((example) => example.isDefective);
   const isMarked = hasMarks(examples);
   const rows = held.map((each) => Float32Array.of(each.linear, each.strangeness, each.misfit, each.markedness));
@@ -100,14 +103,14 @@ export function teach(
     return { file, group, isDefective, probability, unfamiliarity };
   });
   const choice = chooseCuts(validation, limits);
-  const { fit, head } = fitLinear(examples);
-  const memory = remember(goodPatches(examples), randomFrom(SEED));
+  const { fit, head } = fitLinear(learned);
+  const memory = remember(goodPatches(learned), randomFrom(SEED));
   const area = auroc(validation);
   const hasCuts = choice.kind === 'chosen';
   const images = ranked(validation);
   const heldGood = held.filter((_, i) => labels[i] === false);
   const warnings = warningsOf(examples, choice, area, fit.isConverged, limits);
-  const marks = isMarked ? learnMarks(examples, memory, randomFrom(SEED)) : null;
+  const marks = isMarked ? learnMarks(learned, memory, randomFrom(SEED)) : null;
   onFit(folds + 1);
   return {
     head: {
@@ -123,7 +126,7 @@ export function teach(
       placeRange: mapRangeOf(heldGood.map(({ misfits }) => misfits)),
     },
     calibration: { scale, shift },
-    l2: penaltyFor(examples.length),
+    l2: penaltyFor(learned.length),
     folds,
     validation,
     cuts: choice,
@@ -213,9 +216,10 @@ interface Middling {
   readonly most: number;
 }
 
-/** What each image scores with a head and a memory that know nothing of its part. */
+/** What each of `examples` scores with a head and a memory that know nothing of its part. */
 function heldOut(
   examples: readonly Example[],
+  learned: readonly Example[],
   places: GoodPlaces,
   foldOf: readonly number[],
   folds: number,
@@ -225,8 +229,9 @@ function heldOut(
   const isMarked = hasMarks(examples);
   const shares = sharesOfDistance(widthsOf(examples));
   const placed = places.heldOut(examples);
+  const foldOfGroup = new Map(examples.map(({ group }, i) => [group, foldOf[i]]));
   for (let fold = 0; fold < folds; fold++) {
-    const inside = examples.filter((_, i) => foldOf[i] !== fold);
+    const inside = learned.filter(({ group }) => foldOfGroup.get(group) !== fold);
     const { head } = fitLinear(inside);
     const memory = remember(goodPatches(inside), randomFrom(SEED));
     const marks = isMarked ? learnMarks(inside, memory, randomFrom(SEED)) : null;

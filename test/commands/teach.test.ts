@@ -221,20 +221,22 @@ describe('loupe teach', () => {
       update: (done) => void shown.push([shown.at(-1)?.[0] ?? '', done, shown.at(-1)?.[2] ?? 0]),
       stop: () => undefined,
     };
-    const options = { data, set: [], maxEscapes: 0.02, maxFalseRejects: 0.02, images: 5, draws: 2 };
+    const options = { data, set: [], maxEscapes: 0.02, maxFalseRejects: 0.02, images: 5, draws: 2, turns: true };
     const ends = () => shown.filter(([, done, total]) => done === total).map(([unit, , total]) => `${unit} ${total}`);
     await runTeaching({ ...options, out: path.join(folder, 'shown', 'noise', '1') }, bar);
     expect([...new Set(ends())]).toEqual([
-      'step 1 of 4: images read 24',
-      'step 2 of 4: images embedded 24',
-      'step 3 of 4: fits 6',
-      'step 4 of 4: package 1',
+      'step 1 of 6: images read 24',
+      'step 2 of 6: images embedded 24',
+      expect.stringContaining('step 3 of 6: good images asked whether parts lie any way'),
+      expect.stringContaining('step 4 of 6: turned images embedded'),
+      'step 5 of 6: fits 6',
+      'step 6 of 6: package 1',
     ]);
     // Not only at the end: the fits take as long as the images.
     expect(shown.filter(([unit]) => unit.endsWith('fits')).map(([, done]) => done)).toEqual([0, 1, 2, 3, 4, 5, 6, 6]);
     shown.length = 0;
     await runMeasuring({ ...options, measure: true }, bar);
-    expect([...new Set(ends())].at(-1)).toBe('step 3 of 3: draws 2');
+    expect([...new Set(ends())].at(-1)).toBe('step 5 of 5: draws 2');
   });
 
   it('refuses one-sided data before anything is computed, images that are none, and a package name that is none', async () => {

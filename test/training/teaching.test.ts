@@ -95,7 +95,7 @@ describe('teach', () => {
 
   it('tells of every fit, the final one last', () => {
     const told: number[] = [];
-    teach(examplesOf(20, { feature: 2 }), LIMITS, (done) => told.push(done));
+    teach(examplesOf(20, { feature: 2 }), LIMITS, [], (done) => told.push(done));
     expect(told).toEqual([1, 2, 3, 4, 5, 6]);
   });
 

@@ -11,6 +11,7 @@ import { cellsOf, type PixelShape, type PixelSource } from '../../training/packi
 import type { PatchGrid } from '../../training/taught-graph.ts';
 import { type Places, PLACE_WIDTH } from '../../training/places.ts';
 import type { Example } from '../../training/teaching.ts';
+import { type Turn, turnedPixels } from '../../training/turns.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 
 /** Outputs of the backbone that are the embedding. */
@@ -46,12 +47,21 @@ export function inputOf({ width, height }: PixelShape): InputContract {
   };
 }
 
-/** @throws LabelledFolderError with the image that cannot be decoded */
+/** What is embedded, and by what. */
+export interface Embedding {
+  readonly folder: LabelledFolder;
+  readonly backbone: Uint8Array;
+  readonly input: InputContract;
+}
+
+/**
+ * @param turn by which each image is turned; `input` has a shape that it keeps
+ * @throws LabelledFolderError with the image that cannot be decoded
+ */
 export async function embedFolder(
-  folder: LabelledFolder,
-  backbone: Uint8Array,
-  input: InputContract,
+  { folder, backbone, input }: Embedding,
   onImage: (done: number) => void,
+  turn: Turn | 0 = 0,
 ): Promise<Example[]> {
   const contract = { input, output: { name: BLOCKS[0], kind: 'logit' } } as const;
   const [grid, placed] = [gridFor(input), placesFor(input)];
@@ -68,8 +78,9 @@ export async function embedFolder(
         }),
       ),
     );
-    const marked = await Promise.all(batch.map((image) => markedSquares(image, source, input, grid)));
-    const found = await session.outputs(pixels, [...BLOCKS, grid.name, placed.name]);
+    const marked = await Promise.all(batch.map((image) => markedSquares(image, source, input, grid, turn)));
+    const shown = turn === 0 ? pixels : pixels.map((each) => turnedPixels(each, input, turn));
+    const found = await session.outputs(shown, [...BLOCKS, grid.name, placed.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
       const outputs = found.map((rows) => rows[i] ?? new Float32Array());
       const [values = new Float32Array(), squares = new Float32Array()] = outputs.slice(BLOCKS.length);
@@ -105,12 +116,13 @@ async function markedSquares(
   source: PixelSource,
   input: InputContract,
   grid: PatchGrid,
+  turn: Turn | 0,
 ): Promise<boolean[] | null> {
   if (mask === null) return null;
   const shown = await source.mask(mask, file).catch((error: unknown) => {
     throw faultOf(mask, error);
   });
-  const squares = cellsOf(shown, input, grid);
+  const squares = cellsOf(turn === 0 ? shown : turnedPixels(shown, input, turn), input, grid);
   const most = Math.max(...squares);
   if (most === 0) return null;
   // A small defect, shrunk with its mask, leaves little light: what is brightest is marked then.

@@ -17,12 +17,16 @@ import { fingerprintsOf } from '../training/fingerprints.ts';
 import { sizesIn } from '../training/folder-pixels.ts';
 import { activateTaught, expectWhere } from './activation.ts';
 import { embedFolder, inputOf, readBackbone } from './embedding.ts';
+import { inSteps, type Step } from './steps.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
+import { degrees, usualTurnsOf, withTurned } from './turning.ts';
 
 export interface TeachOptions {
   readonly data: string;
   readonly out?: string;
   readonly edge?: number;
+  /** False: no image is learned turned, however usual that looks. */
+  readonly turns: boolean;
   readonly maxEscapes: number;
   readonly maxFalseRejects: number;
   readonly measure?: true;
@@ -45,10 +49,13 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const began = performance.now();
   const folder = await readLabelledFolder(options.data);
   const { folds } = foldsFor(folder.images);
-  const step = inSteps(bar, 4);
+  const step = inSteps(bar, 6);
   const fingerprints = await fingerprintsOfAll(folder, step);
-  const { backbone, input, examples } = await embedded(folder, options, step);
-  const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), onFit));
+  const { examples, ...embedding } = await embedded(folder, options, step);
+  const { backbone, input } = embedding;
+  const turns = await usualTurnsOf(examples, options, embedding, step);
+  const [all] = await withTurned([{ taught: examples }], turns, embedding, step);
+  const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), all?.turned, onFit));
   const warnings = [...learned.warnings, ...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)];
   const lesson = { ...learned, warnings };
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
@@ -69,6 +76,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     input_height: input.height,
     l2: lesson.l2,
     folds: lesson.folds,
+    turns: turns.map(degrees),
     cuts: manifest.cuts,
     escape_limit_shown: lesson.cuts.isShown,
     familiar_limit: lesson.head.familiarity.limit,
@@ -79,25 +87,28 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
 }
 
 export async function runMeasuring(options: TeachOptions, bar: Progress) {
-  const { images, draws } = options;
+  const { images } = options;
   const whole = await readLabelledFolder(options.data);
   const folder = images === 'all' ? whole : thinned(whole, Math.max(MEASURED_PER_CLASS, 3 * images));
   const drawn = <T extends Grouped>(of: readonly T[]) =>
-    images === 'all' ? fifthsOf(of) : halvesOf(of, images, draws);
+    images === 'all' ? fifthsOf(of) : halvesOf(of, images, options.draws);
   // Once before anything is computed: it refuses what is too little.
   const count = drawn(folder.images).length;
-  const step = inSteps(bar, 3);
+  const step = inSteps(bar, 5);
   const fingerprints = await fingerprintsOfAll(folder, step);
-  const { input, examples } = await embedded(folder, options, step);
-  const found = await step('draws', count, (onDraw) => measureDraws(drawn(examples), limitsOf(options), onDraw));
+  const { examples, ...embedding } = await embedded(folder, options, step);
+  const turns = await usualTurnsOf(examples, options, embedding, step);
+  const draws = await withTurned(drawn(examples), turns, embedding, step);
+  const found = await step('draws', count, (onDraw) => measureDraws(draws, limitsOf(options), onDraw));
   return {
     data: options.data,
     images: folder.images.length,
     taught_per_class: images,
     taught: found.taught,
     draws: count,
-    input_width: input.width,
-    input_height: input.height,
+    input_width: embedding.input.width,
+    input_height: embedding.input.height,
+    turns: turns.map(degrees),
     auroc_mean: found.mean,
     auroc_spread: found.spread,
     aurocs: found.aurocs,
@@ -124,24 +135,6 @@ function limitsOf(options: TeachOptions) {
   return { escapes: options.maxEscapes, falseRejects: options.maxFalseRejects };
 }
 
-type Step = ReturnType<typeof inSteps>;
-
-/** The bar once for each step: what is left is told of that step, since an image, a fit and a draw take different times. */
-function inSteps(bar: Progress, steps: number) {
-  let at = 0;
-  return async <T>(
-    unit: string,
-    count: number,
-    work: (onDone: (done: number) => void) => T | Promise<T>,
-  ): Promise<T> => {
-    bar.start(count, `step ${++at} of ${steps}: ${unit}`);
-    const made = await work((done) => bar.update(done));
-    bar.update(count);
-    bar.stop();
-    return made;
-  };
-}
-
 /** @throws LabelledFolderError with the images that cannot be read, before any is taught */
 async function fingerprintsOfAll(folder: LabelledFolder, step: Step): Promise<readonly Fingerprint[]> {
   const { fingerprints, unreadable } = await step('images read', folder.images.length, (onImage) =>
@@ -158,10 +151,9 @@ async function fingerprintsOfAll(folder: LabelledFolder, step: Step): Promise<re
 async function embedded(folder: LabelledFolder, options: TeachOptions, step: Step) {
   const backbone = await readBackbone();
   const input = inputOf(taughtSizeOf(await sizesIn(folder), options.edge));
-  const examples = await step('images embedded', folder.images.length, (onImage) =>
-    embedFolder(folder, backbone, input, onImage),
-  );
-  return { backbone, input, examples };
+  const embedding = { folder, backbone, input };
+  const examples = await step('images embedded', folder.images.length, (onImage) => embedFolder(embedding, onImage));
+  return { ...embedding, examples };
 }
 
 function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): string[] {
@@ -188,6 +180,11 @@ function thinned(folder: LabelledFolder, perClass: number): LabelledFolder {
   return { ...folder, images };
 }
 
+function turnsText(turns: readonly number[]): string {
+  if (turns.length === 0) return 'no: parts lie one way';
+  return `images are learned turned by ${turns.join(', ')} degrees too: good parts lie so`;
+}
+
 export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string {
   const auroc = taught.metrics['cross_validated_auroc'];
   const area =
@@ -197,6 +194,7 @@ export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string 
     `  held-out AUROC  ${area}`,
     `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
     `  other things    REVIEW at least, from ${taught.familiar_limit.toFixed(1)} times as far as the images that were taught`,
+    `  turned          ${turnsText(taught.turns)}`,
     `  report          ${taught.package}/report/report.html`,
     ...taught.warnings.map((warning) => `  WARNING ${shownText(warning)}`),
     show('activated', taught.activated),
