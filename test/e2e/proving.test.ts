@@ -88,6 +88,23 @@ describe.skipIf(!hasBrowser())('a result on the page', () => {
     await visitor.close(page);
   }, 30_000);
 
+  it('says that the model has learned nothing of what a covered lens sees, and holds the part', async () => {
+    const url = `${service.addresses.http}/api/v1/frames?camera_id=cam-dark&frame_id=dark`;
+    const body = await encodeJpeg(Buffer.alloc(PART_SIZE * PART_SIZE * 3), PART_SIZE);
+    const response = await fetch(url, { method: 'POST', body, headers: { 'content-type': 'image/jpeg' } });
+    const result = (await response.json()) as { resultId: string; disposition: string; unfamiliarity: number };
+    expect(result.unfamiliarity).toBe(1);
+    expect(result.disposition).not.toBe('accept');
+    const page = await visitor.open(`results/${result.resultId}`);
+    await page.getByText('Unlike anything the model has learned').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await visitor.close(page);
+    const line = await visitor.open('line');
+    await line.getByText('100 % unlike anything the model has learned').waitFor();
+    await line.getByText('· unfamiliar').waitFor();
+    await visitor.close(line);
+  }, 30_000);
+
   it('is decided again with one tap, and proven on a sheet', async () => {
     const page = await visitor.open(`results/${resultId}`);
     await page.getByRole('button', { name: 'Decide again' }).click();

@@ -1,6 +1,6 @@
 /** A probability against the two cuts, and an answer time against the takt. */
 
-import { isUnfamiliar } from '../../frame/score.ts';
+import { isUnfamiliar, type Score } from '../../frame/score.ts';
 import { useWords } from './words.ts';
 
 const percent = (share: number) => `${Math.min(100, Math.max(0, share * 100))}%`;
@@ -15,12 +15,11 @@ export function formatMs(ms: number | null): string {
 
 export function ProbabilityGauge(props: {
   readonly probability: number | null;
-  readonly unfamiliarity: number | null;
   readonly passBelow: number | null;
   readonly failAbove: number | null;
 }) {
   const words = useWords();
-  const { probability, unfamiliarity, passBelow, failAbove } = props;
+  const { probability, passBelow, failAbove } = props;
   return (
     <div className="gauge">
       <span className="label">{words.probability}</span>
@@ -37,9 +36,14 @@ export function ProbabilityGauge(props: {
         )}
       </div>
       <output>{formatProbability(probability)}</output>
-      {isUnfamiliar({ unfamiliarity }) && <p className="unfamiliar">{words.unfamiliar}</p>}
     </div>
   );
+}
+
+/** Nothing where the model knows the picture, or does not say. */
+export function Unfamiliar({ of }: { readonly of: Pick<Score, 'unfamiliarity'> }) {
+  const words = useWords();
+  return isUnfamiliar(of) && <p className="unfamiliar">{words.unfamiliar}</p>;
 }
 
 export function LatencyGauge({ ms, taktMs }: { readonly ms: number | null; readonly taktMs: number | null }) {

@@ -2,6 +2,7 @@
 
 import { memo, useEffect, useRef, useState } from 'react';
 import { shownText } from '../../frame/shown-text.ts';
+import { isUnfamiliar } from '../../frame/score.ts';
 import type { CameraView, Condition, Sight } from '../schemas.ts';
 import { LatencyGauge, ProbabilityGauge } from './gauges.tsx';
 import { useKeptHeatMap } from './heat-map.tsx';
@@ -77,7 +78,6 @@ const Tile = memo(function Tile(props: {
       <div className="facts">
         <ProbabilityGauge
           probability={last?.defectProbability ?? null}
-          unfamiliarity={last?.unfamiliarity ?? null}
           passBelow={last?.passBelow ?? null}
           failAbove={last?.failAbove ?? null}
         />
@@ -137,6 +137,7 @@ function OpenPart(props: {
         <p className="id">{shownText(open.partId ?? open.frameId)}</p>
         <p>
           <time dateTime={open.receivedAt}>{momentText(open.receivedAt)}</time> → {words[open.disposition]}
+          {isUnfamiliar(open) && ` · ${words.unfamiliarShort}`}
         </p>
       </a>
       <button type="button" className="primary" onClick={() => seen.current !== null && onAcknowledge(seen.current)}>

@@ -6,7 +6,7 @@ import { goBack } from './address.ts';
 import { getJson, type ProofJson, type ResultJson, type ReviewJson, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
 import { FactList } from './fact-list.tsx';
-import { formatProbability, ProbabilityGauge } from './gauges.tsx';
+import { formatProbability, ProbabilityGauge, Unfamiliar } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { OutsideText } from './outside-text.tsx';
 import { Picture } from './picture.tsx';
@@ -77,10 +77,10 @@ function Shown({ result, proof, reviews }: Everything) {
           {isKept && <HeatMapSwitch state={heatMap} />}
           <ProbabilityGauge
             probability={result.defectProbability}
-            unfamiliarity={result.unfamiliarity}
             passBelow={result.passBelow}
             failAbove={result.failAbove}
           />
+          <Unfamiliar of={result} />
           <StageBar timing={result.timing} />
           <Facts result={result} />
         </div>

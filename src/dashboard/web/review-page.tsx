@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { shownText } from '../../frame/shown-text.ts';
 import { getJson, preloadPicture, type ResultJson, type ResultsPage, sendReview, textOf } from './api.ts';
 import { Failure } from './failure.tsx';
-import { ProbabilityGauge } from './gauges.tsx';
+import { ProbabilityGauge, Unfamiliar } from './gauges.tsx';
 import { HeatMapSwitch, useHeatMap } from './heat-map.tsx';
 import { PickOne } from './pick-one.tsx';
 import { Picture } from './picture.tsx';
@@ -184,10 +184,10 @@ export function ReviewPage() {
             {isPicture(current) && <HeatMapSwitch state={heatMap} />}
             <ProbabilityGauge
               probability={current.defectProbability}
-              unfamiliarity={current.unfamiliarity}
               passBelow={current.passBelow}
               failAbove={current.failAbove}
             />
+            <Unfamiliar of={current} />
             <FactList
               facts={[
                 [words.camera, current.cameraId],
