@@ -18,54 +18,57 @@ export type Turn = 1 | 2 | 3;
 
 /** Images that are learned in all, those that are turned included: 300 are to be taught within a minute. */
 const MOST_LEARNED = 320;
-/** Good images that are asked, and those of other parts that they are compared with. */
-const ASKED = 16;
-const LEARNED = 32;
-/** Of both; fewer say nothing. */
+/** Good images of a half that are asked, and that the other half is compared with. */
+const HALF = 24;
+/** Of each half; fewer say nothing. */
 const LEAST = 5;
-/** How much farther a turned one may be in the median: that of so few differs by nearly as much. */
-const USUAL = 1.15;
+/** How much farther turned ones may be in the median: that of so few differs by up to a third where they lie any way. */
+const USUAL = 1.4;
 const SEED = 1;
 
-/** Good images of which some are asked whether it is usual to be turned; `null` where there are too few to tell. */
-export function askedOf<T extends Grouped>(
-  images: readonly T[],
-): { readonly learned: T[]; readonly asked: T[] } | null {
+/** Good images in two halves of different parts, each to be compared with the other; `null` where there are too few to tell. */
+export function halvesOfGood<T extends Grouped>(images: readonly T[]): readonly [T[], T[]] | null {
   const good = shuffled(
     images.filter(({ isDefective }) => !isDefective),
     randomFrom(SEED),
   );
   const parts = [...new Set(good.map(({ group }) => group))];
-  const side = (isAsked: boolean) => good.filter(({ group }) => (parts.indexOf(group) % 2 === 1) === isAsked);
-  const [learned, asked] = [side(false).slice(0, LEARNED), side(true).slice(0, ASKED)];
-  return learned.length < LEAST || asked.length < LEAST ? null : { learned, asked };
+  const half = (side: 0 | 1) => good.filter(({ group }) => parts.indexOf(group) % 2 === side).slice(0, HALF);
+  const halves = [half(0), half(1)] as const;
+  return halves.every(({ length }) => length >= LEAST) ? halves : null;
 }
 
 /**
- * @param turned the asked images by each turn that their shape allows
+ * @param turned the images of both halves by each turn that their shape allows
  * @returns half a turn, or every turn, where good parts lie so; the empty list where they lie one way
  */
 export function usualTurns(
-  learned: readonly Example[],
-  asked: readonly Example[],
+  [one, other]: readonly [readonly Example[], readonly Example[]],
   turned: ReadonlyMap<Turn, readonly Example[]>,
 ): readonly Turn[] {
-  const scale = {
-    ...scaleOf(learned.map(({ blocks }) => Float32Array.from(blocks.flatMap((block) => [...block])))),
-    clip: CLIP,
-  };
-  const shares = sharesOfDistance(widthsOf(learned));
-  const { memory } = learnPlaces(learned, randomFrom(SEED));
-  const farness = ({ blocks, places }: Example) => [distanceOf(scale, shares, blocks), misfit(misfits(memory, places))];
-  const usual = new Map(asked.map((each) => [each.file, farness(each)]));
+  const [fromOther, fromOne] = [farnessFrom(other), farnessFrom(one)];
+  const inOne = new Set(one.map(({ file }) => file));
+  const farness = (image: Example) => (inOne.has(image.file) ? fromOther : fromOne)(image);
+  const asTheyLie = new Map([...one, ...other].map((each) => [each.file, farness(each)]));
   const isUsual = (images: readonly Example[]) => {
     // Each against itself as it lies: good parts differ more among each other than by being turned.
-    const ratios = images.map((each) => farness(each).map((far, k) => far / (usual.get(each.file)?.[k] ?? Number.NaN)));
+    const ratios = images.map((each) =>
+      farness(each).map((far, k) => far / (asTheyLie.get(each.file)?.[k] ?? Number.NaN)),
+    );
     return [0, 1].every((k) => median(ratios.map((ratio) => ratio[k] ?? Number.NaN)) <= USUAL);
   };
   const by = (turn: Turn) => turned.get(turn) ?? [];
   if (!isUsual(by(2))) return [];
   return isUsual([...by(1), ...by(3)]) ? [2, 1, 3] : [2];
+}
+
+/** How far an image is from all of `good`, as a whole, and where it is farthest at its places. */
+function farnessFrom(good: readonly Example[]): (image: Example) => readonly [number, number] {
+  const rows = good.map(({ blocks }) => Float32Array.from(blocks.flatMap((block) => [...block])));
+  const scale = { ...scaleOf(rows), clip: CLIP };
+  const shares = sharesOfDistance(widthsOf(good));
+  const { memory } = learnPlaces(good, randomFrom(SEED));
+  return ({ blocks, places }) => [distanceOf(scale, shares, blocks), misfit(misfits(memory, places))];
 }
 
 /** Which images are learned turned as well, by turn: all of them where there is room, else the first of a random order. */

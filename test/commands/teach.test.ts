@@ -227,7 +227,7 @@ describe('loupe teach', () => {
     expect([...new Set(ends())]).toEqual([
       'step 1 of 6: images read 24',
       'step 2 of 6: images embedded 24',
-      expect.stringContaining('step 3 of 6: good images asked whether parts lie any way'),
+      expect.stringContaining('step 3 of 6: good images turned, to see whether parts lie so'),
       expect.stringContaining('step 4 of 6: turned images embedded'),
       'step 5 of 6: fits 6',
       'step 6 of 6: package 1',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PLACE_WIDTH } from '../../src/training/places.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { type Example, teach } from '../../src/training/teaching.ts';
-import { askedOf, type Turn, turnedPixels, turnedToo, turnsOf, usualTurns } from '../../src/training/turns.ts';
+import { halvesOfGood, type Turn, turnedPixels, turnedToo, turnsOf, usualTurns } from '../../src/training/turns.ts';
 
 describe('turning pixels', () => {
   it('goes clockwise by quarters, channels together', () => {
@@ -26,17 +26,17 @@ describe('who is asked', () => {
   const images = (good: number, perPart: number) =>
     Array.from({ length: good + 9 }, (_, i) => ({ group: `${Math.floor(i / perPart)}`, isDefective: i >= good }));
 
-  it('are good images, of other parts than those they are compared with', () => {
-    const { learned = [], asked = [] } = askedOf(images(60, 2)) ?? {};
-    expect([learned.length, asked.length]).toEqual([30, 16]);
-    expect([...learned, ...asked].some(({ isDefective }) => isDefective)).toBe(false);
-    const parts = new Set(learned.map(({ group }) => group));
-    expect(asked.filter(({ group }) => parts.has(group))).toEqual([]);
+  it('are good images, in halves of different parts', () => {
+    const [one, other] = halvesOfGood(images(60, 2)) ?? [[], []];
+    expect([one.length, other.length]).toEqual([24, 24]);
+    expect([...one, ...other].some(({ isDefective }) => isDefective)).toBe(false);
+    const parts = new Set(one.map(({ group }) => group));
+    expect(other.filter(({ group }) => parts.has(group))).toEqual([]);
   });
 
   it('are nobody where they would say nothing', () => {
-    expect(askedOf(images(8, 1))).toBeNull();
-    expect(askedOf(images(40, 40))).toBeNull();
+    expect(halvesOfGood(images(8, 1))).toBeNull();
+    expect(halvesOfGood(images(40, 40))).toBeNull();
   });
 });
 
@@ -51,11 +51,13 @@ function exampleOf(i: number, level: number, random: () => number): Example {
 
 describe('the turns that are usual', () => {
   const random = randomFrom(5);
-  const some = (level: number) => Array.from({ length: 16 }, (_, i) => exampleOf(i, level, random));
+  const some = (level: number, from = 0) => Array.from({ length: 16 }, (_, i) => exampleOf(from + i, level, random));
+  const halves = [some(0), some(0, 16)] as const;
+  const all = (level: number) => [...some(level), ...some(level, 16)];
   const turnsWith = (half: number, quarters: number | null) => {
-    const by: [Turn, Example[]][] = [[2, some(half)]];
-    if (quarters !== null) by.push([1, some(quarters)], [3, some(quarters)]);
-    return usualTurns(some(0), some(0), new Map(by));
+    const by: [Turn, Example[]][] = [[2, all(half)]];
+    if (quarters !== null) by.push([1, all(quarters)], [3, all(quarters)]);
+    return usualTurns(halves, new Map(by));
   };
 
   it('are all where good parts turned are as near as others, and half a turn where its shape allows no more', () => {
@@ -69,9 +71,13 @@ describe('the turns that are usual', () => {
     expect(turnsWith(0, 2)).toEqual([2]);
   });
 
-  it('are none where a turned one is off at its places alone', () => {
-    const turned = some(0).map((each, i) => ({ ...each, places: exampleOf(i, 2, random).places }));
-    expect(usualTurns(some(0), some(0), new Map([[2, turned]]))).toEqual([]);
+  it('are none where a turned one is off at its places alone, or nowhere in particular', () => {
+    const [near, far] = [all(0), all(2)];
+    const mixed = (whole: Example[], places: Example[]) =>
+      whole.map((each, i) => ({ ...each, places: places[i]?.places ?? each.places }));
+    expect(usualTurns(halves, new Map([[2, mixed(near, far)]]))).toEqual([]);
+    expect(usualTurns(halves, new Map([[2, mixed(far, near)]]))).toEqual([]);
+    expect(usualTurns(halves, new Map([[2, mixed(near, near)]]))).toEqual([2]);
   });
 });
 

@@ -19,7 +19,7 @@ import { activateTaught, expectWhere } from './activation.ts';
 import { embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { inSteps, type Step } from './steps.ts';
 import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
-import { degrees, usualTurnsOf, withTurned } from './turning.ts';
+import { degrees, turningOf, withTurned } from './turning.ts';
 
 export interface TeachOptions {
   readonly data: string;
@@ -53,8 +53,8 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const fingerprints = await fingerprintsOfAll(folder, step);
   const { examples, ...embedding } = await embedded(folder, options, step);
   const { backbone, input } = embedding;
-  const turns = await usualTurnsOf(examples, options, embedding, step);
-  const [all] = await withTurned([{ taught: examples }], turns, embedding, step);
+  const turning = await turningOf(examples, options, embedding, step);
+  const [all] = await withTurned([{ taught: examples }], turning, embedding, step);
   const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), all?.turned, onFit));
   const warnings = [...learned.warnings, ...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)];
   const lesson = { ...learned, warnings };
@@ -76,7 +76,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     input_height: input.height,
     l2: lesson.l2,
     folds: lesson.folds,
-    turns: turns.map(degrees),
+    turns: turning.turns.map(degrees),
     cuts: manifest.cuts,
     escape_limit_shown: lesson.cuts.isShown,
     familiar_limit: lesson.head.familiarity.limit,
@@ -97,8 +97,8 @@ export async function runMeasuring(options: TeachOptions, bar: Progress) {
   const step = inSteps(bar, 5);
   const fingerprints = await fingerprintsOfAll(folder, step);
   const { examples, ...embedding } = await embedded(folder, options, step);
-  const turns = await usualTurnsOf(examples, options, embedding, step);
-  const draws = await withTurned(drawn(examples), turns, embedding, step);
+  const turning = await turningOf(examples, options, embedding, step);
+  const draws = await withTurned(drawn(examples), turning, embedding, step);
   const found = await step('draws', count, (onDraw) => measureDraws(draws, limitsOf(options), onDraw));
   return {
     data: options.data,
@@ -108,7 +108,7 @@ export async function runMeasuring(options: TeachOptions, bar: Progress) {
     draws: count,
     input_width: embedding.input.width,
     input_height: embedding.input.height,
-    turns: turns.map(degrees),
+    turns: turning.turns.map(degrees),
     auroc_mean: found.mean,
     auroc_spread: found.spread,
     aurocs: found.aurocs,

@@ -1,35 +1,49 @@
 /** Asks the good images whether parts may lie any way, and embeds what is learned turned. */
 
 import type { Example } from '../../training/teaching.ts';
-import { askedOf, type Turn, turnedToo, turnsOf, usualTurns } from '../../training/turns.ts';
+import { halvesOfGood, type Turn, turnedToo, turnsOf, usualTurns } from '../../training/turns.ts';
 import { embedFolder, type Embedding } from './embedding.ts';
 import type { Step } from './steps.ts';
 
+type ByTurn = ReadonlyMap<Turn, readonly Example[]>;
+
+export interface Turning {
+  /** Empty where parts lie one way, where too few good images say anything, and where nobody is to ask. */
+  readonly turns: readonly Turn[];
+  /** What was embedded turned to find out. */
+  readonly known: ByTurn;
+}
+
 export const degrees = (turn: Turn) => 90 * turn;
 
-/** Whether parts lie so; the empty list also where too few good images say anything, and where nobody is to ask. */
-export async function usualTurnsOf(
+export async function turningOf(
   examples: readonly Example[],
   options: { readonly turns: boolean },
   embedding: Embedding,
   step: Step,
-): Promise<readonly Turn[]> {
-  const good = options.turns ? askedOf(examples) : null;
-  const wanted = new Map(turnsOf(embedding.input).map((turn) => [turn, good?.asked ?? []]));
-  const turned = await embedTurned(wanted, embedding, step, 'good images asked whether parts lie any way');
-  return good === null ? [] : usualTurns(good.learned, good.asked, turned);
+): Promise<Turning> {
+  const halves = options.turns ? halvesOfGood(examples) : null;
+  const wanted = new Map(turnsOf(embedding.input).map((turn) => [turn, halves?.flat() ?? []]));
+  const known = await embedTurned(
+    wanted,
+    new Map(),
+    embedding,
+    step,
+    'good images turned, to see whether parts lie so',
+  );
+  return { turns: halves === null ? [] : usualTurns(halves, known), known };
 }
 
 /** @returns each draw with those of its taught images that are learned turned as well */
 export async function withTurned<D extends { readonly taught: readonly Example[] }>(
   draws: readonly D[],
-  turns: readonly Turn[],
+  { turns, known }: Turning,
   embedding: Embedding,
   step: Step,
 ): Promise<(D & { readonly turned: readonly Example[] })[]> {
   const wanted = draws.map(({ taught }) => turnedToo(taught, turns));
   const ofAny = new Map(turns.map((turn) => [turn, wanted.flatMap((by) => by.get(turn) ?? [])]));
-  const found = await embedTurned(ofAny, embedding, step, 'turned images embedded');
+  const found = await embedTurned(ofAny, known, embedding, step, 'turned images embedded');
   const byFile = new Map([...found].map(([turn, some]) => [turn, new Map(some.map((each) => [each.file, each]))]));
   return draws.map((draw, i) => {
     const turned = [...(wanted[i] ?? [])].flatMap(([turn, some]) =>
@@ -39,27 +53,30 @@ export async function withTurned<D extends { readonly taught: readonly Example[]
   });
 }
 
-/** Each image once by each turn, however often it is wanted. */
+/** Each image once by each turn, however often it is wanted, and with those that are known already. */
 async function embedTurned(
-  wanted: ReadonlyMap<Turn, readonly Example[]>,
+  wanted: ByTurn,
+  known: ByTurn,
   embedding: Embedding,
   step: Step,
   unit: string,
-): Promise<ReadonlyMap<Turn, readonly Example[]>> {
+): Promise<ByTurn> {
   const { folder } = embedding;
-  const images = [...wanted].map(([turn, some]) => {
+  const missing = [...wanted].map(([turn, some]) => {
     const files = new Set(some.map(({ file }) => file));
+    for (const { file } of known.get(turn) ?? []) files.delete(file);
     return [turn, folder.images.filter(({ file }) => files.has(file))] as const;
   });
-  const count = images.reduce((sum, [, some]) => sum + some.length, 0);
+  const count = missing.reduce((sum, [, some]) => sum + some.length, 0);
   return step(unit, count, async (onImage) => {
-    const found = new Map<Turn, readonly Example[]>();
+    const found = new Map(known);
     let done = 0;
-    for (const [turn, some] of images) {
+    for (const [turn, images] of missing) {
       const before = done;
-      const of = { ...embedding, folder: { ...folder, images: some } };
-      found.set(turn, await embedFolder(of, (each) => onImage(before + each), turn));
-      done += some.length;
+      const of = { ...embedding, folder: { ...folder, images } };
+      const fresh = await embedFolder(of, (each) => onImage(before + each), turn);
+      found.set(turn, [...(found.get(turn) ?? []), ...fresh]);
+      done += images.length;
     }
     return found;
   });
