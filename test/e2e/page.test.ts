@@ -190,6 +190,7 @@ describe.skipIf(!hasBrowser())('the page', () => {
       const there = new Visitor(browser, other.addresses.http);
       const page = await there.open('review');
       await page.getByText('Nothing to review').waitFor();
+      expect(await page.getByLabel('Comment').isDisabled()).toBe(true);
       const body = Uint8Array.from(await greyPng(200));
       for (const id of ['one', 'two', 'three']) {
         await fetch(`${other.addresses.http}/api/v1/frames?camera_id=c&frame_id=${id}`, { method: 'POST', body });

@@ -11,15 +11,17 @@ export function PickOne<T extends string>(props: {
   readonly value: T | null;
   /** @param value null where the pressed one was pressed again */
   readonly onChange: (value: T | null) => void;
+  readonly disabled?: boolean;
   readonly children?: ReactNode;
 }) {
-  const { legend, options, value, onChange, children } = props;
+  const { legend, options, value, onChange, disabled = false, children } = props;
   return (
     <fieldset className="classes">
       <legend>{legend}</legend>
       <ToggleGroup
         className="choice"
         aria-label={legend}
+        disabled={disabled}
         value={value === null ? [] : [value]}
         onValueChange={([picked]) => onChange(picked ?? null)}
       >

@@ -220,11 +220,17 @@ export function ReviewPage() {
               legend={words.defectClass}
               options={defectClasses.map((name) => [name, words.defectClasses[name] ?? shownText(name)] as const)}
               value={defectClass}
+              disabled={current === undefined}
               onChange={(picked) => say({ defectClass: picked })}
             />
             <label>
               {words.comment}
-              <input value={comment} maxLength={500} onChange={(event) => say({ comment: event.target.value })} />
+              <input
+                value={comment}
+                maxLength={500}
+                disabled={current === undefined}
+                onChange={(event) => say({ comment: event.target.value })}
+              />
             </label>
           </>
         )}
