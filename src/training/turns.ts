@@ -18,6 +18,8 @@ export type Turn = 1 | 2 | 3;
 
 /** Images that are learned in all, those that are turned included: 300 are to be taught within a minute. */
 const MOST_LEARNED = 320;
+/** More images show by themselves how parts lie, and there is no time to ask. */
+const MOST_ASKED = 200;
 /** Good images of a half that are asked, and that the other half is compared with. */
 const HALF = 24;
 /** Of each half; fewer say nothing. */
@@ -25,6 +27,11 @@ const LEAST = 5;
 /** How much farther turned ones may be in the median: that of so few differs by up to a third where they lie any way. */
 const USUAL = 1.4;
 const SEED = 1;
+
+/** @param images that are taught */
+export function isWorthTurning(images: readonly unknown[]): boolean {
+  return images.length <= MOST_ASKED;
+}
 
 /** Good images in two halves of different parts, each to be compared with the other; `null` where there are too few to tell. */
 export function halvesOfGood<T extends Grouped>(images: readonly T[]): readonly [T[], T[]] | null {
@@ -71,7 +78,7 @@ function farnessFrom(good: readonly Example[]): (image: Example) => readonly [nu
   return ({ blocks, places }) => [distanceOf(scale, shares, blocks), misfit(misfits(memory, places))];
 }
 
-/** Which images are learned turned as well, by turn: all of them where there is room, else the first of a random order. */
+/** Which images are learned turned as well, by turn: all of them as far as there is room, else the first of a random order. */
 export function turnedToo<T>(images: readonly T[], turns: readonly Turn[]): ReadonlyMap<Turn, readonly T[]> {
   const order = shuffled(images, randomFrom(SEED));
   let room = Math.max(0, MOST_LEARNED - images.length);

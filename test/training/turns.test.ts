@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { PLACE_WIDTH } from '../../src/training/places.ts';
 import { randomFrom } from '../../src/training/random.ts';
 import { type Example, teach } from '../../src/training/teaching.ts';
-import { halvesOfGood, type Turn, turnedPixels, turnedToo, turnsOf, usualTurns } from '../../src/training/turns.ts';
+import {
+  halvesOfGood,
+  isWorthTurning,
+  type Turn,
+  turnedPixels,
+  turnedToo,
+  turnsOf,
+  usualTurns,
+} from '../../src/training/turns.ts';
 
 describe('turning pixels', () => {
   it('goes clockwise by quarters, channels together', () => {
@@ -102,6 +110,7 @@ describe('what is learned turned', () => {
       [3, 0],
     ]);
     expect(turnedToo(names(4), []).size).toBe(0);
+    expect([isWorthTurning(names(200)), isWorthTurning(names(201))]).toEqual([true, false]);
   });
 
   it('tells nothing of a part while that part is held back', () => {

@@ -53,8 +53,9 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const fingerprints = await fingerprintsOfAll(folder, step);
   const { examples, ...embedding } = await embedded(folder, options, step);
   const { backbone, input } = embedding;
-  const turning = await turningOf(examples, options, embedding, step);
-  const [all] = await withTurned([{ taught: examples }], turning, embedding, step);
+  const whole = [{ taught: examples }];
+  const turning = await turningOf(examples, whole, options, embedding, step);
+  const [all] = await withTurned(whole, turning, embedding, step);
   const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), all?.turned, onFit));
   const warnings = [...learned.warnings, ...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)];
   const lesson = { ...learned, warnings };
@@ -97,8 +98,9 @@ export async function runMeasuring(options: TeachOptions, bar: Progress) {
   const step = inSteps(bar, 5);
   const fingerprints = await fingerprintsOfAll(folder, step);
   const { examples, ...embedding } = await embedded(folder, options, step);
-  const turning = await turningOf(examples, options, embedding, step);
-  const draws = await withTurned(drawn(examples), turning, embedding, step);
+  const plain = drawn(examples);
+  const turning = await turningOf(examples, plain, options, embedding, step);
+  const draws = await withTurned(plain, turning, embedding, step);
   const found = await step('draws', count, (onDraw) => measureDraws(draws, limitsOf(options), onDraw));
   return {
     data: options.data,
@@ -181,7 +183,7 @@ function thinned(folder: LabelledFolder, perClass: number): LabelledFolder {
 }
 
 function turnsText(turns: readonly number[]): string {
-  if (turns.length === 0) return 'no: parts lie one way';
+  if (turns.length === 0) return 'no';
   return `images are learned turned by ${turns.join(', ')} degrees too: good parts lie so`;
 }
 

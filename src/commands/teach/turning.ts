@@ -1,14 +1,14 @@
 /** Asks the good images whether parts may lie any way, and embeds what is learned turned. */
 
 import type { Example } from '../../training/teaching.ts';
-import { halvesOfGood, type Turn, turnedToo, turnsOf, usualTurns } from '../../training/turns.ts';
+import { halvesOfGood, isWorthTurning, type Turn, turnedToo, turnsOf, usualTurns } from '../../training/turns.ts';
 import { embedFolder, type Embedding } from './embedding.ts';
 import type { Step } from './steps.ts';
 
 type ByTurn = ReadonlyMap<Turn, readonly Example[]>;
 
 export interface Turning {
-  /** Empty where parts lie one way, where too few good images say anything, and where nobody is to ask. */
+  /** Empty where parts lie one way, where too few good images say anything or many say all, and where nobody is to ask. */
   readonly turns: readonly Turn[];
   /** What was embedded turned to find out. */
   readonly known: ByTurn;
@@ -16,13 +16,16 @@ export interface Turning {
 
 export const degrees = (turn: Turn) => 90 * turn;
 
+/** @param draws what is taught of the examples, each time */
 export async function turningOf(
   examples: readonly Example[],
+  draws: readonly { readonly taught: readonly Example[] }[],
   options: { readonly turns: boolean },
   embedding: Embedding,
   step: Step,
 ): Promise<Turning> {
-  const halves = options.turns ? halvesOfGood(examples) : null;
+  const isWorthIt = options.turns && draws.some(({ taught }) => isWorthTurning(taught));
+  const halves = isWorthIt ? halvesOfGood(examples) : null;
   const wanted = new Map(turnsOf(embedding.input).map((turn) => [turn, halves?.flat() ?? []]));
   const known = await embedTurned(
     wanted,
