@@ -10,5 +10,6 @@ export interface Score {
 export const UNFAMILIAR = 0.5;
 
 export function isUnfamiliar({ unfamiliarity }: Pick<Score, 'unfamiliarity'>): boolean {
-  return unfamiliarity !== null && unfamiliarity >= UNFAMILIAR;
+  // Written so that a NaN is unfamiliar too.
+  return unfamiliarity !== null && !(unfamiliarity < UNFAMILIAR);
 }
