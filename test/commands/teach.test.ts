@@ -214,6 +214,24 @@ describe('loupe teach', () => {
     expect(await readdir(out)).toContain('report');
   });
 
+  it('passes no picture of something else, whatever the cuts', { timeout: 60_000 }, async () => {
+    const out = path.join(folder, 'strange-models', 'noise', '1');
+    await run('teach', '--data', data, '--out', out);
+    expect(printed).toMatch(/other things +REVIEW at least/);
+    const others = path.join(folder, 'others');
+    for (const label of ['ok', 'ng']) await mkdir(path.join(others, label), { recursive: true });
+    await cp(path.join(data, 'ok', '0.png'), path.join(others, 'ok', 'same.png'));
+    const stripes = new Uint8Array(EDGE * EDGE * 3).map((_, i) => ((i / 3 / EDGE) & 4 ? 255 : 0));
+    await writeFile(path.join(others, 'ng', 'black.png'), await encodePng(new Uint8Array(EDGE * EDGE * 3), EDGE));
+    await writeFile(path.join(others, 'ng', 'stripes.png'), await encodePng(stripes, EDGE));
+    const scores = path.join(folder, 'others.csv');
+    const cuts = ['--pass-below', '1', '--fail-above', '1'];
+    await run('evaluate', '--model', out, '--data', others, '--scores', scores, ...cuts);
+    const verdicts = (await readFile(scores, 'utf8')).trim().split('\n').slice(1);
+    expect(verdicts.map((line) => line.split(',').at(-1))).toEqual(['PASS', 'REVIEW', 'REVIEW']);
+    expect(printed).toContain('2 images show what the model has learned nothing of');
+  });
+
   it('shows where it is over all of its steps, each to its end', { timeout: 60_000 }, async () => {
     const shown: [string, number, number][] = [];
     const bar: Progress = {

@@ -24,6 +24,11 @@ function proofWith(over: Partial<Proof> = {}, row: Parameters<typeof recordedOf>
 const sheetOf = (...proofs: Proof[]) => proofSheet({ proofs, version: '1', madeAt: 0, verified: null });
 
 describe('the sheet', () => {
+  it('says that the model has learned nothing like the picture', () => {
+    expect(sheetOf(proofWith({}, { unfamiliarity: 0.75 }))).toContain('the model has learned nothing like it (0.75');
+    expect(sheetOf(proofWith({}, { unfamiliarity: 0.25 }))).toContain('no (0.25');
+  });
+
   it('lets no text from outside become markup', () => {
     const html = sheetOf(
       proofWith(
