@@ -152,12 +152,12 @@ describe('a model that answers NaN', () => {
     const plants: Plant[] = [
       {
         file: 'decide/decide.js',
-        from: 'if (!(probability >= 0 && probability <= 1)) {',
-        to: 'if (probability < 0) {',
+        from: 'if (!isShare(probability))',
+        to: 'if (probability < 0)',
       },
       {
         file: 'decide/decide.js',
-        from: 'if (probability < cuts.passBelow)',
+        from: 'if (probability < cuts.passBelow && !isUnfamiliar(score))',
         to: 'if (!(probability >= cuts.passBelow))',
       },
     ];
