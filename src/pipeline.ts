@@ -311,7 +311,7 @@ export class Pipeline implements Inspector {
       result.kind === 'scored' && cuts !== null
         ? judge(result, cuts)
         : ({ verdict: 'UNINSPECTED', ...reasonOf(result) } as const);
-    const isInspected = judgement.verdict !== 'UNINSPECTED';
+    const score = result.kind === 'scored' && judgement.verdict !== 'UNINSPECTED' ? result : null;
     const model: ModelRef | null = result.kind === 'scored' ? result.model : null;
     const times: StageTimes = {
       queueMs: scoring.queueMs,
@@ -338,8 +338,8 @@ export class Pipeline implements Inspector {
       reason: judgement.reason,
       reasonDetail: judgement.verdict === 'UNINSPECTED' ? judgement.detail : null,
       disposition: dispositionOf(judgement.verdict, camera.onUninspected),
-      defectProbability: isInspected && result.kind === 'scored' ? result.probability : null,
-      unfamiliarity: isInspected && result.kind === 'scored' ? result.unfamiliarity : null,
+      defectProbability: score?.probability ?? null,
+      unfamiliarity: score?.unfamiliarity ?? null,
       recipeId: used.id,
       cuts,
       model,

@@ -81,7 +81,8 @@ export function widthsOf(examples: readonly Pick<Blocked, 'blocks'>[]): number[]
   return (examples[0]?.blocks ?? []).map((block) => block.length);
 }
 
-function rowOf({ blocks }: Blocked): Float32Array {
+/** The blocks, one after the other. */
+export function rowOf({ blocks }: Pick<Blocked, 'blocks'>): Float32Array {
   const row = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
   let from = 0;
   for (const block of blocks) {

@@ -1,6 +1,7 @@
 /** How large images are shown where nobody says: from what they measure themselves. */
 
 import type { Dimensions } from '../frame/image-header/header-reader.ts';
+import { medianOf } from '../statistics/median.ts';
 
 /** Pixels of the longer edge at most: what training on a CPU bears, and a defect a hundredth of the part still has three of. */
 const LONGEST = 320;
@@ -17,8 +18,8 @@ const TAUGHT_EDGES = [64, 128, 192, 256] as const;
  * than the images. Without any image it is the least that can be packed.
  */
 export function inputSizeOf(sizes: readonly Dimensions[]): Dimensions {
-  const width = middle(sizes.map((size) => size.width)) ?? STEP;
-  const height = middle(sizes.map((size) => size.height)) ?? STEP;
+  const width = medianOf(sizes.map((size) => size.width)) ?? STEP;
+  const height = medianOf(sizes.map((size) => size.height)) ?? STEP;
   const scale = Math.min(1, LONGEST / Math.max(width, height));
   return { width: stepped(width * scale, STEP), height: stepped(height * scale, STEP) };
 }
@@ -29,15 +30,11 @@ export function inputSizeOf(sizes: readonly Dimensions[]): Dimensions {
  * @param edge the longer one, where it is said
  */
 export function taughtSizeOf(sizes: readonly Dimensions[], edge?: number): Dimensions {
-  const typical = middle(sizes.map(({ width, height }) => Math.max(width, height))) ?? 0;
+  const typical = medianOf(sizes.map(({ width, height }) => Math.max(width, height))) ?? 0;
   const long = edge ?? TAUGHT_EDGES.find((each) => each >= typical) ?? 256;
-  const ratio = middle(sizes.map(({ width, height }) => width / height)) ?? 1;
+  const ratio = medianOf(sizes.map(({ width, height }) => width / height)) ?? 1;
   const short = Math.min(long, stepped(long * Math.min(ratio, 1 / ratio), TAUGHT_STEP, LEAST_TAUGHT));
   return ratio >= 1 ? { width: long, height: short } : { width: short, height: long };
-}
-
-function middle(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 function stepped(pixels: number, step: number, least = step): number {

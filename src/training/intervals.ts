@@ -1,6 +1,7 @@
 /** How sure a figure is. Images of one group rise and fall together, so groups are drawn and counted, not images. Pure. */
 
 import { areaInterval, type Interval, wilson } from '../statistics/interval.ts';
+import { medianOf } from '../statistics/median.ts';
 import { type DecisionCuts, type Measures, measure, ranked, type ScoredImage } from './measures.ts';
 import { randomFrom } from './random.ts';
 
@@ -71,7 +72,7 @@ function spreadOf(figures: readonly number[]): Interval | null {
 function errorInterval(error: number, figures: readonly number[]): Interval | null {
   const spread = spreadOf(figures);
   if (spread === null) return null;
-  const middle = figures.toSorted((a, b) => a - b)[figures.length >> 1] ?? error;
+  const middle = medianOf(figures) ?? error;
   return {
     low: Math.max(0, Math.min(error, 2 * error - spread.high)),
     high: Math.min(1, error + spread.high - middle),

@@ -3,6 +3,7 @@
  */
 
 import type { Score } from '../frame/score.ts';
+import { medianOf } from '../statistics/median.ts';
 import { chooseCuts, type CutChoice, type CutLimits, limitWarnings } from './cuts.ts';
 import { distanceOf, type Familiarity, limitOf, sharesOfDistance, unfamiliarityOf } from './familiarity.ts';
 import { type Grouped, groupFolds } from './folds.ts';
@@ -268,9 +269,8 @@ function middling(values: Float64Array): Middling {
 
 /** From what is usual on a good part to what its strangest patch is. */
 function mapRangeOf(good: readonly Middling[]): readonly [number, number] {
-  const middle = (values: readonly number[]) => middling(Float64Array.from(values)).median;
-  const low = middle(good.map(({ median }) => median));
-  const high = middle(good.map(({ most }) => most));
+  const low = medianOf(good.map(({ median }) => median)) ?? 0;
+  const high = medianOf(good.map(({ most }) => most)) ?? 0;
   // Twice as far: a good part's strangest patch is half way to 1.
   return [low, Math.max(low + 2 * (high - low), low + 1e-3)];
 }

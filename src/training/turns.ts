@@ -4,7 +4,8 @@
  * whole and at each place. A label that is upside down is far off at nearly every place, and stays a defect. Pure.
  */
 
-import { widthsOf } from './blocks.ts';
+import { medianOf } from '../statistics/median.ts';
+import { rowOf, widthsOf } from './blocks.ts';
 import { distanceOf, sharesOfDistance } from './familiarity.ts';
 import type { Grouped } from './folds.ts';
 import type { PixelShape } from './packing.ts';
@@ -62,7 +63,7 @@ export function usualTurns(
     const ratios = images.map((each) =>
       farness(each).map((far, k) => far / (asTheyLie.get(each.file)?.[k] ?? Number.NaN)),
     );
-    return [0, 1].every((k) => median(ratios.map((ratio) => ratio[k] ?? Number.NaN)) <= USUAL);
+    return [0, 1].every((k) => (medianOf(ratios.map((ratio) => ratio[k] ?? Number.NaN)) ?? Number.NaN) <= USUAL);
   };
   const by = (turn: Turn) => turned.get(turn) ?? [];
   if (!isUsual(by(2))) return [];
@@ -71,8 +72,7 @@ export function usualTurns(
 
 /** How far an image is from all of `good`, as a whole, and where it is farthest at its places. */
 function farnessFrom(good: readonly Example[]): (image: Example) => readonly [number, number] {
-  const rows = good.map(({ blocks }) => Float32Array.from(blocks.flatMap((block) => [...block])));
-  const scale = { ...scaleOf(rows), clip: CLIP };
+  const scale = { ...scaleOf(good.map(rowOf)), clip: CLIP };
   const shares = sharesOfDistance(widthsOf(good));
   const { memory } = learnPlaces(good, randomFrom(SEED));
   return ({ blocks, places }) => [distanceOf(scale, shares, blocks), misfit(misfits(memory, places))];
@@ -95,8 +95,9 @@ export function turnsOf({ width, height }: PixelShape): readonly Turn[] {
   return width === height ? [2, 1, 3] : [2];
 }
 
-/** @param pixels uint8 HWC of an image that keeps its shape when turned */
-export function turnedPixels(pixels: Uint8Array, { width, height }: PixelShape, turn: Turn): Uint8Array {
+/** @param pixels uint8 HWC of an image that keeps its shape when turned; by 0 they are as they were */
+export function turnedPixels(pixels: Uint8Array, { width, height }: PixelShape, turn: Turn | 0): Uint8Array {
+  if (turn === 0) return pixels;
   const channels = pixels.length / (width * height);
   const out = new Uint8Array(pixels.length);
   for (let y = 0; y < height; y++) {
@@ -108,8 +109,4 @@ export function turnedPixels(pixels: Uint8Array, { width, height }: PixelShape, 
     }
   }
   return out;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -8,6 +8,7 @@ import { readGraph, Session } from '../../engine/session.ts';
 import type { ModelPackage } from '../../model-repository/package.ts';
 import type { EvaluatedImage, Evaluation } from '../../training/evaluation.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
+import { medianOf } from '../../statistics/median.ts';
 import { measure, ranked, type ScoredImage } from '../../training/measures.ts';
 import type { CostPoint, CurvePoint, SeenPlane } from '../../training/report/extras.ts';
 import { planeOf } from '../../training/report/plane.ts';
@@ -63,13 +64,12 @@ async function costOf(
     new Float64Array(scored.length).fill(1),
     cutsOf({}, found),
   );
-  const times = scored.map((image) => image.inferMs).sort((a, b) => a - b);
   return {
     name: `${name}/${version}${variant === null ? '' : ` ${variant}`}`,
     width: input.width,
     height: input.height,
     bytes: (await stat(file)).size,
-    inferMs: times[Math.floor(times.length / 2)] ?? Number.NaN,
+    inferMs: medianOf(scored.map((image) => image.inferMs)) ?? Number.NaN,
     auroc,
     escapeRate,
     falseRejectRate,

@@ -14,6 +14,7 @@ import { cutsOf, inOneForm, packageOf } from '../named-package.ts';
 import type { Progress } from '../progress.ts';
 import { scoreFolder } from '../training/scoring.ts';
 import { seenBy } from '../training/seen.ts';
+import { medianOf } from '../../statistics/median.ts';
 
 export interface VerifyVariantsOptions {
   readonly data: string;
@@ -157,8 +158,8 @@ async function writeManifest({ folder }: ModelPackage, variants: readonly KeptVa
 }
 
 function medianMs(images: readonly EvaluatedImage[]): number {
-  const times = images.filter((image) => image.probability !== null).map((image) => image.inferMs);
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  const scored = images.filter((image) => image.probability !== null);
+  return medianOf(scored.map((image) => image.inferMs)) ?? Number.NaN;
 }
 
 const SHOWN = 20;

@@ -79,7 +79,7 @@ export async function embedFolder(
       ),
     );
     const marked = await Promise.all(batch.map((image) => markedSquares(image, source, input, grid, turn)));
-    const shown = turn === 0 ? pixels : pixels.map((each) => turnedPixels(each, input, turn));
+    const shown = pixels.map((each) => turnedPixels(each, input, turn));
     const found = await session.outputs(shown, [...BLOCKS, grid.name, placed.name]);
     for (const [i, { file, group, isDefective }] of batch.entries()) {
       const outputs = found.map((rows) => rows[i] ?? new Float32Array());
@@ -122,7 +122,7 @@ async function markedSquares(
   const shown = await source.mask(mask, file).catch((error: unknown) => {
     throw faultOf(mask, error);
   });
-  const squares = cellsOf(turn === 0 ? shown : turnedPixels(shown, input, turn), input, grid);
+  const squares = cellsOf(turnedPixels(shown, input, turn), input, grid);
   const most = Math.max(...squares);
   if (most === 0) return null;
   // A small defect, shrunk with its mask, leaves little light: what is brightest is marked then.
