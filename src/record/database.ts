@@ -1,7 +1,8 @@
 /** The one importer of better-sqlite3: opening a store's files, migrating them, and telling its errors apart. */
 
-import SqliteDatabase from 'better-sqlite3';
+import type SqliteDatabase from 'better-sqlite3';
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations/index.ts';
 
@@ -10,9 +11,31 @@ export type Statement<Parameters extends unknown[], Row = unknown> = SqliteDatab
 
 export type Durability = 'full' | 'normal';
 
-/** What the binding was built with. @throws where it does not load in this Node */
+/**
+ * Version 13 crashes on Node 20, version 12 on Node 24.19 and newer (docs/decisions/0060), so both are dependencies, and optional
+ * ones: npm leaves out what this Node cannot have.
+ */
+export const SQLITE_PACKAGE =
+  Number.parseInt(process.versions.node, 10) < 22 ? 'better-sqlite3-node20' : 'better-sqlite3';
+
+const require = createRequire(import.meta.url);
+
+function sqlite(): typeof SqliteDatabase {
+  try {
+    return require(SQLITE_PACKAGE) as typeof SqliteDatabase;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    throw new Error(`${SQLITE_PACKAGE} is not installed, without which Node ${process.versions.node} has no SQLite`, {
+      cause: error,
+    });
+  }
+}
+
+const openFile = (path: string, options?: SqliteDatabase.Options) => new (sqlite())(path, options);
+
+/** What the binding was built with. @throws where it is not installed or does not load in this Node */
 export function sqliteVersion(): string {
-  const database = new SqliteDatabase(':memory:');
+  const database = openFile(':memory:');
   try {
     return database.prepare<[], string>('select sqlite_version()').pluck().get() ?? '';
   } finally {
@@ -37,7 +60,7 @@ export class StoreRefusedError extends Error {
 
 /** The SQLite result code of `error` (`SQLITE_FULL` …), or null where it is none of SQLite's. */
 export function sqliteCode(error: unknown): string | null {
-  return error instanceof SqliteDatabase.SqliteError ? error.code : null;
+  return error instanceof Error && error.name === 'SqliteError' && 'code' in error ? String(error.code) : null;
 }
 
 /** True where the fault is in the values of one statement, and the transaction around it still stands. */
@@ -67,7 +90,7 @@ export interface OpenedLedger {
  */
 export function openForWriting(store: string, durability: Durability): OpenedLedger {
   const path = databasePath(store);
-  const database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = openFile(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     // better-sqlite3 is built with NORMAL as the default in WAL mode, which loses the last commits in a power cut.
     database.pragma('journal_mode = WAL');
@@ -127,8 +150,7 @@ function migrate(database: Database, path: string): number {
   return before;
 }
 
-const readOnly = (path: string) =>
-  new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+const readOnly = (path: string) => openFile(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
 
 /**
  * Schema of the ledger in `store`; 0: there is none yet.
@@ -173,7 +195,7 @@ export function openForReading(path: string): Database {
  * @throws StoreRefusedError where another process has it
  */
 export function lockStore(store: string): { release(): void } {
-  const lock = new SqliteDatabase(join(store, 'lock.db'), { timeout: LOCK_TIMEOUT_MS });
+  const lock = openFile(join(store, 'lock.db'), { timeout: LOCK_TIMEOUT_MS });
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Client, credentials, status } from '@grpc/grpc-js';
-import Database from 'better-sqlite3';
+import { openForWriting } from '../../src/record/database.ts';
 import { Authority } from '../support/authority.ts';
 import { greyPng } from '../support/images.ts';
 import { firstAdmin, PageClient, PASSWORD, setupCodeOf, someone } from '../support/page-client.ts';
@@ -214,7 +214,7 @@ describe('a station of its own', () => {
     await service.end();
     const copy = path.join(emptyFolder(), 'store');
     expect((await loupe(['restore', '--from', backup, '--store', copy])).code).toBe(0);
-    const restored = new Database(path.join(copy, 'ledger.db'));
+    const { database: restored } = openForWriting(copy, 'normal');
     const count = (table: string) => restored.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
     expect(count('accounts')).toBeGreaterThan(4);
     expect([count('sessions'), Number(count('audit')) > 10]).toEqual([0, true]);

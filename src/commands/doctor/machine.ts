@@ -5,7 +5,7 @@ import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { schemaOf, sqliteVersion } from '../../record/database.ts';
+import { SQLITE_PACKAGE, schemaOf, sqliteVersion } from '../../record/database.ts';
 import { SCHEMA_VERSION } from '../../record/migrations/index.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
@@ -29,13 +29,14 @@ export function checkNode(version = process.versions.node): Check {
   return ok('node', version);
 }
 
-/** A binding that was compiled for another major version of Node does not load: no store, and the service is never ready. */
+/** SQLite's package is chosen by npm for the Node that installs; where another one runs, there is no store, and the service is never ready. */
 export function checkSqlite(version = sqliteVersion): Check {
   try {
     return ok('sqlite', version());
   } catch (error) {
     const found = (error as Error).message.replaceAll('\n', ' ');
-    return fail('sqlite', found, `run \`npm rebuild better-sqlite3\` with this Node, ${process.versions.node}`);
+    const needs = SQLITE_PACKAGE === 'better-sqlite3' ? '' : '; it needs a C++ toolchain and Python (python3 make g++)';
+    return fail('sqlite', found, `run \`npm ci\` with this Node, ${process.versions.node}${needs}`);
   }
 }
 
