@@ -9,13 +9,15 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /loupe
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+# No package needs its install script on this Node; the SQLite of Node 20 would be compiled.
+RUN npm ci --no-audit --no-fund --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 # The SBOM names what the image holds; onnxruntime-node brings the libraries of five platforms, 270 MB of them for others.
 RUN npm run build \
  && npm prune --omit=dev --no-audit --no-fund \
  && npm run --silent sbom > sbom.cdx.json \
+ && rm -r node_modules/better-sqlite3-node20 \
  && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 
 # onnxruntime's CUDA provider, fetched by onnxruntime-node's own script. Where that cannot be reached, from a folder of the three
