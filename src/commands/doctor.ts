@@ -18,13 +18,14 @@ export function registerDoctor(program: Command): void {
       // Loaded when asked for: it takes the engines with it.
       const { checkCuda, checkModels } = await import('./doctor/models.ts');
       const { check: secretsCheck, secrets } = await checkSecrets(config);
+      const sqlite = checkSqlite();
       const checks: Check[] = [
         checkNode(),
-        checkSqlite(),
+        sqlite,
         checkMemory(),
         await checkClock(),
         await checkDisk(config.store.path, config.store.retention.min_free_bytes),
-        checkLedger(config.store.path),
+        ...(sqlite.status === 'fail' ? [] : [checkLedger(config.store.path)]),
         ...(await checkListening(config)),
         secretsCheck,
         ...(secrets === null ? [] : [await checkBroker(config, secrets.broker)]),

@@ -25,9 +25,10 @@ function sqlite(): typeof SqliteDatabase {
     return require(SQLITE_PACKAGE) as typeof SqliteDatabase;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error(`${SQLITE_PACKAGE} is not installed, without which Node ${process.versions.node} has no SQLite`, {
-      cause: error,
-    });
+    throw new StoreRefusedError(
+      `${SQLITE_PACKAGE} is not installed, without which Node ${process.versions.node} has no SQLite; \`npm ci\` with it installs it`,
+      { cause: error },
+    );
   }
 }
 
@@ -53,7 +54,7 @@ export const MAX_WAL_BYTES = 64 * 1024 * 1024;
 
 export const databasePath = (store: string) => join(store, 'ledger.db');
 
-/** A store that no waiting will open: another process has it, it is not ours, newer than ours, or damaged. */
+/** A store that no waiting will open: another process has it, it is not ours, newer than ours, or damaged; or there is no SQLite. */
 export class StoreRefusedError extends Error {
   override readonly name = 'StoreRefusedError';
 }
