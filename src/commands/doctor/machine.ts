@@ -30,12 +30,12 @@ export function checkNode(version = process.versions.node): Check {
 }
 
 /** SQLite's package is chosen by npm for the Node that installs; where another one runs, there is no store, and the service is never ready. */
-export function checkSqlite(version = sqliteVersion): Check {
+export function checkSqlite(version = sqliteVersion, from = SQLITE_PACKAGE): Check {
   try {
     return ok('sqlite', version());
   } catch (error) {
     const found = (error as Error).message.replaceAll('\n', ' ');
-    const needs = SQLITE_PACKAGE === 'better-sqlite3' ? '' : '; it needs a C++ toolchain and Python (python3 make g++)';
+    const needs = from === 'better-sqlite3' ? '' : '; it needs a C++ toolchain and Python (python3 make g++)';
     return fail('sqlite', found, `run \`npm ci\` with this Node, ${process.versions.node}${needs}`);
   }
 }

@@ -16,11 +16,16 @@ describe('the machine', () => {
     const other = () => {
       throw new Error("The module 'better_sqlite3.node'\nwas compiled against a different Node.js version using");
     };
-    expect(checkSqlite(other)).toEqual({
+    const failed = {
       name: 'sqlite',
       status: 'fail',
       found: "The module 'better_sqlite3.node' was compiled against a different Node.js version using",
-      advice: expect.stringContaining(`run \`npm ci\` with this Node, ${process.versions.node}`),
+      advice: `run \`npm ci\` with this Node, ${process.versions.node}`,
+    };
+    expect(checkSqlite(other, 'better-sqlite3')).toEqual(failed);
+    expect(checkSqlite(other, 'better-sqlite3-node20')).toEqual({
+      ...failed,
+      advice: `${failed.advice}; it needs a C++ toolchain and Python (python3 make g++)`,
     });
   });
 
