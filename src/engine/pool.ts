@@ -121,8 +121,8 @@ export class EnginePool {
    */
   async start(): Promise<void> {
     if (this.provider === 'cuda' && this.options.cudaMissing !== null) this.refuseCuda(this.options.cudaMissing);
-    // One first: whether CUDA works is found out once, not by every engine.
-    await this.fill(this.addSlot());
+    // One first where it finds out for all of them: whether CUDA works, which form is the quickest.
+    if (this.provider === 'cuda' || this.hasForms(this.provider)) await this.fill(this.addSlot());
     await this.grow();
     this.watchGolden();
   }
@@ -222,12 +222,16 @@ export class EnginePool {
     }
   }
 
+  private hasForms(provider: Provider): boolean {
+    return this.model.files.filter(({ providers }) => providers.includes(provider)).length > 1;
+  }
+
   /**
    * An engine that dies while it has forms to choose from cannot say which of them it was, nor leave it out: the next one is
    * given model.onnx alone.
    */
   private async startEngine(slot: Slot, provider: Provider, isTakingOver = false): Promise<void> {
-    const hadChoice = this.model.files.filter(({ providers }) => providers.includes(provider)).length > 1;
+    const hadChoice = this.hasForms(provider);
     try {
       await this.startOne(slot, provider, isTakingOver);
     } catch (error) {
