@@ -3,7 +3,6 @@
 import type { Command } from 'commander';
 import type { Check } from './doctor/check.ts';
 import { checkClock, checkDisk, checkLedger, checkMemory, checkNode, checkSqlite } from './doctor/machine.ts';
-import { checkBroker, checkListening } from './doctor/network.ts';
 import { checkSecrets } from './doctor/secrets.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addConfigOptions, configFrom, type ConfigOptions } from './options.ts';
@@ -15,8 +14,9 @@ export function registerDoctor(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(async (options: ConfigOptions & { json?: boolean }) => {
       const config = await configFrom(options);
-      // Loaded when asked for: it takes the engines with it.
+      // Loaded when asked for: they take the engines and a client of MQTT with them, which no other command need wait for.
       const { checkCuda, checkModels } = await import('./doctor/models.ts');
+      const { checkBroker, checkListening } = await import('./doctor/network.ts');
       const { check: secretsCheck, secrets } = await checkSecrets(config);
       const sqlite = checkSqlite();
       const checks: Check[] = [
