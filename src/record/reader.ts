@@ -17,15 +17,18 @@ interface OutboxRow extends Row {
   readonly is_duplicate: number;
 }
 
-/** Reads through `database`. Every method is one short statement, so that no reader holds the WAL. */
+/** Reads through `database`. Every method is one short statement or a few, so that no reader holds the WAL. */
 export class Reader {
   private readonly database: Database;
   /** What every frame asks is prepared once. */
   private readonly statements: ReturnType<typeof prepare>;
+  /** In one read transaction. */
+  private readonly atOnce: (read: () => OutboxPage) => OutboxPage;
 
   constructor(database: Database) {
     this.database = database;
     this.statements = prepare(database);
+    this.atOnce = database.transaction((read) => read());
   }
 
   get(resultId: string): RecordedResult | null {
@@ -75,8 +78,15 @@ export class Reader {
     return Number(this.database.prepare('SELECT max(ledger_seq) FROM results').pluck().get() ?? 0);
   }
 
-  /** The oldest messages of each camera above the id that `sentUpTo` names for it: as many of each, at most `limit` of all. */
+  /**
+   * The oldest messages of each camera above the id that `sentUpTo` names for it: as many of each, at most `limit` of all. Of one
+   * moment: a commit between two cameras would show with some of its messages and without others.
+   */
   outboxNext(sentUpTo: ReadonlyMap<CameraId, number>, limit: number): OutboxPage {
+    return this.atOnce(() => this.outboxPage(sentUpTo, limit));
+  }
+
+  private outboxPage(sentUpTo: ReadonlyMap<CameraId, number>, limit: number): OutboxPage {
     const cameras = this.statements.outboxCameras.all() as CameraId[];
     const each = Math.max(1, Math.floor(limit / Math.max(1, cameras.length)));
     const shares = cameras.map((camera) => this.statements.outboxOf.all(camera, sentUpTo.get(camera) ?? 0, each));

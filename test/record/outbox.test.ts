@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { OutboxItem, OutboxPage } from '../../src/record/contract.ts';
-import { databasePath, openForReading } from '../../src/record/database.ts';
+import { databasePath, openForReading, openForWriting } from '../../src/record/database.ts';
+import { LedgerTables } from '../../src/record/ledger-tables.ts';
 import { Outbox } from '../../src/record/outbox.ts';
+import { Reader } from '../../src/record/reader.ts';
 import { cam, decisionOf, imageOf, openLedger, recordFrame, storeFolder } from './support.ts';
 
 const own = { topic: null, correlationData: null };
@@ -212,6 +214,52 @@ describe('the outbox', () => {
     await outbox.removeSent();
     answer({ items: [item(1), item(2)], isAll: true });
     expect((await reading).map(({ id }) => id)).toEqual([2]);
+  });
+
+  it('hands out what is committed in the middle of a read', async () => {
+    const path = storeFolder();
+    const { database } = openForWriting(path, 'full');
+    const tables = new LedgerTables(database);
+    const commit = (...frames: readonly (readonly [camera: string, frame: string])[]): OutboxItem[] => {
+      const jobs = frames.map(([camera, name]) => {
+        const image = imageOf(name);
+        const decision = decisionOf(name, image, { cameraId: cam(camera) });
+        return { kind: 'record', request: { decision, image: null, deliveries: [own] }, imagePath: null } as const;
+      });
+      return tables.commit(jobs, Date.now()).flatMap((end) => {
+        if (end.kind !== 'record' || end.outcome.kind !== 'recorded')
+          throw new Error(`expected a row, got ${end.kind}`);
+        const { result, outboxIds } = end.outcome;
+        return outboxIds.map((id) => ({ ...own, id, cameraId: result.cameraId, duplicate: false, result }));
+      });
+    };
+    commit(['busy', 'a']);
+    const reading = openForReading(databasePath(path));
+    let meanwhile: OutboxItem[] = [];
+    const prepare = reading.prepare.bind(reading);
+    reading.prepare = ((sql: string) => {
+      const statement = prepare(sql);
+      if (!sql.includes('RECURSIVE cameras')) return statement;
+      const all = statement.all.bind(statement);
+      statement.all = () => {
+        const found = all();
+        if (meanwhile.length === 0) meanwhile = commit(['quiet', 'b'], ['busy', 'c']);
+        return found;
+      };
+      return statement;
+    }) as typeof reading.prepare;
+    const reader = new Reader(reading);
+    const outbox = new Outbox({
+      read: async (sentUpTo, limit) => reader.outboxNext(sentUpTo, limit),
+      remove: async () => true,
+      removeOlderThan: async () => null,
+      depth: () => ({ items: 0, oldestAt: null }),
+    });
+    await outbox.next(10);
+    outbox.added(meanwhile);
+    expect((await outbox.next(10)).map(({ result }) => result.frameId)).toEqual(['a', 'b', 'c']);
+    reading.close();
+    database.close();
   });
 
   it('takes sent messages out together, and reads none of them again meanwhile', async () => {
