@@ -20,7 +20,7 @@ export function frameIdFrom(value: string): FrameId | null {
   return value.length <= MAX_FRAME_ID_LENGTH && ID.test(value) ? (value as FrameId) : null;
 }
 
-/** The id of a frame of which nothing is known but its picture: a redelivery is recognised as the same frame. `imageSha256`: lower-case hex. */
-export function frameIdOfContent(imageSha256: string): FrameId {
-  return `sha256-${imageSha256.slice(0, 40)}` as FrameId;
+/** The id of a frame of which nothing is known but its picture: a redelivery is recognised as the same frame. `sha256`: lower-case hex. */
+export function frameIdOfContent(sha256: string): FrameId {
+  return `sha256-${sha256.slice(0, 40)}` as FrameId;
 }

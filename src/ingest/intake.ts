@@ -15,7 +15,7 @@ import type { Refusal } from '../frame/verdict.ts';
 /** A request as its road understood it; nothing in it is trusted yet. Empty strings count as not supplied. */
 export interface FrameDraft {
   readonly cameraId: string;
-  /** Null or empty: the frame is named by its content, and by what the camera says of this one picture. */
+  /** Null or empty: the frame is named by its content, by what is asked of it and what the camera says of this one picture. */
   readonly frameId: string | null;
   /** 0 or null: the camera counts nothing. */
   readonly sequence: bigint | null;
@@ -52,6 +52,10 @@ export interface Clock {
 export const SYSTEM_CLOCK: Clock = { now: () => Date.now(), mono: () => performance.now() };
 
 export type Intake = { readonly kind: 'frame'; readonly frame: Frame } | Refusal;
+
+/** What a camera says of one picture. */
+type Said = Pick<Frame, 'sequence' | 'capturedAt' | 'partId' | 'measId'>;
+type Asked = Pick<Frame, 'recipeId' | 'roi'>;
 
 const MAX_TEXT_LENGTH = 128;
 const MAX_SEQUENCE = 2n ** 63n - 1n;
@@ -95,7 +99,7 @@ export function takeIn(
       maxWaitMs: maxWaitFrom(draft.maxWaitMs),
       tags: tagsFrom(draft.tags, limits),
     };
-    const imageSha256 = createHash('sha256').update(image.bytes).digest('hex');
+    const imageSha256 = sha256(image.bytes);
     const frameId = named ?? unnamedId(imageSha256, fields);
     const { isSimulated } = draft;
     return {
@@ -112,15 +116,26 @@ export function takeIn(
  * The id of a frame that came without one. A redelivery says the same of the same picture and is recognised; a frozen camera says
  * other things of it, and its parts must not get the verdict of the first.
  */
-function unnamedId(
-  imageSha256: string,
-  { sequence, capturedAt, partId, measId }: Pick<Frame, 'sequence' | 'capturedAt' | 'partId' | 'measId'>,
-): FrameId {
-  if (sequence === null && capturedAt === null && partId === null && measId === null) {
-    return frameIdOfContent(imageSha256);
-  }
-  const said = JSON.stringify([imageSha256, sequence === null ? null : String(sequence), capturedAt, partId, measId]);
-  return `shot-${createHash('sha256').update(said).digest('hex').slice(0, 40)}` as FrameId;
+function unnamedId(imageSha256: string, said: Said & Asked): FrameId {
+  const { sequence, capturedAt, partId, measId } = said;
+  const question = questionOf(imageSha256, said);
+  if (sequence === null && capturedAt === null && partId === null && measId === null) return frameIdOfContent(question);
+  const name = JSON.stringify([question, sequence === null ? null : String(sequence), capturedAt, partId, measId]);
+  return `shot-${sha256(name).slice(0, 40)}` as FrameId;
+}
+
+/** Whether nothing but its picture, and what is asked of it, names this frame. */
+export function isNamedByPicture(frame: Pick<Frame, 'frameId' | 'imageSha256'> & Asked): boolean {
+  return frame.frameId === frameIdOfContent(questionOf(frame.imageSha256, frame));
+}
+
+/** The picture and what is asked of it: what one recipe says of one region answers no other question. */
+function questionOf(imageSha256: string, { recipeId, roi }: Asked): string {
+  return recipeId === null && roi === null ? imageSha256 : sha256(JSON.stringify([imageSha256, recipeId, roi]));
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
 }
 
 export function invalidRequest(message: string): Refusal {

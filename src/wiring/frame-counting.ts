@@ -1,10 +1,10 @@
 /** Every frame in the metrics and, where something is amiss, in the log. */
 
 import type { CameraId, Frame } from '../frame/frame.ts';
-import { frameIdOfContent } from '../frame/identifiers.ts';
 import type { ImageLook } from '../frame/image-look.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { CameraSettings } from '../ingest/cameras.ts';
+import { isNamedByPicture } from '../ingest/intake.ts';
 import { SequenceGaps } from '../ingest/sequence-gaps.ts';
 import type { FrameMetrics } from '../observe/frame-metrics.ts';
 import type { PipelineObserver } from '../pipeline.ts';
@@ -40,7 +40,7 @@ export function frameCounting(
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
       if (outcome.kind !== 'answered') return;
       if (!outcome.duplicate) listeners.recorded(frame, outcome.result, look);
-      else if (frame.frameId === frameIdOfContent(frame.imageSha256)) listeners.seenAgain(outcome.result);
+      else if (isNamedByPicture(frame)) listeners.seenAgain(outcome.result);
     },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { frameIdFrom } from '../../src/frame/identifiers.ts';
-import { type FrameDraft, takeIn } from '../../src/ingest/intake.ts';
+import { type FrameDraft, isNamedByPicture, takeIn } from '../../src/ingest/intake.ts';
 
 const clock = { now: () => 1_790_000_000_000, mono: () => 5 };
 const bytes = Buffer.from('image');
@@ -71,6 +71,29 @@ describe('taking in a frame', () => {
     expect(new Set(ids).size).toBe(ids.length);
     expect(frameOf({ frameId: null, sequence: 7n, tags: { sent: 'again' } }).frameId).toBe(ids[0]);
     expect(frameIdFrom(ids[0] ?? '')).toBe(ids[0]);
+  });
+
+  it('tells what is asked of one picture apart: another recipe or region is not answered by the verdict of the first', () => {
+    const left = { x: 0, y: 0, width: 0.5, height: 1 };
+    const asked = [
+      {},
+      { recipeId: 'rim' },
+      { roi: left },
+      { roi: { ...left, x: 0.5 } },
+      { recipeId: 'rim', roi: left },
+    ];
+    const ids = [null, 7n].flatMap((sequence) =>
+      asked.map((one) => frameOf({ frameId: null, sequence, ...one }).frameId),
+    );
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(frameOf({ frameId: null, roi: { ...left } }).frameId).toBe(ids[2]);
+    // A camera that froze says what it wants all the same: nothing but the picture names its frames.
+    for (const one of asked) {
+      const bare = frameOf({ frameId: null, ...one });
+      expect(isNamedByPicture(bare)).toBe(true);
+      expect(isNamedByPicture(frameOf({ frameId: null, sequence: 7n, ...one }))).toBe(false);
+    }
+    expect(isNamedByPicture(frameOf())).toBe(false);
   });
 
   it('takes empty and zero for not supplied', () => {
