@@ -46,8 +46,8 @@ async function growthOver(frames: number, bin?: string): Promise<number> {
 
 const KEEPS_EVERY_FRAME: Plant = {
   file: 'ingest/intake.js',
-  from: "const imageSha256 = createHash('sha256').update(image.bytes).digest('hex');",
-  to: "const imageSha256 = createHash('sha256').update(image.bytes).digest('hex'); (globalThis.kept ??= []).push(image.bytes);",
+  from: 'const imageSha256 = sha256(image.bytes);',
+  to: 'const imageSha256 = sha256(image.bytes); (globalThis.kept ??= []).push(image.bytes);',
 };
 
 describe('the memory of the service and its engines', () => {

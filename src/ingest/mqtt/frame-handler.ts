@@ -7,6 +7,7 @@
  *                          └───────── wait <──────────┘     held      no acknowledgement: the frame stays with its sender
  */
 
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, RETRY_AFTER_MS } from '../../errors.ts';
 import type { CameraId, Frame } from '../../frame/frame.ts';
@@ -116,7 +117,6 @@ export class FrameHandler {
     connection: AbortSignal,
   ): Promise<Handled> {
     const { retryMs = RETRY_AFTER_MS } = this.options;
-    const ended = AbortSignal.any([connection, this.stopping.signal]);
     for (let tries = 1; ; tries += 1) {
       // Each try is a new arrival: a frame held through an outage has not used up its camera's takt meanwhile.
       const arrived = tries === 1 ? frame : { ...frame, receivedAtMono: this.ports.clock.mono() };
@@ -135,8 +135,8 @@ export class FrameHandler {
         return { kind: 'refused', refusal: outcome };
       }
       const pauseMs = retryMs * Math.min(10, 2 ** (tries - 1)) * (0.75 + Math.random() / 2);
-      const isOver = await sleep(pauseMs, false, { signal: ended }).catch(() => true);
-      if (isOver) return { kind: 'held' };
+      await pause(pauseMs, [connection, this.stopping.signal]);
+      if (connection.aborted || this.stopping.signal.aborted) return { kind: 'held' };
     }
   }
 
@@ -193,6 +193,18 @@ export class FrameHandler {
       correlationData: isUsable ? echoed : null,
     });
   }
+}
+
+/** Ends at once where one of `ends` is aborted. Node 20 would keep a little of each AbortSignal.any for as long as the oldest of its signals lives. */
+async function pause(ms: number, ends: readonly AbortSignal[]): Promise<void> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  // Any number of frames may be held.
+  setMaxListeners(0, ...ends);
+  for (const signal of ends) signal.addEventListener('abort', end);
+  if (ends.some(({ aborted }) => aborted)) end();
+  await sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  for (const signal of ends) signal.removeEventListener('abort', end);
 }
 
 const lastLevelOf = ({ topic }: Publish) => topic.slice(topic.lastIndexOf('/') + 1);

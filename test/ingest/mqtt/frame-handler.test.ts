@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FrameHandler, type Reply } from '../../../src/ingest/mqtt/frame-handler.ts';
 import { Topics } from '../../../src/ingest/mqtt/topics.ts';
@@ -96,6 +98,25 @@ describe('FrameHandler', () => {
     expect(await frames.handle(publish(), live)).toMatchObject({ kind: 'refused', refusal: { code: 'rate_limited' } });
     expect(inspector.frames).toHaveLength(1);
     expect(replies).toHaveLength(1);
+  });
+
+  it('leaves nothing behind at the connection, nor at itself, that would grow with the frames', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const bytesAfter = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        await frames.handle(publish(), live);
+        inspector.frames.length = 0;
+        inspector.deliveries.length = 0;
+        if (i % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await bytesAfter(2000);
+    expect((await bytesAfter(20_000)) - before).toBeLessThan(800_000);
   });
 
   it('leaves a frame with its sender when the connection ends first', async () => {
