@@ -63,6 +63,18 @@ describe('serve', () => {
     expect(noJson).toEqual([expect.stringMatching(/^loupe: gRPC cannot listen on /)]);
   });
 
+  it('ends with 69 as well where MQTT or HTTP finds its address taken', async () => {
+    for (const [key, url] of [
+      ['mqtt.embedded.listen', service.addresses.mqtt ?? ''],
+      ['http.listen', service.addresses.http],
+    ] as const) {
+      const { host } = new URL(url);
+      const { code, stderr } = await loupe(['serve', ...sets([...testSettings(emptyFolder()), `${key}=${host}`])]);
+      expect([key, code]).toEqual([key, 69]);
+      expect(stderr).toContain(`address already in use ${host}: another program listens there`);
+    }
+  });
+
   it('refuses to start without CUDA when CUDA is demanded', async () => {
     const { code, stderr } = await loupe(['serve', ...sets([...testSettings(emptyFolder()), 'engine.provider=cuda'])]);
     expect(code).toBe(69);

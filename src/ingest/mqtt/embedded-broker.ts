@@ -181,9 +181,14 @@ export class EmbeddedBroker {
     this.door = keepDoor(server, maxClients, () => onEvent?.({ kind: 'broker_full', maxClients }));
     // A TLS server leaves a peer that never shakes hands connected: its timeout is an event, and no more.
     server.on('tlsClientError', (_error: Error, socket: TLSSocket) => void socket.destroy());
-    await new Promise<void>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => resolve());
+    });
+    await listening.catch(async (error: unknown) => {
+      // Its timers would keep the process alive.
+      await new Promise<void>((resolve) => broker.close(() => resolve()));
+      throw error;
     });
     this.broker = broker;
     this.server = server;
