@@ -1,4 +1,12 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js';
+import { existsSync } from 'node:fs';
 
-await main(process.argv);
+if (existsSync(new URL('../dist/main.js', import.meta.url))) {
+  const { main } = await import('../dist/main.js');
+  await main(process.argv);
+} else {
+  process.stderr.write(
+    'loupe: not built yet: expected dist/main.js; `npm run build` in the folder of Loupe makes it\n',
+  );
+  process.exitCode = 69;
+}

@@ -28,6 +28,7 @@ export interface GrpcSenderOptions {
 
 const CONNECT_MS = 5000;
 const ANSWER_MS = 30_000;
+const REASON_MS = 1000;
 
 /** Rejects where nothing answers at `options.address` within `connectMs`. Later losses of the connection heal by themselves. */
 export async function connectGrpcSender(options: GrpcSenderOptions): Promise<FrameSender> {
@@ -44,8 +45,9 @@ export async function connectGrpcSender(options: GrpcSenderOptions): Promise<Fra
   });
   const connectMs = options.connectMs ?? CONNECT_MS;
   if (!(await isReachable(client, connectMs))) {
+    const why = await whyUnreachable(client);
     client.close();
-    throw new Error(`nothing answers gRPC at ${address}${tls === null ? '' : ' over TLS'}`);
+    throw new Error(`nothing answers gRPC at ${address}${tls === null ? '' : ' over TLS'}: ${why}`);
   }
   const metadata = new Metadata();
   if (token !== null) metadata.set('authorization', `Bearer ${token}`);
@@ -69,6 +71,26 @@ async function isReachable(client: Client, connectMs: number): Promise<boolean> 
 }
 
 const inspect = methodOf('Inspect');
+
+/** Only a call is told why there is no connection. */
+function whyUnreachable(client: Client): Promise<string> {
+  const { path, requestSerialize, responseDeserialize } = inspect;
+  const options = { deadline: Date.now() + REASON_MS };
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, {}, new Metadata(), options, (error) =>
+      resolve(reasonIn(error?.details ?? '')),
+    );
+  });
+}
+
+/** grpc-js wraps it ("No connection established. Last error: Error: … Resolution note: "), and OpenSSL's has its source line in it. */
+function reasonIn(details: string): string {
+  const [, last] =
+    /Last error: (?:Error(?: \[\w+\])?: )?(.+?)\s*(?:\([^()]*Z\))?\. Resolution note/s.exec(details) ?? [];
+  if (last === undefined)
+    return details.startsWith('Name resolution failed') ? 'there is no such host' : 'no answer in time';
+  return /SSL routines:[^:]*:([^:]+)/.exec(last)?.[1] ?? last;
+}
 
 class GrpcSender implements FrameSender {
   private readonly client: Client;

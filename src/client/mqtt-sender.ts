@@ -54,7 +54,12 @@ export async function connectMqttSender(options: MqttSenderOptions): Promise<Fra
     );
   } catch (error) {
     const why = error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
-    throw new Error(`no broker answers at ${url}: ${why}`, { cause: error });
+    // A CONNACK with a reason code, which mqtt.js calls a connection that was refused.
+    const isRefusal = error instanceof Error && 'code' in error && typeof error.code === 'number';
+    const told = isRefusal
+      ? `the broker at ${url} lets nobody in so: ${why.replace(/^Connection refused: /, '')}`
+      : `no broker answers at ${url}: ${why}`;
+    throw new Error(told, { cause: error });
   }
   const sender = new MqttSender(client, { root, id, isV5: protocolVersion === 5, timeoutMs });
   if (protocolVersion === 5) await sender.listen([`${root}/reply/${id}`]);

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { Presets, SingleBar } from 'cli-progress';
 import { messageOf } from '../errors.ts';
 import type { FrameSender } from '../client/sender.ts';
+import { listenFrom } from '../config/fields.ts';
 import { cameraIdFrom, ID_RULE } from '../frame/identifiers.ts';
 import { shownText } from '../frame/shown-text.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -84,7 +85,9 @@ function checkOptions(options: SendOptions): void {
   if ((grpc === undefined) === (mqtt === undefined)) {
     throw new CommandError(EXIT.usage, 'expected either --grpc HOST:PORT or --mqtt URL');
   }
-  if (grpc?.includes('/') === true) throw new CommandError(EXIT.usage, `--grpc: expected HOST:PORT, got "${grpc}"`);
+  if (grpc !== undefined && listenFrom(grpc) === null) {
+    throw new CommandError(EXIT.usage, `--grpc: expected HOST:PORT, got "${grpc}"`);
+  }
   if (mqtt !== undefined && !/^(mqtts?|wss?):\/\//.test(mqtt)) {
     throw new CommandError(EXIT.usage, `--mqtt: expected a URL such as mqtt://127.0.0.1:1883, got "${mqtt}"`);
   }
@@ -158,6 +161,8 @@ async function connect(options: SendOptions): Promise<FrameSender> {
     // Loaded when asked for: either library takes a quarter of a second.
     if (grpc !== undefined) {
       const { connectGrpcSender } = await import('../client/grpc-sender.ts');
+      // grpc-js gives TLS an IP address as name of the server, and Node warns of it: nothing that whoever sends could mend.
+      process.noDeprecation = true;
       return await connectGrpcSender({
         address: grpc,
         token: token ?? null,
@@ -176,6 +181,17 @@ async function connect(options: SendOptions): Promise<FrameSender> {
       protocolVersion: options.protocol === '4' ? 4 : 5,
     });
   } catch (error) {
-    throw new CommandError(EXIT.unavailable, messageOf(error), { cause: error });
+    const why = messageOf(error);
+    throw new CommandError(EXIT.unavailable, `${why}${SAYS_ENOUGH.test(why) ? '' : tlsHint(options)}`, {
+      cause: error,
+    });
   }
+}
+
+/** Nobody is there, or somebody who speaks as we do: TLS is not what is missing. */
+const SAYS_ENOUGH = /ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|there is no such host|lets nobody in/;
+
+function tlsHint({ grpc, mqtt, tlsCa, tlsCert }: SendOptions): string {
+  if (grpc !== undefined) return (tlsCa ?? tlsCert) === undefined ? ' (where it speaks TLS: --tls-ca FILE)' : '';
+  return mqtt?.startsWith('mqtt:') === true ? ' (where it speaks TLS: mqtts://)' : '';
 }

@@ -33,6 +33,9 @@ export async function tlsFrom(options: TlsOptions): Promise<ClientTls | null> {
   const { tlsCa, tlsCert, tlsKey } = options;
   const [ca = null, cert, key] = await Promise.all([tlsCa, tlsCert, tlsKey].map(pemOf));
   if (ca === null && cert === undefined) return null;
+  if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new CommandError(EXIT.usage, `--tls-ca: expected a certificate in PEM, got none in ${tlsCa}`);
+  }
   const client = cert === undefined || key === undefined ? null : { cert, key };
   try {
     createSecureContext(client ?? {});

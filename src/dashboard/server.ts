@@ -190,9 +190,7 @@ export class HttpServer {
       refuseWhileUnknown(this.options.ports.people, request);
       throw new LoupeError(
         request.actor.kind === 'anonymous' ? 'unauthenticated' : 'permission_denied',
-        right === 'signed_in'
-          ? 'this is for a person who signed in'
-          : `this needs the right "${right}": sign in, or send Authorization: Bearer <token>`,
+        right === 'signed_in' ? 'this is for a person who signed in' : whyNot(request, right),
       );
     });
     // Before a body is looked at: nothing will be done with it.
@@ -223,6 +221,16 @@ function httpsOptions(tls: ServerTls) {
 function mayUse({ actor, session }: FastifyRequest, right: RouteRight): boolean {
   if (right === 'open') return true;
   return right === 'signed_in' ? session !== null : actor.rights.includes(right);
+}
+
+function whyNot(request: FastifyRequest, right: string): string {
+  const { kind, name, role } = request.actor;
+  const needed = `this needs the right "${right}"`;
+  if (kind === 'token') return `${needed}, which the token "${name}" does not have`;
+  if (kind === 'session') return `${needed}, which the role ${role} does not have`;
+  return bearerOf(request) === null
+    ? `${needed}: sign in, or send Authorization: Bearer <token>`
+    : `${needed}, and the token that came is none of auth.tokens`;
 }
 
 function bearerOf(request: FastifyRequest): string | null {

@@ -4,6 +4,7 @@ import { connectGrpcSender, type GrpcSenderOptions } from '../../src/client/grpc
 import type { OutgoingFrame } from '../../src/client/sender.ts';
 import type { Outcome } from '../../src/frame/verdict.ts';
 import { MAX_MESSAGE_BYTES, startSource } from '../ingest/grpc/loopback.ts';
+import { Authority } from '../support/authority.ts';
 
 const frame: OutgoingFrame = {
   cameraId: 'cam-1',
@@ -101,6 +102,25 @@ describe('sending over gRPC', () => {
       });
     });
     const connecting = connectGrpcSender({ address: `127.0.0.1:${port}`, connectMs: 200 });
-    await expect(connecting).rejects.toThrow(`nothing answers gRPC at 127.0.0.1:${port}`);
+    await expect(connecting).rejects.toThrow(
+      `nothing answers gRPC at 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
+    );
+  });
+
+  it('says why where TLS and plain text meet, and where the certificate is of another authority', async () => {
+    const authority = new Authority();
+    const { cert, key } = authority.server();
+    const tls = { cert, key, clientCa: null, refused: new Set<string>() };
+    const { port } = await startSource({ tls });
+    const address = `localhost:${port}`;
+    const trusting = (ca: Buffer) => connectGrpcSender({ address, tls: { ca, client: null } });
+    await expect(trusting(new Authority().ca)).rejects.toThrow(`${address} over TLS: unable to verify the first`);
+    const sender = await trusting(authority.ca);
+    expect(await sender.send(frame)).toMatchObject({ kind: 'answered' });
+    await sender.close();
+    await expect(connectGrpcSender({ address })).rejects.toThrow(/at localhost:\d+: [A-Z]/);
+    const plain = await startSource();
+    const overTls = { address: `localhost:${plain.port}`, tls: { ca: authority.ca, client: null } };
+    await expect(connectGrpcSender(overTls)).rejects.toThrow(/over TLS: wrong version number$/);
   });
 });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -6,6 +8,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CommandError } from '../../src/commands/exit.ts';
 import { registerSend } from '../../src/commands/send.ts';
 import { startSource } from '../ingest/grpc/loopback.ts';
+
+const SELF = import.meta.filename;
 
 function labelledFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'loupe-send-'));
@@ -134,6 +138,16 @@ describe('loupe send', () => {
     ['TLS without TLS', ['--mqtt', 'mqtt://h', '--tls-ca', 'x', '--camera', 'c', '.'], 'go with mqtts://HOST:PORT'],
     ['half a pair', ['--grpc', 'h:1', '--tls-key', 'x', '--camera', 'c', '.'], 'both --tls-cert and --tls-key'],
     ['an authority that is not there', ['--grpc', 'h:1', '--tls-ca', '/nowhere', '--camera', 'c', '.'], '/nowhere'],
+    [
+      'an authority that is none',
+      ['--grpc', 'h:1', '--tls-ca', SELF, '--camera', 'c', '.'],
+      `PEM, got none in ${SELF}`,
+    ],
+    [
+      'an address without its port',
+      ['--grpc', 'localhost', '--camera', 'c', '.'],
+      'expected HOST:PORT, got "localhost"',
+    ],
   ])('refuses %s as wrong usage', async (_, args, message) => {
     const ended = await runSend(...args);
     expect(ended.status).toBe(2);
@@ -146,5 +160,16 @@ describe('loupe send', () => {
     const ended = await runSend('--grpc', `127.0.0.1:${port}`, '--camera', 'c', labelledFolder());
     expect(ended.status).toBe(69);
     expect(ended.message).toContain('nothing answers gRPC');
+    expect(ended.message).not.toContain('TLS');
+  });
+
+  it('asks whether TLS is wanted where somebody answers who speaks no gRPC', async () => {
+    const other = createServer((socket) => socket.end('220 ready\r\n')).listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const ended = await runSend('--grpc', `127.0.0.1:${port}`, '--camera', 'c', labelledFolder());
+    expect(ended.status).toBe(69);
+    expect(ended.message).toContain('(where it speaks TLS: --tls-ca FILE)');
   });
 });

@@ -84,6 +84,21 @@ describe('the HTTP server', () => {
     expect(await statusOf('/api/v1/session', { cookie })).toBe(200);
   });
 
+  it('says of a token that it is unknown, and of one that is known which right it lacks', async () => {
+    const said = async (actor: Actor, headers: Record<string, string>) => {
+      const base = await serve(actor, { state: 'some' });
+      const answer = (await (await fetch(`${base}/api/v1/live`, { headers })).json()) as { message: string };
+      await running?.stop(1000);
+      return answer.message;
+    };
+    const needed = 'this needs the right "read"';
+    const bearer = { authorization: 'Bearer x' };
+    expect(await said(NOBODY, {})).toBe(`${needed}: sign in, or send Authorization: Bearer <token>`);
+    expect(await said(NOBODY, bearer)).toBe(`${needed}, and the token that came is none of auth.tokens`);
+    const line: Actor = { kind: 'token', name: 'line-1', role: null, rights: ['ingest'] };
+    expect(await said(line, bearer)).toBe(`${needed}, which the token "line-1" does not have`);
+  });
+
   it('answers with the status that its OpenAPI document names', async () => {
     const ann = { userId: 'u', name: 'Ann', role: 'admin', createdAt: 0, createdBy: '', changedAt: 0, changedBy: '' };
     const base = await serve(ANN, { state: 'some', add: async () => ({ ...ann, isDisabled: false }) });

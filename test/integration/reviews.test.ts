@@ -1,6 +1,6 @@
 /** The queue of reviews and what is mixed into it; judged pictures to a labelled folder, and back into the commands that read one. */
 
-import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLabelledFolder } from '../../src/training/labelled-folder.ts';
@@ -103,8 +103,15 @@ describe('loupe reviews export', { timeout: 60_000 }, () => {
 
     const again = await loupe(['reviews', 'export', '--store', store, '--to', to]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is not empty')]);
-    const none = await loupe(['reviews', 'export', '--store', store, '--to', emptyFolder(), '--camera', 'other']);
+    const later = path.join(emptyFolder(), 'later');
+    const none = await loupe(['reviews', 'export', '--store', store, '--to', later, '--camera', 'other']);
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('nothing that was judged')]);
+    expect(existsSync(later)).toBe(false);
+    const mixed = emptyFolder();
+    writeFileSync(path.join(mixed, 'notes.txt'), 'mine');
+    const refused = await loupe(['reviews', 'export', '--store', store, '--to', mixed]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is not empty')]);
+    expect(readdirSync(mixed)).toEqual(['notes.txt']);
     const noStore = await loupe(['reviews', 'export', '--store', emptyFolder(), '--to', emptyFolder()]);
     expect([noStore.code, noStore.stderr]).toEqual([1, expect.stringContaining('does not exist')]);
   });

@@ -41,8 +41,7 @@ const HEAD = [
 export async function exportJudged(store: string, to: string, filter: Filter): Promise<ExportReport> {
   const reader = new StoreReader(store);
   try {
-    for (const label of ['ok', 'ng']) await mkdir(path.join(to, label), { recursive: true });
-    const there = await readdir(to, { recursive: true });
+    const there = await readdir(to, { recursive: true }).catch(noneIfMissing);
     if (there.some((name) => name !== 'ok' && name !== 'ng')) {
       throw new StoreRefusedError(`${to} is not empty; expected a new folder, so that nothing is mixed or overwritten`);
     }
@@ -55,12 +54,16 @@ export async function exportJudged(store: string, to: string, filter: Filter): P
         counts[taken]++;
         continue;
       }
+      // Not before there is something to hold: who comes again when more was judged finds no folder in the way.
+      if (lines.length === 0) for (const label of ['ok', 'ng']) await mkdir(path.join(to, label), { recursive: true });
       const image = `${word.label}/${path.basename(word.result.imagePath ?? '')}`;
       await writeFile(path.join(to, image), taken, { flag: 'wx' });
       lines.push(lineOf(image, word));
       counts[word.label]++;
     }
-    await writeFile(path.join(to, 'manifest.csv'), stringify([HEAD, ...lines], { escape_formulas: true }));
+    if (lines.length > 0) {
+      await writeFile(path.join(to, 'manifest.csv'), stringify([HEAD, ...lines], { escape_formulas: true }));
+    }
     return { folder: to, ...counts };
   } finally {
     reader.close();
@@ -74,12 +77,14 @@ function isWanted({ result }: LastWord, { camera, recipe }: Filter): boolean {
 async function pictureOf(store: string, { result }: LastWord): Promise<Buffer | 'notKept' | 'rawPixels' | 'damaged'> {
   if (result.imagePath === null) return 'notKept';
   if (!result.imageMediaType.startsWith('image/')) return 'rawPixels';
-  const bytes = await readFile(path.join(store, 'images', result.imagePath)).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (bytes === null) return 'notKept';
+  const bytes = await readFile(path.join(store, 'images', result.imagePath)).catch(noneIfMissing);
+  if (!Buffer.isBuffer(bytes)) return 'notKept';
   return createHash('sha256').update(bytes).digest('hex') === result.imageSha256 ? bytes : 'damaged';
+}
+
+function noneIfMissing(error: unknown): string[] {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+  throw error;
 }
 
 /** Pictures of one part are one group; where no part is named, each is its own. */

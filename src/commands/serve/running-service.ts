@@ -76,18 +76,28 @@ export function banner(config: Config, service: Service, addresses: Addresses): 
     `  data   ${config.store.path}`,
     ...reasons,
     ...firstRun(service, addresses),
+    ...tryNext(config, addresses),
+  ].join('\n')}\n`;
+}
+
+/** For a first trial: with tokens or TLS the commands need more than can be said here. */
+function tryNext({ auth, grpc: { tls }, http }: Config, addresses: Addresses): string[] {
+  if (auth.tokens.length > 0 || (tls ?? http.tls) !== null) return [];
+  return [
     'Try next, in another terminal:',
     `  npx loupe send --grpc ${addresses.grpc} --camera cam-1 picture.jpg`,
     `  npx loupe results --http ${addresses.http}`,
     '  npm run demo           (four simulated cameras; stop this service first)',
     '  npx loupe doctor',
-  ].join('\n')}\n`;
+  ];
 }
 
 function firstRun({ people }: Service, { http }: Addresses): string[] {
   if (people.setupCode === null) return [];
+  // A browser on Windows finds nothing at the address that means all of them.
+  const page = http.replace(/\/\/(?:0\.0\.0\.0|\[::\]):/, '//localhost:');
   return [
-    `  people no accounts yet. Setup code for the first admin, at ${http}/#/setup: ${people.setupCode}`,
+    `  people no accounts yet. Setup code for the first admin, at ${page}/#/setup: ${people.setupCode}`,
     ...(people.isOpen ? ['         Until then whoever sits at this machine may do everything.'] : []),
   ];
 }

@@ -297,6 +297,15 @@ describe('the sender', () => {
   it('says so when no broker answers', async () => {
     await expect(connectMqttSender({ url: 'mqtt://127.0.0.1:1', root: 'loupe' })).rejects.toThrow(/no broker answers/);
   });
+
+  it('says so when the broker knows neither name nor password', async () => {
+    for (const protocolVersion of [4, 5] as const) {
+      const wrong = { url, root: 'loupe', username: 'cam', password: 'wrong', protocolVersion };
+      await expect(connectMqttSender(wrong)).rejects.toThrow(
+        /^the broker at mqtt:.* lets nobody in so: Bad User ?name or Password$/i,
+      );
+    }
+  });
 });
 
 describe('the embedded broker over TLS', () => {
