@@ -4,6 +4,7 @@
  *   start: bind ─> serve          stop: not serving ─> no new frames ─> answers out ─> streams ended ─> port closed
  */
 
+import { setMaxListeners } from 'node:events';
 import { loadSync } from '@grpc/proto-loader';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
@@ -78,6 +79,8 @@ export class GrpcSource {
     const { bindsCameras = false } = options;
     this.desk = new Desk(ports, { clock, intakeLimits, maxMessageBytes, bindsCameras });
     this.budget = new ByteBudget(options.maxStreamBytes ?? maxMessageBytes * BUDGET_MESSAGES);
+    // Every watcher listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.stopping.signal);
     for (const service of OWN_SERVICES) this.health.setStatus(service, 'NOT_SERVING');
   }
 

@@ -8,6 +8,7 @@
  * A paused Readable closes the HTTP/2 window, so that the sender itself is held up and nothing piles up here.
  */
 
+import { setMaxListeners } from 'node:events';
 import type { Outcome } from '../../frame/verdict.ts';
 import { responseFrom } from '../wire/response.ts';
 import type { Peer } from '../peer.ts';
@@ -46,6 +47,8 @@ export class InspectStream {
     this.maxFrames = maxFrames;
     this.budget = budget;
     this.onOver = onOver;
+    // Every frame under way listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.gone.signal);
     this.patience = { signal: this.gone.signal, untilMono: desk.untilMonoOf(call) };
   }
 

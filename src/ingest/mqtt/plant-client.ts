@@ -10,6 +10,7 @@
  * The broker keeps the session and sends what was not acknowledged again.
  */
 
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import { CLOSED, endGently, goodbyeOf, sendAtOnce, wantsOlder } from '../../mqtt-socket.ts';
@@ -69,6 +70,8 @@ export class PlantClient {
   constructor(options: PlantClientOptions, frames: FrameHandler) {
     this.options = options;
     this.frames = frames;
+    // Every connection listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.stopping.signal);
   }
 
   get isConnected(): boolean {

@@ -123,6 +123,27 @@ describe('InspectStream', () => {
     other.end();
   });
 
+  it('may have all of them listen for its end: nobody takes that for a leak', async () => {
+    const warnings: string[] = [];
+    const warned = ({ message }: Error) => warnings.push(message);
+    process.on('warning', warned);
+    const { client, inspector } = await startSource();
+    const { waiting, decide } = held();
+    inspector.decide = (taken, options) => {
+      options.signal?.addEventListener('abort', () => undefined);
+      return decide(taken);
+    };
+    const stream = client.InspectStream(new Metadata());
+    const watchers = Array.from({ length: 11 }, () => client.WatchResults({}, new Metadata()));
+    for (const call of [stream, ...watchers]) call.on('error', () => undefined);
+    for (let i = 0; i < 11; i++) stream.write(frame(`f-${i}`));
+    await vi.waitFor(() => expect(waiting).toHaveLength(11));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const call of [stream, ...watchers]) call.cancel();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   it('holds the sender itself up: what is not read stays on its side', async () => {
     const { client, inspector } = await startSource({ maxFramesPerStream: 1 });
     const { waiting, decide } = held();
