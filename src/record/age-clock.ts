@@ -25,9 +25,10 @@ export class AgeClock {
   /**
    * @param now wall clock, milliseconds since 1970
    * @param mono monotonic milliseconds
+   * @returns whole milliseconds, as the ledger keeps them
    */
   read(now: number, mono: number): number {
-    const expected = this.base === null ? now : this.base.now + (mono - this.base.mono);
+    const expected = this.base === null ? now : Math.round(this.base.now + (mono - this.base.mono));
     if (now - expected > TOLERATED_MS) {
       if (this.jumpedAt === null) this.onJump(Math.round(now - expected));
       this.jumpedAt ??= mono;

@@ -117,6 +117,20 @@ describe('the writer', () => {
     expect(kinds()).not.toContain('images_removed');
   });
 
+  it('makes room while the clock is one that jumped ahead, and goes on recording', async () => {
+    let aheadMs = 0;
+    const { writer, record, stored, notices } = await startWriter({ maxBytes: 10 }, () => Date.now() + aheadMs);
+    const kinds = () => notices.flatMap((notice) => (notice.kind === 'event' ? [notice.event.kind] : []));
+    await record('frame-0001');
+    aheadMs = 365 * 24 * 3_600_000;
+    await record('frame-0002');
+    writer.tick();
+    await expect.poll(kinds, { interval: 5 }).toContain('images_removed');
+    expect((await record('frame-0003')).kind).toBe('recorded');
+    expect(kinds()).not.toContain('unavailable');
+    expect(stored()).toBe(2);
+  });
+
   it('takes no more images than are missing, also where the disk gives their room back only later', async () => {
     const { files, writer, record, stored, notices } = await startWriter({ minFreeBytes: 1000 });
     const names = ['frame-0001', 'frame-0002', 'frame-0003', 'frame-0004', 'frame-0005', 'frame-0006'];
