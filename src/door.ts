@@ -19,6 +19,8 @@ export interface Door {
   rests(connection: Connection): void;
   /** Closes the connections of this address, and new ones for a moment. False: it is turned away already. */
   turnAway(address: string): boolean;
+  /** Closes what is idle, and whoever comes from now on: a server that closes waits for connections that never said anything. */
+  shut(): void;
 }
 
 /** No longer than gRPC itself waits before it connects again. */
@@ -35,13 +37,14 @@ export function keepDoor(
   /** The one that is idle longest comes first. */
   const idle = new Set<string>();
   const turnedAway = new Map<string, number>();
+  let isShut = false;
   const isTurnedAway = (address: string) => performance.now() < (turnedAway.get(address) ?? 0);
   const leave = (peer: string) => {
     idle.delete(peer);
     open.delete(peer);
   };
   server.on('connection', (socket: Socket) => {
-    if (isTurnedAway(String(socket.remoteAddress))) {
+    if (isShut || isTurnedAway(String(socket.remoteAddress))) {
       socket.destroy();
       return;
     }
@@ -73,6 +76,10 @@ export function keepDoor(
       // All at once: what they have sent would be read in this same turn.
       for (const socket of open.values()) if (String(socket.remoteAddress) === address) socket.destroy();
       return true;
+    },
+    shut: () => {
+      isShut = true;
+      for (const peer of idle) open.get(peer)?.destroy();
     },
   };
 }

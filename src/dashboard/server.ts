@@ -5,7 +5,7 @@ import { createServer as createHttps, type Server as HttpsServer } from 'node:ht
 import type { Socket } from 'node:net';
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { keepDoor } from '../door.ts';
+import { type Door, keepDoor } from '../door.ts';
 import { asLoupeError, describeError, LoupeError, messageOf } from '../errors.ts';
 import type { Actor } from '../frame/people.ts';
 import { Api, type problemSchema } from './api.ts';
@@ -86,6 +86,7 @@ export class HttpServer {
   private readonly options: HttpServerOptions;
   private readonly server: FastifyInstance;
   private readonly guard: TlsGuard;
+  private readonly door: Door;
 
   constructor(options: HttpServerOptions) {
     this.options = options;
@@ -117,6 +118,7 @@ export class HttpServer {
     this.guard = new TlsGuard(tls?.refused ?? new Set(), (refusal) => options.onTlsRefused(refusal));
     this.guard.guard(this.server.server);
     const door = keepDoor(this.server.server, MAX_CONNECTIONS, () => options.onFlood({ flood: 'connections' }));
+    this.door = door;
     this.server.server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       door.hears(socket);
       response.once('close', () => door.rests(socket));
@@ -159,6 +161,8 @@ export class HttpServer {
   /** Lets answers that are under way end; who has not read theirs by then (a slow reader of an export) is cut off. */
   async stop(graceMs: number): Promise<void> {
     const timer = setTimeout(() => this.server.server.closeAllConnections(), graceMs);
+    // Browsers open connections ahead of what they may ask.
+    this.door.shut();
     await this.server.close();
     clearTimeout(timer);
   }

@@ -1,5 +1,6 @@
 /** The HTTP server over ports that answer nothing but what a test needs. */
 
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -163,6 +164,21 @@ describe('the HTTP server', () => {
     expect(await read).toBe('first last');
     expect(performance.now() - began).toBeLessThan(5000);
     await unread.body?.cancel().catch(() => undefined);
+  });
+
+  it('stops at once although connections say nothing, those that come meanwhile too', async () => {
+    const base = await serve(ANN, { state: 'some' });
+    const { port } = new URL(base);
+    const silent = connect(Number(port), '127.0.0.1').resume();
+    const gone = once(silent, 'close');
+    // It is there when the answer to a later one is.
+    await fetch(`${base}/healthz`);
+    const began = performance.now();
+    const stopping = running?.stop(20_000);
+    const late = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+    await Promise.all([stopping, gone]);
+    late.destroy();
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it('ends a HEAD of the live stream, which has no body that could end', async () => {

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { greyPng } from '../support/images.ts';
@@ -98,6 +99,21 @@ describe('serve', () => {
     hungUp.kill('SIGTERM');
     expect(await once(hungUp, 'exit')).toEqual([0, null]);
   }, 20_000);
+
+  it('ends as soon as it is told to though peers at every door say nothing, and read nothing', async () => {
+    const told = await ServiceProcess.start(testSettings(emptyFolder()));
+    const { grpc, http, mqtt } = told.addresses;
+    const silent = [grpc, new URL(http).host, new URL(mqtt ?? '').host].map((address) => {
+      const [host, port] = address.split(':');
+      return connect(Number(port), host).on('error', () => undefined);
+    });
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    await told.get('/healthz');
+    const began = performance.now();
+    expect((await told.end()).code).toBe(0);
+    expect(performance.now() - began).toBeLessThan(7000);
+    for (const socket of silent) socket.destroy();
+  });
 
   it('falls back to the CPU with auto, and says so in readiness', async () => {
     const auto = await ServiceProcess.start([...testSettings(emptyFolder()), 'engine.provider=auto']);

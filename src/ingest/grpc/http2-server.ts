@@ -2,7 +2,7 @@
 
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { keepDoor } from '../../door.ts';
+import { type Door, keepDoor } from '../../door.ts';
 import { contextOf, type ServerTls, type TlsGuard } from '../../server-tls.ts';
 import { cutFloods, FLOOD_LIMITS } from './floods.ts';
 import { cutSlowPeers, type SlowPeerLimits } from './slow-peers.ts';
@@ -22,6 +22,7 @@ export interface OpenServer {
   readonly server: Server;
   /** Connections that are open now. */
   readonly sessions: ReadonlySet<ServerHttp2Session>;
+  readonly doors: ReadonlySet<Door>;
   /** @throws where the pair does not fit: the old one stays */
   useTls(tls: ServerTls): void;
 }
@@ -70,8 +71,9 @@ interface Http2Parts {
  * (grpc/grpc-node#2864): an upload is then held to 64 KiB per round trip, 6 MB/s on a 10 ms link. Goes when a release has
  * grpc/grpc-node#3058; until then grpc-js stays pinned, and a test sees the windows on the wire.
  */
-function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'sessions' | 'useTls'> {
+function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'sessions' | 'doors' | 'useTls'> {
   const sessions = new Set<ServerHttp2Session>();
+  const doors = new Set<Door>();
   const secure = new Set<Http2SecureServer>();
   const parts = server as unknown as Http2Parts;
   parts.commonServerOptions.settings = { ...parts.commonServerOptions.settings, initialWindowSize: CALL_WINDOW_BYTES };
@@ -79,6 +81,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   parts.createHttp2Server = (credentials) => {
     const http2Server = create(credentials);
     const door = keepDoor(http2Server, limits.maxConnections, () => limits.onFlood({ flood: 'connections' }));
+    doors.add(door);
     cutFloods(http2Server, FLOOD_LIMITS, door, (address) => limits.onFlood({ flood: 'resets', address }));
     boundUnfinished(http2Server, limits.maxUnfinishedBytes, (address) => limits.onFlood({ flood: 'uploads', address }));
     cutSlowPeers(http2Server, limits.patience);
@@ -96,6 +99,7 @@ function openUp(server: Server, limits: ServerLimits): Pick<OpenServer, 'session
   };
   return {
     sessions,
+    doors,
     useTls: (tls) => {
       for (const one of secure) one.setSecureContext(contextOf(tls));
       limits.guard.use(tls.refused);
@@ -127,9 +131,11 @@ export function bind(server: Server, host: string, port: number, credentials: Se
 
 /**
  * Waits for open calls to end, for `graceMs` at most, then cuts them. grpc-js 1.14 without
- * channelz forgets which sessions it has, and its `forceShutdown` ends none of them: they are ended here.
+ * channelz forgets which sessions it has, and its `forceShutdown` ends none of them: they are ended here. It knows nothing of connections that
+ * said nothing, which would keep the process for as long as they may be silent.
  */
-export function shutDown({ server, sessions }: OpenServer, graceMs: number): Promise<void> {
+export function shutDown({ server, sessions, doors }: OpenServer, graceMs: number): Promise<void> {
+  for (const door of doors) door.shut();
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
