@@ -16,8 +16,11 @@ import { accessibilityFaults, overflowOf, Visitor } from '../support/visitor.ts'
 const CAMERAS = Array.from({ length: 16 }, (_, i) => `line-${String(i + 1).padStart(2, '0')}`);
 const FPS = 10;
 const SPAN_MS = 8000;
-/** How often it is measured alone and watched, and for how long each: neighbours of the machine come and go. */
-const PAIRS = 16;
+/**
+ * How often it is measured alone and watched, at the least and at the most, and for how long each: neighbours of the machine come and
+ * go. Where half of the limit is kept after the first few, more would say nothing else.
+ */
+const [FEW_PAIRS, PAIRS] = [8, 16];
 const PAIR_MS = 2500;
 /** Of one core, what watching may cost the service. */
 const LIMIT = 0.05;
@@ -136,7 +139,7 @@ describe.skipIf(!hasBrowser())('a line of 16 cameras at 10 frames a second', () 
   it(`costs the service under ${percent(LIMIT)} of a core to be watched`, async () => {
     const costs: number[] = [];
     const all: number[] = [];
-    for (let pair = 0; pair < PAIRS; pair++) {
+    while (costs.length < FEW_PAIRS || (costs.length < PAIRS && middleOf(costs) > LIMIT / 2)) {
       const alone = await shareOfCore(PAIR_MS);
       const watcher = new Watcher(service.addresses.http);
       const watched = await shareOfCore(PAIR_MS);
