@@ -34,6 +34,10 @@ export function registerTeach(program: Command): void {
     .option('--no-turns', 'learn no image turned, though good parts lie so: where one that is turned is a defect')
     .option('--max-escapes <share>', 'share of defective images that may pass', share, 0.02)
     .option('--max-false-rejects <share>', 'share of good images that may fail', share, 0.02)
+    .option(
+      '--curve',
+      'also teach on a quarter and on half of the parts: would more images help? About twice the time of the fits',
+    )
     .option('--measure', 'write nothing: teach on few images again and again, measure on parts not taught')
     .option(
       '--images <n>',

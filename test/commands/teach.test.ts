@@ -179,6 +179,31 @@ describe('loupe teach', () => {
     expect(printed).toContain('WARNING 12 masks are black and were not used, the first is mask.png');
   });
 
+  it('says whether more images would help, on the screen, in the report and in a file', {
+    timeout: 60_000,
+  }, async () => {
+    const out = path.join(folder, 'curves', 'noise', '1');
+    await run('teach', '--data', data, '--out', out, '--curve');
+    const [sentence] = /From 12 to 19 parts, .*: more.*/.exec(printed) ?? [];
+    const html = await readFile(path.join(out, 'report', 'report.html'), 'utf8');
+    expect(html).toContain('<h2>Would more images help?</h2><p>Made of 12, 19 parts');
+    expect(html).toContain(`${sentence}. A small step may be chance.`);
+    const { points } = JSON.parse(await readFile(path.join(out, 'report', 'learning-curve.json'), 'utf8'));
+    expect(points.map((point: { train_images: number }) => point.train_images)).toEqual([12, 19]);
+    const few = path.join(folder, 'few');
+    for (const label of ['ok', 'ng']) {
+      await mkdir(path.join(few, label), { recursive: true });
+      for (let i = 0; i < 7; i++) await cp(path.join(data, label, `${i}.png`), path.join(few, label, `${i}.png`));
+    }
+    const little = path.join(folder, 'curves', 'little', '1');
+    printed = '';
+    await run('teach', '--data', few, '--out', little, '--curve', '--json');
+    expect(JSON.parse(printed)).toMatchObject({ learning_curve: [], more_images: null });
+    expect(printed).toContain('no learning curve: a half of the parts has too few of a class to be taught');
+    expect(await readdir(path.join(little, 'report'))).not.toContain('learning-curve.json');
+    await expect(run('teach', '--data', data, '--measure', '--curve')).rejects.toThrow(/--curve goes with --out/);
+  });
+
   it('measures itself without writing anything', async () => {
     await run('teach', '--data', data, '--measure', '--images', '5', '--draws', '2');
     expect(printed).toMatch(/^AUROC 0\.\d+ \+- 0\.\d+ over 2 draws|^AUROC 1\.000/);

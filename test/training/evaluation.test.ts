@@ -41,6 +41,7 @@ const report = (over: Partial<EvaluationInput> = {}, mistakes: readonly Mistake[
     data: 'data',
     madeAt: '2026-01-01T00:00:00Z',
     costRatio: 100,
+    curve: [],
     mistakes,
     baseline: { auroc: 0.6, weightPicture: 'data:image/png;base64,AA==' },
   });

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { heated } from '../../src/commands/training/pictures.ts';
 import { randomFrom } from '../../src/training/random.ts';
-import { besideSections, type CostPoint } from '../../src/training/report/extras.ts';
+import { type CostPoint, costSection, curveSection, planeSection } from '../../src/training/report/extras.ts';
 import { planeOf } from '../../src/training/report/plane.ts';
 
-const none = { plane: null, curve: [], costs: [], maxEscapes: 0.02 };
 const cost = (name: string, inferMs: number, escapeRate: number): CostPoint => ({
   name,
   width: 24,
@@ -45,10 +44,9 @@ describe('the plane of the embedding', () => {
 
 describe('what a report shows beside the figures', () => {
   it('says why a part of it is missing', () => {
-    const html = besideSections(none);
-    expect(html).toContain('the graph has no output "embedding"');
-    expect(html).toContain('no report/learning-curve.json');
-    expect(html).toContain('name others with --beside');
+    expect(planeSection(null)).toContain('the graph has no output "embedding"');
+    expect(curveSection([])).toContain('no report/learning-curve.json');
+    expect(costSection({ costs: [], maxEscapes: 0.02 })).toContain('name others with --beside');
   });
 
   it('reads from the learning curve whether more images would help', () => {
@@ -56,19 +54,17 @@ describe('what a report shows beside the figures', () => {
       { parts: 10, images: 20, auroc: 0.8 },
       { parts: 20, images: 40, auroc: last },
     ];
-    expect(besideSections({ ...none, curve: curve(0.9) })).toContain(
-      '50.0 % of what AUROC lacks to 1 went away: more would help',
-    );
-    expect(besideSections({ ...none, curve: curve(0.81) })).toContain('more of the same would help little');
-    expect(besideSections({ ...none, curve: curve(0.7) })).toContain('0.0 % of what');
+    expect(curveSection(curve(0.9))).toContain('50.0 % of what AUROC lacks to 1 went away: more would help');
+    expect(curveSection(curve(0.81))).toContain('more of the same would help little');
+    expect(curveSection(curve(0.7))).toContain('0.0 % of what');
   });
 
   it('names the cheapest model that meets the escape limit, or says that none does', () => {
     const costs = [cost('<big>', 9, 0.01), cost('small', 2, 0.015), cost('tiny', 1, 0.4)];
-    const html = besideSections({ ...none, costs });
+    const html = costSection({ costs, maxEscapes: 0.02 });
     expect(html).toContain('pass: <b>small</b>');
     expect(html).toContain('&#60;big&#62;');
-    expect(besideSections({ ...none, costs: [costs[2]!, costs[2]!] })).toContain('None lets at most 2.0 %');
+    expect(costSection({ costs: [costs[2]!, costs[2]!], maxEscapes: 0.02 })).toContain('None lets at most 2.0 %');
   });
 });
 

@@ -4,6 +4,7 @@ import { Session } from '../../src/engine/session.ts';
 import { isUnfamiliar } from '../../src/frame/score.ts';
 import { blockFactors } from '../../src/training/blocks.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../src/training/few-shot.ts';
+import { CURVE_LESSONS, learningCurve, moreImagesSentence } from '../../src/training/learning-curve.ts';
 import { sigmoid } from '../../src/training/logistic.ts';
 import { hasMarks, learnMarks, markedness } from '../../src/training/marked-patches.ts';
 import { BackboneError } from '../../src/training/onnx-graph.ts';
@@ -91,6 +92,35 @@ describe('teach', () => {
     expect(() => halvesOf(good, 5, 1)).toThrow(/40 of 20 parts good, 0 of 0 defective/);
     const found = measureDraws(halvesOf(examplesOf(12, { feature: 2 }), 30, 2), LIMITS);
     expect(found.taught.good + found.taught.defective).toBeLessThanOrEqual(12);
+  });
+
+  it('shows with models of fewer parts whether more images would help, each measured on the same images', () => {
+    const curveOf = (parts: number, difference: Difference) => {
+      const examples = examplesOf(parts, difference);
+      const told: number[] = [];
+      const lesson = teach(examples, LIMITS);
+      return { curve: learningCurve(examples, [], LIMITS, lesson, (done) => told.push(done)), told, lesson };
+    };
+    const { curve, told } = curveOf(80, { feature: 0.5 });
+    expect(told).toEqual([1, 2, 3, 4]);
+    expect(told).toHaveLength(CURVE_LESSONS);
+    expect(curve.map(({ parts, images }) => [parts, images])).toEqual([
+      [20, 40],
+      [40, 80],
+      [64, 128],
+    ]);
+    const areas = curve.map(({ auroc }) => auroc);
+    expect(areas).toEqual(areas.toSorted((a, b) => a - b));
+    expect(areas[0]).toBeLessThan(areas[2]! - 0.03);
+    expect(moreImagesSentence(curve)).toMatch(
+      /^From 40 to 64 parts, \d+\.\d % of what AUROC lacks to 1 went away: more/,
+    );
+    // A quarter of 16 parts has four images of a class, one too few.
+    expect(curveOf(16, { feature: 2 }).curve.map(({ parts }) => parts)).toEqual([8, 13]);
+    const few = curveOf(8, { feature: 2 });
+    expect(few.curve).toEqual([]);
+    expect(few.told).toEqual([]);
+    expect(moreImagesSentence(few.curve)).toBeNull();
   });
 
   it('tells of every fit, the final one last', () => {

@@ -1,8 +1,6 @@
-/** What a report shows beside the figures of one model: other models and variants on the same images, its embedding, its learning curve. */
+/** What a report shows beside the figures of one model: other models and variants on the same images, its embedding. */
 
 import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { z } from 'zod';
 import { channelsOf } from '../../engine/contract.ts';
 import { readGraph, Session } from '../../engine/session.ts';
 import type { ModelPackage } from '../../model-repository/package.ts';
@@ -10,7 +8,7 @@ import type { EvaluatedImage, Evaluation } from '../../training/evaluation.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
 import { medianOf } from '../../statistics/median.ts';
 import { measure, ranked, type ScoredImage } from '../../training/measures.ts';
-import type { CostPoint, CurvePoint, SeenPlane } from '../../training/report/extras.ts';
+import type { CostPoint, SeenPlane } from '../../training/report/extras.ts';
 import { planeOf } from '../../training/report/plane.ts';
 import { cutsOf, inOneForm } from '../named-package.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
@@ -104,18 +102,4 @@ export async function planeOfModel(
     chosen.map(({ probability }) => probability >= 0.5),
   );
   return { ...plane, isDefective: chosen.map((image) => image.isDefective), files: chosen.map((image) => image.file) };
-}
-
-const curveFile = z.object({
-  points: z.array(
-    z.object({ train_parts: z.int().min(1), train_images: z.int().min(1), auroc: z.number().min(0).max(1) }),
-  ),
-});
-
-/** What training left in the package; empty where there is none. */
-export async function curveOf(found: ModelPackage): Promise<CurvePoint[]> {
-  const text = await readFile(path.join(found.folder, 'report', 'learning-curve.json'), 'utf8').catch(() => null);
-  if (text === null) return [];
-  const { points } = curveFile.parse(JSON.parse(text));
-  return points.map(({ train_parts: parts, train_images: images, auroc }) => ({ parts, images, auroc }));
 }

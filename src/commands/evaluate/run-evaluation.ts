@@ -14,10 +14,11 @@ import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { baselineOf } from '../training/baseline.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
+import { readCurve } from '../training/learning-curve-file.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { scoreFolder } from '../training/scoring.ts';
 import { seenBy } from '../training/seen.ts';
-import { costsOf, curveOf, planeOfModel } from './beside.ts';
+import { costsOf, planeOfModel } from './beside.ts';
 
 export interface EvaluateOptions {
   readonly model: string;
@@ -82,9 +83,9 @@ export async function runEvaluation(
       data: options.data,
       madeAt: new Date().toISOString(),
       costRatio: options.costRatio,
+      curve: await readCurve(whole.folder),
       beside: {
         plane: await planeOfModel(found, evaluation, folder),
-        curve: await curveOf(whole),
         costs: await costsOf(scored, others, folder, options.provider),
         maxEscapes: options.maxEscapes,
       },

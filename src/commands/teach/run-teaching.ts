@@ -6,6 +6,7 @@ import { likenessWarnings } from '../../training/evaluation.ts';
 import { fifthsOf, halvesOf, measureDraws } from '../../training/few-shot.ts';
 import type { Grouped } from '../../training/folds.ts';
 import { taughtSizeOf } from '../../training/input-size.ts';
+import { CURVE_LESSONS, learningCurve, moreImagesSentence } from '../../training/learning-curve.ts';
 import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { type Example, foldsFor, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -15,6 +16,7 @@ import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
 import { fingerprintsOf } from '../training/fingerprints.ts';
 import { sizesIn } from '../training/folder-pixels.ts';
+import { curveJson } from '../training/learning-curve-file.ts';
 import { activateTaught, expectWhere } from './activation.ts';
 import { embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { inSteps, type Step } from './steps.ts';
@@ -29,6 +31,7 @@ export interface TeachOptions {
   readonly turns: boolean;
   readonly maxEscapes: number;
   readonly maxFalseRejects: number;
+  readonly curve?: true;
   readonly measure?: true;
   readonly images: number | 'all';
   readonly draws: number;
@@ -49,7 +52,7 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const began = performance.now();
   const folder = await readLabelledFolder(options.data);
   const { folds } = foldsFor(folder.images);
-  const step = inSteps(bar, 6);
+  const step = inSteps(bar, options.curve === true ? 7 : 6);
   const fingerprints = await fingerprintsOfAll(folder, step);
   const { examples, ...embedding } = await embedded(folder, options, step);
   const { backbone, input } = embedding;
@@ -57,11 +60,22 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
   const turning = await turningOf(examples, whole, options, embedding, step);
   const [all] = await withTurned(whole, turning, embedding, step);
   const learned = await step('fits', folds + 1, (onFit) => teach(examples, limitsOf(options), all?.turned, onFit));
-  const warnings = [...learned.warnings, ...blackMasks(folder, examples), ...likenessWarnings(folder, fingerprints)];
+  const curve =
+    options.curve === true
+      ? await step('models of fewer parts', CURVE_LESSONS, (onTaught) =>
+          learningCurve(examples, all?.turned ?? [], limitsOf(options), learned, onTaught),
+        )
+      : [];
+  const warnings = [
+    ...learned.warnings,
+    ...(options.curve === true && curve.length === 0 ? [NO_CURVE] : []),
+    ...blackMasks(folder, examples),
+    ...likenessWarnings(folder, fingerprints),
+  ];
   const lesson = { ...learned, warnings };
   if (lesson.cuts.kind === 'none') throw new CommandError(EXIT.failed, `no cuts: ${lesson.cuts.why}`);
   const { cuts } = lesson.cuts;
-  const manifest = await step('package', 1, () => writePackage(out, { folder, backbone, input, lesson, cuts }));
+  const manifest = await step('package', 1, () => writePackage(out, { folder, backbone, input, lesson, cuts, curve }));
   const seconds = (performance.now() - began) / 1000;
   if (options.activate === true && !lesson.isFit) {
     throw new CommandError(EXIT.failed, `${out} is written and not active: ${lesson.warnings.join('; ')}`);
@@ -82,12 +96,20 @@ export async function runTeaching(options: TeachOptions & WhereOptions, bar: Pro
     escape_limit_shown: lesson.cuts.isShown,
     familiar_limit: lesson.head.familiarity.limit,
     metrics: manifest.metrics,
+    learning_curve: curveJson(curve).points,
+    more_images: moreImagesSentence(curve),
     warnings: lesson.warnings,
     activated,
   };
 }
 
 export async function runMeasuring(options: TeachOptions, bar: Progress) {
+  if (options.curve === true) {
+    throw new CommandError(
+      EXIT.usage,
+      '--curve goes with --out: --measure --images 10, 20, … shows how much more images help',
+    );
+  }
   const { images } = options;
   const whole = await readLabelledFolder(options.data);
   const folder = images === 'all' ? whole : thinned(whole, Math.max(MEASURED_PER_CLASS, 3 * images));
@@ -167,6 +189,9 @@ function blackMasks({ images }: LabelledFolder, examples: readonly Example[]): s
   ];
 }
 
+const NO_CURVE =
+  'no learning curve: a half of the parts has too few of a class to be taught, at least 5 images of 2 parts of each';
+
 /** Faults that are named. */
 const SHOWN = 10;
 
@@ -197,6 +222,7 @@ export function textOf(taught: Awaited<ReturnType<typeof runTeaching>>): string 
     `  cuts            PASS below ${taught.cuts.pass_below}, FAIL at or above ${taught.cuts.fail_above}`,
     `  other things    REVIEW at least, from ${taught.familiar_limit.toFixed(1)} times as far as the images that were taught`,
     `  turned          ${turnsText(taught.turns)}`,
+    ...(taught.more_images === null ? [] : [`  more images     ${taught.more_images}`]),
     `  report          ${taught.package}/report/report.html`,
     ...taught.warnings.map((warning) => `  WARNING ${shownText(warning)}`),
     show('activated', taught.activated),

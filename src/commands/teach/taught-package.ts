@@ -11,6 +11,7 @@ import { type Manifest, MODEL_NAME, MODEL_VERSION } from '../../model-repository
 import { evaluate, type EvaluatedImage } from '../../training/evaluation.ts';
 import type { Interval } from '../../statistics/interval.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
+import type { CurvePoint } from '../../training/learning-curve.ts';
 import type { DecisionCuts } from '../../training/measures.ts';
 import { reportHtml } from '../../training/report/report.ts';
 import { seenCsv } from '../../training/seen-images.ts';
@@ -18,6 +19,7 @@ import { TAUGHT_OUTPUT, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
+import { curveFileIn, curveJson } from '../training/learning-curve-file.ts';
 import { worstMistakes } from '../training/pictures.ts';
 import { markedImages } from '../training/seen.ts';
 import { BLOCKS, gridFor, placesFor } from './embedding.ts';
@@ -32,6 +34,8 @@ export interface TaughtModel {
   readonly input: InputContract;
   readonly lesson: Lesson;
   readonly cuts: DecisionCuts;
+  /** Fewest parts first; empty where none was asked for or could be made. */
+  readonly curve: readonly CurvePoint[];
 }
 
 /** `<models>/<name>/<version>` as name and version. */
@@ -75,6 +79,8 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
     const manifest = await manifestOf(name, version, model, golden, taught);
     await writeFile(path.join(draft, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     await writeFile(path.join(draft, 'report', 'report.html'), await reportOf(`${name}/${version}`, taught));
+    const { curve } = taught;
+    if (curve.length > 0) await writeFile(curveFileIn(draft), `${JSON.stringify(curveJson(curve), null, 2)}\n`);
     const seen = seenCsv(await markedImages(taught.folder, taught.input));
     await writeFile(path.join(draft, 'report', 'seen.csv'), seen);
     await rename(draft, out);
@@ -166,7 +172,7 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
   return metrics;
 }
 
-async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): Promise<string> {
+async function reportOf(model: string, { folder, lesson, cuts, curve }: TaughtModel): Promise<string> {
   const kindOf = new Map(folder.images.map((image) => [image.file, image.kind]));
   const images = lesson.validation.map((image): EvaluatedImage => {
     const judgement = judge(image, cuts);
@@ -195,6 +201,7 @@ async function reportOf(model: string, { folder, lesson, cuts }: TaughtModel): P
     data: folder.root,
     madeAt: new Date().toISOString(),
     costRatio: COST_RATIO,
+    curve,
     mistakes: await worstMistakes(evaluation, folder.root),
     baseline: null,
   });

@@ -24,7 +24,7 @@ export interface ChartOptions {
 export const COLOURS = { good: '#2e7d32', bad: '#c62828', line: '#1565c0', quiet: '#9e9e9e' } as const;
 
 const SIZE = 320;
-const LEFT = 46;
+const LEFT = 54;
 const BOTTOM = 40;
 const TOP = 26;
 const RIGHT = 12;
@@ -46,13 +46,12 @@ export function lineChart(lines: readonly Line[], options: ChartOptions): string
     const title = name === undefined ? '' : `<title>${escapeHtml(name)}</title>`;
     return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.6"${dash}>${title}</polyline>`;
   });
-  const legend = lines
-    .filter(({ name }) => name !== undefined)
-    .map(
-      ({ name = '', colour }, i) =>
-        `<text x="${SIZE - RIGHT}" y="${TOP + 12 + 13 * i}" text-anchor="end" fill="${colour}">${escapeHtml(name)}</text>`,
-    );
-  return frame([...drawn, ...legend].join(''), options);
+  // Beside the title: inside the frame a line may run anywhere.
+  const names = lines.flatMap(({ name, colour }) =>
+    name === undefined ? [] : [`<tspan dx="8" fill="${colour}">${escapeHtml(name)}</tspan>`],
+  );
+  const legend = `<text x="${SIZE - RIGHT}" y="14" text-anchor="end">${names.join('')}</text>`;
+  return frame(drawn.join('') + legend, options);
 }
 
 /** Two histograms back to back: shares of good and of defective images per bin. */

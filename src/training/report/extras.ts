@@ -1,5 +1,6 @@
 /** What a report shows beside the figures of one model: its plane, how it learns, and what others would cost. */
 
+import { type CurvePoint, moreImagesSentence } from '../learning-curve.ts';
 import { COLOURS, escapeHtml, lineChart, scatter } from './chart.ts';
 import type { Plane } from './plane.ts';
 
@@ -23,31 +24,19 @@ export interface SeenPlane extends Plane {
   readonly files: readonly string[];
 }
 
-export interface CurvePoint {
-  readonly parts: number;
-  readonly images: number;
-  readonly auroc: number;
-}
-
 export interface Beside {
   /** The images along the leading components of the model's embedding; null where its graph gives none. */
   readonly plane: SeenPlane | null;
-  /** Empty where the package brings none. */
-  readonly curve: readonly CurvePoint[];
   /** The measured model first. */
   readonly costs: readonly CostPoint[];
   /** Share of the defective images that may pass, for the choice of the cheapest model. */
   readonly maxEscapes: number;
 }
 
-export function besideSections({ plane, curve, costs, maxEscapes }: Beside): string {
-  return planeSection(plane) + curveSection(curve) + costSection(costs, maxEscapes);
-}
-
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** @param plane null where the graph gives no embedding */
-function planeSection(plane: SeenPlane | null): string {
+export function planeSection(plane: SeenPlane | null): string {
   const title = '<h2>Where the decision lies</h2>';
   if (plane === null) return `${title}<p>Not shown: the graph has no output "embedding".</p>`;
   const dots = plane.points.map((at, i) => ({
@@ -70,32 +59,29 @@ function planeSection(plane: SeenPlane | null): string {
 }
 
 /** @param points fewest parts first; empty where the package brings none */
-function curveSection(points: readonly CurvePoint[]): string {
+export function curveSection(points: readonly CurvePoint[]): string {
   const title = '<h2>Would more images help?</h2>';
   const last = points.at(-1);
-  const before = points.at(-2);
-  if (last === undefined || before === undefined) {
-    return `${title}<p>Not known: the package has no report/learning-curve.json (train_folder.py --curve).</p>`;
+  const says = moreImagesSentence(points);
+  if (last === undefined || says === null) {
+    return `${title}<p>Not known: the package has no report/learning-curve.json (loupe teach --curve, train_folder.py --curve).</p>`;
   }
   const missed = points.map(({ auroc }) => 1 - auroc);
   const top = Math.max(...missed, 1e-3);
   const line = points.map(({ parts }, i) => [parts / last.parts, missed[i] ?? 0] as const);
-  const gain = 1 - last.auroc === 0 || before.auroc === 1 ? 0 : 1 - (1 - last.auroc) / (1 - before.auroc);
   return (
-    `${title}<p>The same network trained on ${points.map(({ parts }) => parts).join(', ')} parts, measured on the same test side. From ` +
-    `${before.parts} to ${last.parts} parts, ${percent(Math.max(0, gain))} of what AUROC lacks to 1 went away` +
-    `${gain > 0.1 ? ': more would help.' : ': more of the same would help little.'} One run each, so a small step may be chance.</p>` +
+    `${title}<p>Made of ${points.map(({ parts }) => parts).join(', ')} parts, each time measured on the same images of other parts. ` +
+    `${says}. A small step may be chance.</p>` +
     lineChart([{ points: line, colour: COLOURS.line }], {
-      title: '1 - AUROC on the test side',
-      x: `share of ${last.parts} training parts`,
+      title: '1 - AUROC on other parts',
+      x: `share of ${last.parts} parts`,
       y: '1 - AUROC',
       top,
     })
   );
 }
 
-/** @param points the measured model first */
-function costSection(points: readonly CostPoint[], maxEscapes: number): string {
+export function costSection({ costs: points, maxEscapes }: Pick<Beside, 'costs' | 'maxEscapes'>): string {
   const title = '<h2>Accuracy against cost</h2>';
   if (points.length < 2) {
     return `${title}<p>One model only: name others with --beside, or give the package variants.</p>`;

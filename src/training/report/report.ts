@@ -3,7 +3,8 @@
 import type { Evaluation, VerdictName } from '../evaluation.ts';
 import type { Measures } from '../measures.ts';
 import { COLOURS, escapeHtml, histogram, lineChart } from './chart.ts';
-import { type Beside, besideSections } from './extras.ts';
+import type { CurvePoint } from '../learning-curve.ts';
+import { type Beside, costSection, curveSection, planeSection } from './extras.ts';
 import { costCurve, curvesOf, densities, reliability } from './curves.ts';
 
 export interface Mistake {
@@ -24,6 +25,8 @@ export interface ReportInput {
   /** How many false rejects one escape costs. */
   readonly costRatio: number;
   readonly mistakes: readonly Mistake[];
+  /** Fewest parts first; empty where the package brings none. */
+  readonly curve: readonly CurvePoint[];
   /** Absent where a model is just made and only held-out scores are reported. */
   readonly beside?: Beside;
   /** Logistic regression on pixels, for comparison; null where there was nothing to fit it on. */
@@ -60,7 +63,9 @@ export function reportHtml(input: ReportInput): string {
     kindsTable(evaluation),
     charts(input),
     baselineOf(input),
-    input.beside === undefined ? '' : besideSections(input.beside),
+    input.beside === undefined ? '' : planeSection(input.beside.plane),
+    curveSection(input.curve),
+    input.beside === undefined ? '' : costSection(input.beside),
     latencyOf(evaluation),
     mistakesOf(input.mistakes),
   ];
@@ -152,7 +157,7 @@ function charts({ evaluation, costRatio }: ReportInput): string {
         { points: escapes, colour: COLOURS.bad, name: 'escapes' },
         { points: falseRejects, colour: COLOURS.good, name: 'false rejects' },
       ],
-      { title: 'Both errors against one cut', x: 'cut', y: 'share of class', marks },
+      { title: 'Errors against the cut', x: 'cut', y: 'share of class', marks },
     ),
     lineChart([{ points: cost, colour: COLOURS.line }], {
       title: `Cost per part, an escape = ${costRatio} false rejects`,
