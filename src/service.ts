@@ -362,9 +362,12 @@ export class Service {
     this.disk.note(this.ledger.status().diskFreeBytes, performance.now());
     const { isReady } = this.health();
     for (const service of ['', SERVICE_NAME]) this.grpc.setServing(service, isReady);
-    for (const { model, down } of this.models.health()) {
-      this.grpc.setServing(`model/${model.split('/')[0]}`, down === null && this.phase === 'running');
-    }
+    this.grpc.setModels(
+      this.models.health().map(({ model, down }) => ({
+        name: model.slice(0, model.indexOf('/')),
+        isServing: down === null && this.phase === 'running',
+      })),
+    );
   }
 
   private status(): object {

@@ -65,6 +65,8 @@ export class GrpcSource {
   private readonly budget: ByteBudget;
   private readonly health = new HealthImplementation();
   private readonly known = new Set<string>(OWN_SERVICES);
+  /** Names of models that health was ever told of. */
+  private readonly models = new Set<string>();
   private readonly streams = new Set<InspectStream>();
   /** Calls that are not answered yet. */
   private readonly underWay = new Set<Promise<void>>();
@@ -102,6 +104,18 @@ export class GrpcSource {
   setServing(service: string, isServing: boolean): void {
     this.known.add(service);
     this.health.setStatus(service, isServing && !this.stopping.signal.aborted ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /**
+   * What `grpc.health.v1` says of `model/<name>`: of a model that stands here in several versions, that each of them serves; of one
+   * that stood here before and does no more, that it does not.
+   */
+  setModels(models: readonly { readonly name: string; readonly isServing: boolean }[]): void {
+    for (const { name } of models) this.models.add(name);
+    for (const name of this.models) {
+      const versions = models.filter((model) => model.name === name);
+      this.setServing(`model/${name}`, versions.length > 0 && versions.every(({ isServing }) => isServing));
+    }
   }
 
   /** Takes no new frame, answers those under way, ends the streams, closes the port; cuts what is left after `graceMs`. */

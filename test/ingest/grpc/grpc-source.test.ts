@@ -59,6 +59,19 @@ describe('health', () => {
     expect(await healthOf(port, 'model/tiles')).toBe(NOT_SERVING);
     expect(await healthOf(port, 'model/unknown')).toBe(status.NOT_FOUND);
   });
+
+  it('says of a model in two versions that both serve, and of one that another took over from that it does not', async () => {
+    const { port, source } = await startSource();
+    const isUp = { name: 'casting', isServing: true };
+    const isDown = { name: 'casting', isServing: false };
+    source.setModels([isDown, isUp]);
+    expect(await healthOf(port, 'model/casting')).toBe(NOT_SERVING);
+    source.setModels([isUp, isUp]);
+    expect(await healthOf(port, 'model/casting')).toBe(SERVING);
+    source.setModels([{ name: 'tiles', isServing: true }]);
+    expect(await healthOf(port, 'model/casting')).toBe(NOT_SERVING);
+    expect(await healthOf(port, 'model/tiles')).toBe(SERVING);
+  });
 });
 
 const fileDescriptor = messageOf(loadSync('google/protobuf/descriptor.proto'), 'google.protobuf.FileDescriptorProto');
