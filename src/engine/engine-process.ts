@@ -60,6 +60,7 @@ export class EngineProcess {
   private readonly events: EngineEvents;
   private readonly timer: NodeJS.Timeout;
   private lastHeard = performance.now();
+  private checkedAt = performance.now();
   private isPinged = false;
   private hasEnded = false;
   private isBehind = false;
@@ -206,7 +207,11 @@ export class EngineProcess {
 
   /** While a run blocks the child its pong waits too, so silence is judged against `hangMs`, not against the ping. */
   private checkLife(): void {
-    const silentMs = performance.now() - this.lastHeard;
+    const now = performance.now();
+    // Where this process itself stood still (a container paused, a machine that swaps) it heard nothing, and the child may have as well.
+    this.lastHeard = Math.min(now, this.lastHeard + Math.max(0, now - this.checkedAt - PING_MS));
+    this.checkedAt = now;
+    const silentMs = now - this.lastHeard;
     if (this.settleStart !== undefined) {
       if (silentMs > this.options.startTimeoutMs) {
         this.settleStart(

@@ -134,6 +134,22 @@ describe('an engine that dies', () => {
     expect(await result).toMatchObject({ kind: 'scored' });
   });
 
+  it('is not taken for hung where the service stood still with it', async () => {
+    const made = await bench('mean-brightness', { hangMs: 1500, layout: layoutOf(1) });
+    await made.pool.start();
+    process.kill(pidOf(made), 'SIGSTOP');
+    // Long enough for a ping; then both are frozen, as a container that is paused, and the engine answers a moment after they go on.
+    await new Promise<void>((resolve) => {
+      setTimeout(() => {
+        const until = performance.now() + 2000;
+        while (performance.now() < until);
+        setImmediate(() => resolve(void process.kill(pidOf(made), 'SIGCONT')));
+      }, 700);
+    });
+    expect(await made.submit(await greyImage(51))).toMatchObject({ kind: 'scored' });
+    expect(made.events.filter((event) => event.kind === 'engine_lost')).toEqual([]);
+  });
+
   it('is not taken for hung while it computes', async () => {
     const made = await bench('slow', { hangMs: 3000, layout: layoutOf(1) });
     await made.pool.start();
