@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inForm } from '../engine/contract.ts';
 import type { Cuts } from '../frame/verdict.ts';
-import { loadModelPackage, type ModelPackage, resolveVersion } from '../model-repository/package.ts';
+import { loadModelPackage, type ModelPackage, ModelPackageError, resolveVersion } from '../model-repository/package.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 /**
@@ -21,7 +21,11 @@ export async function packageOf(model: string, modelsRoot: string): Promise<Mode
     const parent = path.dirname(folder);
     return loadModelPackage(path.dirname(parent), path.basename(parent), path.basename(folder));
   }
-  const [name = '', version] = model.split('/');
+  const [name = '', version, ...deeper] = model.split('/');
+  if (deeper.length > 0 || name === '' || name.startsWith('.')) {
+    const none = `no package in this folder: expected ${path.join(folder, 'manifest.json')}`;
+    throw new ModelPackageError(`model ${model}`, [none]);
+  }
   return loadModelPackage(modelsRoot, name, version ?? (await resolveVersion(modelsRoot, name)));
 }
 

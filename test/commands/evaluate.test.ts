@@ -132,6 +132,12 @@ describe('loupe evaluate', () => {
     await expect(run('--model', 'absent', '--data', data, '--set', `models.path=${TINY_MODELS}`)).rejects.toThrow(
       /absent/,
     );
+    for (const nowhere of [path.join(TINY_MODELS, 'mean-brightness', '9'), './mean-brightness/9', 'a/b/9']) {
+      const missing = path.join(path.resolve(nowhere), 'manifest.json');
+      await expect(run('--model', nowhere, '--data', data)).rejects.toThrow(
+        `no package in this folder: expected ${missing}`,
+      );
+    }
     const wrong = path.join(TINY_MODELS, 'golden-mismatch', '1');
     await expect(run('--model', wrong, '--data', data)).rejects.toThrow(/cannot be run here: golden/);
     await expect(run('--model', model, '--data', data, '--pass-below', '0.9', '--fail-above', '0.1')).rejects.toThrow(

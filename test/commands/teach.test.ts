@@ -106,6 +106,8 @@ describe('loupe teach', () => {
     const { manifest } = await loadModelPackage(path.join(folder, 'models'), 'noise', '1');
     expect(manifest.golden).toHaveLength(6);
     expect(manifest.metrics['cross_validated_auroc']?.value).toBeGreaterThan(0.9);
+    const ofPartsOnly = { cross_validated_auroc: { n: 24 }, escape_rate_at_chosen_cuts: { n: 12 } };
+    expect(manifest.metrics).toMatchObject(ofPartsOnly);
     const html = await readFile(path.join(out, 'report', 'report.html'), 'utf8');
     expect(html).toContain('Cross-validated');
     expect(html).toContain('Calibration and cuts were chosen on these same scores');

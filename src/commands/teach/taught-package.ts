@@ -146,19 +146,21 @@ async function manifestOf(
       parts: partsOf(folder),
       sha256: hash.digest('hex'),
     },
-    metrics: metricsOf(lesson, folder.images.length),
+    metrics: metricsOf(lesson, folder),
   };
 }
 
-function partsOf({ images }: LabelledFolder): number {
+function partsOf({ images }: Pick<LabelledFolder, 'images'>): number {
   return new Set(images.map((image) => image.group)).size;
 }
 
 /** Cross-validated by group. What was chosen on the same held-out scores is named so: it looks a little better than it is. */
-function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['metrics'] {
+function metricsOf({ measures, intervals, cuts }: Lesson, { images }: LabelledFolder): Manifest['metrics'] {
   const metrics: Manifest['metrics'] = {};
-  const put = (key: string, value: number | undefined, interval: Interval | null | undefined) => {
+  const [bad, good] = [true, false].map((is) => images.filter(({ isDefective }) => isDefective === is));
+  const put = (key: string, value: number | undefined, interval: Interval | null | undefined, of = images) => {
     if (value === undefined || Number.isNaN(value) || !interval) return;
+    const n = partsOf({ images: of });
     metrics[key] = { value, low: interval.low, high: interval.high, n };
   };
   put('cross_validated_auroc', measures?.auroc, intervals?.auroc);
@@ -166,8 +168,8 @@ function metricsOf({ measures, intervals, cuts }: Lesson, n: number): Manifest['
   put('calibration_error_where_calibrated', measures?.ece, intervals?.ece);
   put('review_rate_at_chosen_cuts', measures?.reviewRate, intervals?.reviewRate);
   if (cuts.kind === 'chosen') {
-    put('escape_rate_at_chosen_cuts', cuts.escapeRate, cuts.escapeInterval);
-    put('false_reject_rate_at_chosen_cuts', cuts.falseRejectRate, cuts.falseRejectInterval);
+    put('escape_rate_at_chosen_cuts', cuts.escapeRate, cuts.escapeInterval, bad);
+    put('false_reject_rate_at_chosen_cuts', cuts.falseRejectRate, cuts.falseRejectInterval, good);
   }
   return metrics;
 }

@@ -149,9 +149,7 @@ function Trouble({ tone, title, reasons }: TroubleProps) {
   const parts = [...new Set(reasons.map(({ part }) => words.troubles[part] ?? part))];
   return (
     <p className={`banner ${tone} trouble`}>
-      <strong>
-        {title}: {parts.join(', ')}.
-      </strong>
+      <strong>{words.trouble(title, parts)}</strong>
       <a href="#/system">{words.whatToDo}</a>
       <small title={details}>{details}</small>
     </p>

@@ -2,15 +2,9 @@
 
 import { percent } from './cut-comparison.tsx';
 import { FactList } from './fact-list.tsx';
+import { figuresOf, type Measured } from './model-metrics.ts';
 import { useWords } from './words.ts';
 import { countText } from './texts.ts';
-
-interface Measured {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  readonly n: number;
-}
 
 interface Manifest {
   readonly description?: string;
@@ -23,32 +17,25 @@ export function ModelFigures({ manifest }: { readonly manifest: unknown }) {
   const words = useWords();
   if (manifest === null) return null;
   const { description, training_data: data, metrics = {} } = manifest as Manifest;
-  const shareOf = (name: string) => {
-    const found = metrics[name];
-    if (found === undefined) return null;
-    const { value, low, high, n } = found;
-    return words.measured(percent(value, 2), percent(low, 2), percent(high, 2), countText(n));
-  };
-  const auroc = metrics['auroc'];
+  const { auroc, escapeRate, falseRejectRate, isCrossValidated } = figuresOf(metrics);
+  const textOf = (found: Measured | null, shown: (value: number) => string) =>
+    found === null ? null : words.measured(shown(found.value), shown(found.low), shown(found.high), countText(found.n));
+  const share = (value: number) => percent(value, 2);
   return (
     <>
       {description !== undefined && <p>{description}</p>}
       <FactList
         facts={[
-          [
-            'AUROC',
-            auroc === undefined
-              ? null
-              : words.measured(auroc.value.toFixed(4), auroc.low.toFixed(4), auroc.high.toFixed(4), countText(auroc.n)),
-          ],
-          [words.escapeRate, shareOf('escape_rate')],
-          [words.falseRejectRate, shareOf('false_reject_rate')],
+          ['AUROC', textOf(auroc, (value) => value.toFixed(4))],
+          [words.escapeRate, textOf(escapeRate, share)],
+          [words.falseRejectRate, textOf(falseRejectRate, share)],
           [
             words.trainedOn,
             data === undefined || data.parts === 0 ? null : words.trainedOnParts(countText(data.parts), data.licence),
           ],
         ]}
       />
+      {isCrossValidated && <small>{words.crossValidated}</small>}
     </>
   );
 }

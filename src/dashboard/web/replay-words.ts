@@ -26,9 +26,9 @@ export type ReplayWords = typeof en;
 const zh: ReplayWords = {
   proofSheet: '证明文件',
   replay: '重新判定',
-  same: (score) => `刚刚重新判定:结果一致(分数 ${score})。`,
-  different: (detail) => `刚刚重新判定:结果不一致。${detail}`,
-  not: (why, detail) => `无法重新判定:${why}(${detail})`,
+  same: (score) => `刚刚重新判定：结果一致（分数 ${score}）。`,
+  different: (detail) => `刚刚重新判定：结果不一致。${detail}`,
+  not: (why, detail) => `无法重新判定：${why}（${detail}）`,
   whyNot: {
     not_inspected: '当时未检测',
     input_not_recorded: '没有记录模型的输入区域',
