@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Task, TaskResult } from '../src/engine/task.ts';
 import type { CameraId, Frame } from '../src/frame/frame.ts';
 import type { Decision, Delivery, Outcome, RecordedResult } from '../src/frame/verdict.ts';
@@ -210,6 +210,29 @@ describe('the pipeline', () => {
     const { result } = answered(await pipeline.inspect(frameOf({ maxWaitMs: 40 })));
     expect(result).toMatchObject({ verdict: 'UNINSPECTED', reason: 'engine_unavailable' });
     expect(result.reasonDetail).toContain('no such file');
+  });
+
+  it('waits two seconds for an engine to come back, and from then on as long as any frame', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const engines: { down?: string; score: null } = { down: 'it restarts', score: null };
+    const { pipeline } = line(engines);
+    const inspected = (frameId: string) => pipeline.inspect(frameOf({ frameId, receivedAtMono: performance.now() }));
+    const first = inspected('a');
+    await vi.advanceTimersByTimeAsync(1900);
+    delete engines.down;
+    const task = pipeline.take(LANE);
+    await vi.advanceTimersByTimeAsync(500);
+    task?.settle(scored(0.1));
+    expect(answered(await first).result.verdict).toBe('PASS');
+    const second = inspected('b');
+    engines.down = 'it is gone again';
+    await vi.advanceTimersByTimeAsync(5000);
+    const third = inspected('c');
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(answered(await third).result.reason).toBe('engine_unavailable');
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(answered(await second).result.reason).toBe('engine_unavailable');
   });
 
   it('records what does not fit into the queue at once', async () => {
