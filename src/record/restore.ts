@@ -1,8 +1,9 @@
 /** A store made anew from a backup. The ledger takes its name last: a restore that was cut short leaves no ledger behind. */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Extract } from 'tar-stream';
 import { IMAGES_ENTRY, JOURNAL_ENTRIES, LEDGER_ENTRY } from './backup.ts';
@@ -38,13 +39,14 @@ export async function restore(
   const readFailed = read.then(() => new Promise<never>(() => undefined));
   try {
     await Promise.race([unpacking.run(entries), readFailed]);
+    if (!unpacking.hasLedger) {
+      throw new StoreRefusedError(`${file} holds no ${LEDGER_ENTRY}: it is no backup of Loupe, or was cut short`);
+    }
   } catch (error) {
     entries.destroy();
+    await unpacking.clear();
     if (error instanceof StoreRefusedError || isOfDisk(error)) throw error;
     throw new StoreRefusedError(`${file} is no backup of Loupe, or was cut short: ${String(error)}`, { cause: error });
-  }
-  if (!unpacking.hasLedger) {
-    throw new StoreRefusedError(`${file} holds no ${LEDGER_ENTRY}: it is no backup of Loupe, or was cut short`);
   }
   await mkdir(join(store, IMAGES_ENTRY), { recursive: true });
   for (const folder of unpacking.folders) await syncFolder(folder);
@@ -58,6 +60,9 @@ class Unpacking {
   readonly folders: Set<string>;
   images = 0;
   hasLedger = false;
+  private readonly cleared = new AbortController();
+  /** The file under way. */
+  private writing: Promise<void> = Promise.resolve();
   private readonly file: string;
   private readonly store: string;
   private readonly onProgress: (progress: RestoreProgress) => void;
@@ -82,11 +87,26 @@ class Unpacking {
         throw new StoreRefusedError(`${this.file} holds ${JSON.stringify(name.slice(0, 128))}: no backup of Loupe`);
       }
       const isLedger = name === LEDGER_ENTRY;
-      const path = isLedger ? this.ledger : join(this.store, name);
-      await this.makeFolder(dirname(path));
-      await pipeline(entry, createWriteStream(path, { flags: 'wx', flush: true }));
+      this.writing = this.write(entry, isLedger ? this.ledger : join(this.store, name));
+      await this.writing;
       if (isLedger) this.hasLedger = true;
       else if (!JOURNAL_ENTRIES.includes(name)) this.onProgress({ images: ++this.images });
+    }
+  }
+
+  private async write(entry: Readable, path: string): Promise<void> {
+    const { signal } = this.cleared;
+    await this.makeFolder(dirname(path));
+    signal.throwIfAborted();
+    await pipeline(entry, createWriteStream(path, { flags: 'wx', flush: true }), { signal });
+  }
+
+  /** What was made of a file that is none, so that the next try finds the folder empty again. */
+  async clear(): Promise<void> {
+    this.cleared.abort();
+    await this.writing.catch(() => undefined);
+    for (const name of [IMAGES_ENTRY, ...JOURNAL_ENTRIES, `${LEDGER_ENTRY}.restoring`]) {
+      await rm(join(this.store, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
 
