@@ -15,6 +15,7 @@ import type { TaskResult } from './engine/task.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
 import type { Frame, Image, Roi } from './frame/frame.ts';
 import type { FrameNotes } from './frame/frame-notes.ts';
+import { OTHER_BYTES, otherThan } from './frame/repeat.ts';
 import type {
   Cuts,
   Decision,
@@ -182,7 +183,7 @@ export class Pipeline implements Inspector {
     const name = nameOf(frame);
     const twin = this.inFlight.get(name);
     if (twin !== undefined) {
-      if (twin.imageSha256 !== frame.imageSha256) return conflict(frame);
+      if (twin.imageSha256 !== frame.imageSha256) return conflict(frame, OTHER_BYTES);
       const outcome = await twin.outcome;
       return outcome.kind === 'answered' ? this.again(frame, outcome.result, options) : outcome;
     }
@@ -226,7 +227,7 @@ export class Pipeline implements Inspector {
       case 'duplicate':
         return this.again(frame, recorded.result, options);
       case 'conflict':
-        return conflict(frame);
+        return conflict(frame, OTHER_BYTES);
       case 'unavailable':
         return refuse('store_unavailable', recorded.detail);
     }
@@ -234,7 +235,8 @@ export class Pipeline implements Inspector {
 
   /** Answers a frame that has its row already. Over MQTT the answer itself may be what got lost: it is sent again. */
   private async again(frame: Frame, earlier: RecordedResult, options: InspectOptions): Promise<Outcome> {
-    if (earlier.imageSha256 !== frame.imageSha256) return conflict(frame);
+    const how = otherThan(frame, earlier);
+    if (how !== null) return conflict(frame, how);
     if (frame.transport === 'mqtt' && this.parts.publishes) {
       const isQueued = await this.parts.ledger.enqueue(earlier.resultId, [RESULT_TOPIC, ...(options.deliveries ?? [])]);
       if (!isQueued) return refuse('store_unavailable', 'the answer to a repeated frame could not be queued');
@@ -389,9 +391,6 @@ function refuse(code: RefusalCode, message: string): Refusal {
   return { kind: 'refused', code, message };
 }
 
-function conflict(frame: Frame): Refusal {
-  return refuse(
-    'frame_id_conflict',
-    `camera "${frame.cameraId}" has sent frame "${frame.frameId}" before, with other image bytes`,
-  );
+function conflict({ cameraId, frameId }: Frame, how: string): Refusal {
+  return refuse('frame_id_conflict', `camera "${cameraId}" has sent frame "${frameId}" before, ${how}`);
 }

@@ -294,6 +294,27 @@ describe('the pipeline', () => {
     expect(await pipeline.inspect(frameOf(other))).toMatchObject({ kind: 'refused', code: 'frame_id_conflict' });
   });
 
+  it('refuses the same frame id where another region or recipe is asked for, in flight and recorded, and no repeat that asks the same', async () => {
+    const { pipeline, ledger, taken } = line({ score: null });
+    const roi = { x: 0, y: 0, width: 0.5, height: 1 };
+    const first = pipeline.inspect(frameOf({ roi, recipeId: 'default' }));
+    const others = [{ roi: { ...roi, x: 0.5 } }, { recipeId: 'other' }].map((asked) => frameOf(asked));
+    const twins = others.map((frame) => pipeline.inspect(frame));
+    await expect.poll(() => taken.length).toBe(1);
+    taken[0]?.settle(scored(0.1));
+    await first;
+    const messageOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.message : outcome.result.verdict);
+    const refusals = ['for another region', 'for recipe "default"'].map((how) =>
+      expect.stringContaining(`before, ${how}`),
+    );
+    expect((await Promise.all(twins)).map(messageOf)).toEqual(refusals);
+    for (const [i, frame] of others.entries()) expect(messageOf(await pipeline.inspect(frame))).toEqual(refusals[i]);
+    for (const same of [{ roi, recipeId: 'default' }, { roi }, {}]) {
+      expect(answered(await pipeline.inspect(frameOf(same))).duplicate).toBe(true);
+    }
+    expect(ledger.rows).toHaveLength(1);
+  });
+
   it('refuses a camera that is not served, and everything while the store is down', async () => {
     const { pipeline, ledger } = line();
     expect(await pipeline.inspect(frameOf({ cameraId: 'stranger' }))).toMatchObject({
