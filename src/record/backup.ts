@@ -19,10 +19,10 @@ import { StoreReader } from './store-reader.ts';
 export const LEDGER_ENTRY = 'ledger.db';
 export const IMAGES_ENTRY = 'images/';
 /**
- * Which models and cuts were put to work, by whom: lines are only ever added, so any beginning of a journal is whole. And what the
- * cameras are compared with, a file that is replaced as a whole.
+ * Which models and cuts were put to work and which candidates beside them, by whom: lines are only ever added, so any beginning of a
+ * journal is whole. And what the cameras are compared with, a file that is replaced as a whole.
  */
-export const JOURNAL_ENTRIES: readonly string[] = ['activations.jsonl', 'cuts.jsonl', 'drift.json'];
+export const JOURNAL_ENTRIES: readonly string[] = ['activations.jsonl', 'cuts.jsonl', 'shadows.jsonl', 'drift.json'];
 
 export interface BackupReport {
   readonly file: string;

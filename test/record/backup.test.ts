@@ -53,13 +53,13 @@ describe('backup and restore', () => {
   it('carry the journals and the baselines, without which a restored store would serve other models and cuts, and take drift for usual', async () => {
     const { path } = await storeOf(1);
     const journal = '{"to":"2"}\n';
-    for (const name of ['activations.jsonl', 'cuts.jsonl', 'drift.json'])
+    for (const name of ['activations.jsonl', 'cuts.jsonl', 'shadows.jsonl', 'drift.json'])
       writeFileSync(join(path, name), name + journal);
     const to = join(storeFolder(), 'backup.tar');
     await backUp(path, to);
     const copy = join(storeFolder(), 'new');
     expect(await restore(to, copy)).toEqual({ images: 1 });
-    for (const name of ['activations.jsonl', 'cuts.jsonl', 'drift.json']) {
+    for (const name of ['activations.jsonl', 'cuts.jsonl', 'shadows.jsonl', 'drift.json']) {
       expect(readFileSync(join(copy, name), 'utf8')).toBe(name + journal);
     }
     expect(await verifyStore(copy)).toMatchObject({ ok: true, rows: 1 });
