@@ -36,7 +36,7 @@ export function registerDemo(program: Command): void {
         process.stdout.write(
           options.json === true
             ? `${JSON.stringify({ ready: service.health().isReady, pid: process.pid, ...addresses, cameras: DEMO_CAMERAS })}\n`
-            : `${banner(config, service, addresses)}${announcement(options)}`,
+            : `${banner(config, service, addresses, true)}${announcement(options)}`,
         );
         const told = signals.untilTold(log);
         const summary = await runCameras(addresses, config.mqtt.root, options, told);

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, loupe, TEST_MODELS } from '../support/service-process.ts';
@@ -56,6 +56,12 @@ describe('loupe models inspect', { timeout: 60_000 }, () => {
     ]);
     expect(JSON.parse(added.stdout)).toMatchObject({ name: 'foreign', fault: null });
     expect(existsSync(path.join(root, 'foreign', '1', 'model.onnx'))).toBe(true);
+    const again = await loupe(['models', 'inspect', model, ...answers, ...golden, '--out', out]);
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      expect.stringContaining('is there already: a version never changes'),
+    ]);
+    expect(readdirSync(path.join(out, 'foreign'))).toEqual(['1']);
   });
 
   it('keeps golden images apart that have one name in two folders', async () => {

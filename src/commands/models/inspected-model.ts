@@ -1,7 +1,7 @@
 /** The work of `loupe models inspect`: graph, draft, golden scores, package. */
 
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { EngineStartError } from '../../engine/engine-process.ts';
@@ -11,6 +11,7 @@ import { draftOf, type Golden, manifestFrom } from '../../model-repository/draft
 import type { Manifest } from '../../model-repository/manifest.ts';
 import { onnxFault } from '../../model-repository/onnx-file.ts';
 import { CommandError, EXIT } from '../exit.ts';
+import { makeWhole, refuseOverwriting } from '../new-package.ts';
 
 export interface GoldenAnswer {
   readonly file: string;
@@ -62,11 +63,12 @@ export async function inspectModel(file: string, { set, golden, out }: Wanted): 
     golden: places.map(({ place, probability }) => ({ file: place, probability: probability ?? 0 })),
   });
   if ('faults' in drafted) return { ...open, faults: drafted.faults };
+  const folder = path.join(out, drafted.manifest.name, drafted.manifest.version);
+  await refuseOverwriting(folder);
   const scored = await score(path.resolve(file), drafted.manifest, golden);
   if (typeof scored === 'string') return { ...open, faults: [scored] };
   const { scores, faults } = judged(golden, scored, drafted.manifest);
   if (faults.length > 0) return { ...open, faults };
-  const folder = path.join(out, drafted.manifest.name, drafted.manifest.version);
   const manifest = {
     ...drafted.manifest,
     golden: places.map(({ place }, i) => ({ file: place, probability: scores[i] ?? 0 })),
@@ -150,15 +152,14 @@ async function write(
   places: readonly { readonly file: string; readonly place: string }[],
 ): Promise<void> {
   try {
-    await mkdir(path.dirname(folder), { recursive: true });
-    await mkdir(folder);
-  } catch (error) {
-    throw new CommandError(EXIT.failed, `${folder}: ${messageOf(error)}`, {
-      cause: error,
+    await makeWhole(folder, async (draft) => {
+      await copyFile(model, path.join(draft, 'model.onnx'));
+      for (const { file, place } of places) await copyFile(file, path.join(draft, place));
+      await writeFile(path.join(draft, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     });
+  } catch (error) {
+    throw error instanceof CommandError
+      ? error
+      : new CommandError(EXIT.failed, `${folder}: ${messageOf(error)}`, { cause: error });
   }
-  await mkdir(path.join(folder, 'golden'));
-  await copyFile(model, path.join(folder, 'model.onnx'));
-  for (const { file, place } of places) await copyFile(file, path.join(folder, place));
-  await writeFile(path.join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }

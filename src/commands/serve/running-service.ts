@@ -55,7 +55,8 @@ export function readyLine(service: Service, addresses: Addresses): object {
   return { ready: service.health().isReady, version: VERSION, pid: process.pid, ...addresses };
 }
 
-export function banner(config: Config, service: Service, addresses: Addresses): string {
+/** @param isDemo whether it is the demo that runs, which nobody needs to be told to start */
+export function banner(config: Config, service: Service, addresses: Addresses, isDemo = false): string {
   const health = service.health();
   const models = service.models
     .health()
@@ -76,18 +77,18 @@ export function banner(config: Config, service: Service, addresses: Addresses): 
     `  data   ${config.store.path}`,
     ...reasons,
     ...firstRun(service, addresses),
-    ...tryNext(config, addresses),
+    ...tryNext(config, addresses, isDemo),
   ].join('\n')}\n`;
 }
 
 /** For a first trial: with tokens or TLS the commands need more than can be said here. */
-function tryNext({ auth, grpc: { tls }, http }: Config, addresses: Addresses): string[] {
+function tryNext({ auth, grpc: { tls }, http }: Config, addresses: Addresses, isDemo: boolean): string[] {
   if (auth.tokens.length > 0 || (tls ?? http.tls) !== null) return [];
   return [
     'Try next, in another terminal:',
     `  npx loupe send --grpc ${addresses.grpc} --camera cam-1 picture.jpg`,
     `  npx loupe results --http ${addresses.http}`,
-    '  npm run demo           (four simulated cameras; stop this service first)',
+    ...(isDemo ? [] : ['  npm run demo           (four simulated cameras; stop this service first)']),
     '  npx loupe doctor',
   ];
 }

@@ -11,6 +11,7 @@ import type { Fingerprint } from '../../training/near-duplicates.ts';
 import { type Example, foldsFor, teach } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { show } from '../models/show.ts';
+import { refuseOverwriting } from '../new-package.ts';
 import type { WhereOptions } from '../options.ts';
 import { expectPlaceFor } from '../place.ts';
 import type { Progress } from '../progress.ts';
@@ -20,7 +21,7 @@ import { curveJson } from '../training/learning-curve-file.ts';
 import { activateTaught, expectWhere } from './activation.ts';
 import { embedFolder, inputOf, readBackbone } from './embedding.ts';
 import { inSteps, type Step } from './steps.ts';
-import { nameOf, refuseOverwriting, writePackage } from './taught-package.ts';
+import { nameOf, writePackage } from './taught-package.ts';
 import { degrees, turningOf, withTurned } from './turning.ts';
 
 export interface TeachOptions {

@@ -1,7 +1,7 @@
 /** A lesson as a model package on disk: whole, or not there at all. */
 
-import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { judge } from '../../decide/decide.ts';
 import type { InputContract } from '../../engine/contract.ts';
@@ -18,6 +18,7 @@ import { seenCsv } from '../../training/seen-images.ts';
 import { TAUGHT_OUTPUT, taughtGraph } from '../../training/taught-graph.ts';
 import type { Lesson } from '../../training/teaching.ts';
 import { CommandError, EXIT } from '../exit.ts';
+import { makeWhole } from '../new-package.ts';
 import { folderPixels } from '../training/folder-pixels.ts';
 import { curveFileIn, curveJson } from '../training/learning-curve-file.ts';
 import { worstMistakes } from '../training/pictures.ts';
@@ -49,23 +50,9 @@ export function nameOf(out: string): { readonly name: string; readonly version: 
   );
 }
 
-/** @throws CommandError when there is something in its place already */
-export async function refuseOverwriting(out: string): Promise<void> {
-  const isThere = await stat(out).then(
-    () => true,
-    () => false,
-  );
-  if (isThere)
-    throw new CommandError(EXIT.failed, `${out} is there already: a version never changes, name the next one`);
-}
-
-export async function writePackage(out: string, taught: TaughtModel): Promise<Manifest> {
+export function writePackage(out: string, taught: TaughtModel): Promise<Manifest> {
   const { name, version } = nameOf(out);
-  await refuseOverwriting(out);
-  // Beside its place and hidden until whole: a rename is all or nothing.
-  const draft = path.join(path.dirname(path.resolve(out)), `.${version}-${randomUUID()}`);
-  try {
-    await mkdir(path.join(draft, 'golden'), { recursive: true });
+  return makeWhole(out, async (draft) => {
     await mkdir(path.join(draft, 'report'));
     const model = taughtGraph(
       taught.backbone,
@@ -83,11 +70,8 @@ export async function writePackage(out: string, taught: TaughtModel): Promise<Ma
     if (curve.length > 0) await writeFile(curveFileIn(draft), `${JSON.stringify(curveJson(curve), null, 2)}\n`);
     const seen = seenCsv(await markedImages(taught.folder, taught.input));
     await writeFile(path.join(draft, 'report', 'seen.csv'), seen);
-    await rename(draft, out);
     return manifest;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
+  });
 }
 
 /** The user's own images, scored by the graph that is written, as an engine will. */
