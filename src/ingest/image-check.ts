@@ -5,6 +5,7 @@ import type { Image, RawImage } from '../frame/frame.ts';
 import { IMAGE_TYPES } from '../frame/image-type.ts';
 import { bytesPerRow } from '../frame/pixel-format.ts';
 import { rawMediaTypeOf } from '../frame/raw-media-type.ts';
+import { pictureBehind } from '../frame/image-header/behind.ts';
 import { readHeader } from '../frame/image-header/dimensions.ts';
 import type { Dimensions } from '../frame/image-header/header-reader.ts';
 
@@ -42,9 +43,10 @@ function checkFile(bytes: Uint8Array, limits: ImageLimits): ImageCheck {
   }
   if (dimensions === null) return refuse('bad_image', `expected the header of ${type}, got a broken or cut-off one`);
   const tooLarge = tooManyPixels(dimensions, limits);
-  return tooLarge === null
-    ? { ok: true, mediaType, width: dimensions.width, height: dimensions.height }
-    : refuse('image_too_large', tooLarge);
+  if (tooLarge !== null) return refuse('image_too_large', tooLarge);
+  const behind = pictureBehind(type, bytes);
+  if (behind !== null) return refuse('bad_image', `expected one picture, got another one behind it, at byte ${behind}`);
+  return { ok: true, mediaType, width: dimensions.width, height: dimensions.height };
 }
 
 function checkRaw(image: RawImage, limits: ImageLimits): ImageCheck {

@@ -75,6 +75,34 @@ describe('checking an image file by its header', () => {
     expect(checkImage(file(new Uint8Array([...png, 0, 0])), limits).ok).toBe(true);
   });
 
+  it('refuses a picture with another one behind it, of which a decoder would see the first alone', () => {
+    const padding = { none: [], zeros: [0, 0, 0], lines: [13, 10] };
+    for (const [name, first] of files) {
+      for (const [other, second] of files) {
+        for (const [between, bytes] of Object.entries(padding)) {
+          // Where a TIFF ends cannot be told.
+          if (name === 'image/tiff') continue;
+          const check = checkImage(file(new Uint8Array([...first, ...bytes, ...second])), limits);
+          expect([name, other, between, check]).toMatchObject([
+            name,
+            other,
+            between,
+            { ok: false, reason: 'bad_image' },
+          ]);
+        }
+      }
+      const trailing = checkImage(file(new Uint8Array([...first, ...Buffer.from('made by camera 7')])), limits);
+      expect([name, trailing.ok]).toEqual([name, true]);
+    }
+  });
+
+  it('takes a file that says by itself that it holds several pictures, the first of them being the picture', () => {
+    const jpeg = files.get('image/jpeg') ?? new Uint8Array(0);
+    const index = [0xff, 0xe2, 0, 8, ...Buffer.from('MPF\0'), 1, 2];
+    const several = [...jpeg.subarray(0, 2), ...index, ...jpeg.subarray(2), ...jpeg];
+    expect(checkImage(file(new Uint8Array(several)), limits)).toMatchObject({ ok: true, width: 61, height: 43 });
+  });
+
   it('never throws on a file cut off at any byte, nor finds another size in it', () => {
     for (const bytes of files.values()) {
       for (let length = 0; length < Math.min(bytes.length, 700); length++) {

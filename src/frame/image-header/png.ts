@@ -1,6 +1,6 @@
 /** PNG (W3C PNG 11.2.2): IHDR is the first chunk, IEND the last. */
 
-import type { HeaderReader } from './header-reader.ts';
+import type { EndFinder, HeaderReader } from './header-reader.ts';
 
 const IHDR = 0x49484452;
 const IEND = 0x49454e44;
@@ -10,13 +10,13 @@ const CHUNK_FRAME = 12;
 
 export const pngDimensions: HeaderReader = (bytes) => {
   if (bytes.byteLength < 24 || bytes.getUint32(8) !== 13 || bytes.getUint32(12) !== IHDR) return null;
-  return reachesEnd(bytes) ? { width: bytes.getUint32(16), height: bytes.getUint32(20) } : null;
+  return pngEnd(bytes) !== null ? { width: bytes.getUint32(16), height: bytes.getUint32(20) } : null;
 };
 
 /** A decoder is content with a file cut off in its last bytes, behind the pixels; a cut-off file is not to be trusted. */
-function reachesEnd(bytes: DataView): boolean {
+export const pngEnd: EndFinder = (bytes) => {
   for (let at = FIRST_CHUNK; at + CHUNK_FRAME <= bytes.byteLength; at += CHUNK_FRAME + bytes.getUint32(at)) {
-    if (bytes.getUint32(at + 4) === IEND) return true;
+    if (bytes.getUint32(at + 4) === IEND) return at + CHUNK_FRAME;
   }
-  return false;
-}
+  return null;
+};

@@ -1,6 +1,6 @@
 /** WebP (RFC 9649): lossy, lossless or extended, told by the first chunk. */
 
-import type { HeaderReader } from './header-reader.ts';
+import type { EndFinder, HeaderReader } from './header-reader.ts';
 
 const VP8_LOSSY = 0x56503820;
 const VP8_LOSSLESS = 0x5650384c;
@@ -25,4 +25,11 @@ export const webpDimensions: HeaderReader = (bytes) => {
     default:
       return null;
   }
+};
+
+/** RIFF counts from behind its own eight bytes, and pads to an even number. */
+export const webpEnd: EndFinder = (bytes) => {
+  if (bytes.byteLength < 8) return null;
+  const size = bytes.getUint32(4, true);
+  return 8 + size + (size % 2);
 };

@@ -70,6 +70,7 @@ export async function badPictures(): Promise<readonly BadPicture[]> {
   return [
     ...truncated,
     { name: 'nothing at all', bytes: new Uint8Array(0), code: 'invalid_request' },
+    { name: 'a JPEG and another one behind it', bytes: Buffer.concat([jpeg, jpeg]), code: 'bad_image' },
     { name: 'a PNG with a flipped byte', bytes: flipped, code: 'bad_image' },
     { name: 'a PNG of 0x0 pixels', bytes: png(0, 0, deflateSync(Buffer.alloc(1))), code: 'bad_image' },
     {
