@@ -217,6 +217,9 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await page.keyboard.press('o');
     await page.getByRole('alert').waitFor();
     expect(await page.getByRole('alert').innerText()).toContain('Type your name');
+    // Where it is typed comes into view, and what is typed goes there.
+    await page.keyboard.type('Mei');
+    expect(await page.locator('input[name=reviewer]').inputValue()).toBe('Mei');
     await close(page);
   });
 

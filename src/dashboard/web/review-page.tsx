@@ -65,6 +65,7 @@ export function ReviewPage() {
   const current = queue[0];
   const shown = current?.resultId;
   const stage = useRef<HTMLDivElement>(null);
+  const nameField = useRef<HTMLInputElement>(null);
   const mayFrom = useRef(0);
   /** Whether the next part comes up without anybody having done anything. */
   const isUnasked = useRef(false);
@@ -84,7 +85,11 @@ export function ReviewPage() {
   const act = async (what: Label | 'undo') => {
     const target = what === 'undo' ? judged.at(-1) : current;
     if (isBusy.current || target === undefined || !mayJudge) return;
-    if (!hasName) return setFailure(words.nameNeeded);
+    if (!hasName) {
+      // On a panel it lies below what one sees.
+      nameField.current?.focus();
+      return setFailure(words.nameNeeded);
+    }
     if (what !== 'undo' && performance.now() < mayFrom.current) return;
     isBusy.current = true;
     sending.current = target.resultId;
@@ -238,6 +243,7 @@ export function ReviewPage() {
           <label>
             {words.yourName}
             <input
+              ref={nameField}
               name="reviewer"
               value={reviewer}
               maxLength={64}
