@@ -24,6 +24,7 @@ import {
 import { Accounts, checkedName, checkPassword, nameKey } from './accounts.ts';
 import type { AuditLog } from './audit-log.ts';
 import { AttemptLimits } from './attempt-limits.ts';
+import { OneByOne } from './one-by-one.ts';
 import { Passwords } from './password.ts';
 import { newSession, Sessions } from './sessions.ts';
 import { SetupCode } from './setup-code.ts';
@@ -95,7 +96,9 @@ export class People {
   private setupCode: SetupCode | null = null;
   private isKnown = false;
   private timer: NodeJS.Timeout | undefined;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly hashing = new OneByOne();
+  /** What a change was checked against must still stand when it is committed. */
+  private readonly changes = new OneByOne();
   private waiting = 0;
 
   constructor(options: PeopleOptions) {
@@ -108,7 +111,7 @@ export class People {
 
   /** Reads who there is. Where the store cannot be read, nobody is known, and it is tried again and again. */
   async start(): Promise<void> {
-    await this.load();
+    await this.changes.run(() => this.load());
     this.timer ??= setInterval(() => void this.sweep(), this.isKnown ? SWEEP_MS : RETRY_MS);
   }
 
@@ -150,21 +153,24 @@ export class People {
       isRight && account !== null && this.passwords.isOutdated(account.passwordHash)
         ? await this.inTurn(() => this.passwords.hash(password))
         : null;
-    // What happened to the account meanwhile counts.
-    const now = account === null ? null : this.accounts.get(account.userId);
-    if (!isRight || now === null || now.isDisabled || now.passwordHash !== account?.passwordHash) {
-      this.limits.failed(nameKey(name), from);
-      const why = now?.isDisabled === true && isRight ? 'the account is disabled' : 'the name or the password is wrong';
-      await this.options.audit.note(
-        this.nobody(from, 'sign_in', name.slice(0, 64), { outcome: 'refused', detail: why }),
-      );
-      this.options.onEvent({ kind: 'sign_in', result: 'refused' });
-      return { kind: 'refused' };
-    }
-    const putAccount = renewed === null ? undefined : { ...now, passwordHash: renewed };
-    const signedIn = await this.open(now, from, 'sign_in', putAccount);
-    this.limits.succeeded(nameKey(name), from);
-    return signedIn;
+    return this.changes.run(async () => {
+      // What happened to the account meanwhile counts.
+      const now = account === null ? null : this.accounts.get(account.userId);
+      if (!isRight || now === null || now.isDisabled || now.passwordHash !== account?.passwordHash) {
+        this.limits.failed(nameKey(name), from);
+        const why =
+          now?.isDisabled === true && isRight ? 'the account is disabled' : 'the name or the password is wrong';
+        await this.options.audit.note(
+          this.nobody(from, 'sign_in', name.slice(0, 64), { outcome: 'refused', detail: why }),
+        );
+        this.options.onEvent({ kind: 'sign_in', result: 'refused' });
+        return { kind: 'refused' };
+      }
+      const putAccount = renewed === null ? undefined : { ...now, passwordHash: renewed };
+      const signedIn = await this.open(now, from, 'sign_in', putAccount);
+      this.limits.succeeded(nameKey(name), from);
+      return signedIn;
+    });
   }
 
   /**
@@ -190,7 +196,7 @@ export class People {
     if (this.setupCode === null) throw new LoupeError('user_refused', 'there are accounts already: sign in');
     this.setupCode = null;
     try {
-      return await this.open(account, from, 'first_run', account);
+      return await this.changes.run(() => this.open(account, from, 'first_run', account));
     } catch (error) {
       this.setupCode = expected;
       throw error;
@@ -211,17 +217,33 @@ export class People {
     const name = checkedName(given.name);
     this.accounts.refuseTwins(name);
     const account = await this.made(name, given.password, given.role, by.actor.name ?? '');
-    this.accounts.refuseTwins(name);
-    await this.commit({ putAccount: account, entry: this.entry(by, 'user_add', `${name}: ${given.role}`) });
-    return account;
+    return this.changes.run(async () => {
+      this.accounts.refuseTwins(name);
+      await this.commit({ putAccount: account, entry: this.entry(by, 'user_add', `${name}: ${given.role}`) });
+      return account;
+    });
   }
 
   /** Ends every session of that person. @throws LoupeError user_not_found, user_refused, invalid_request, store_unavailable */
   async change(by: Asker, userId: string, change: AccountChange): Promise<Account> {
-    const { password, role, isDisabled } = change;
+    const passwordHash = await this.nextHash(userId, change);
+    return this.changes.run(() => this.changed(by, userId, change, passwordHash));
+  }
+
+  /** Undefined where the password stays. */
+  private async nextHash(userId: string, { password }: AccountChange): Promise<string | undefined> {
     const { name } = this.accounts.found(userId);
-    if (password !== undefined) checkPassword(password, name);
-    const passwordHash = password === undefined ? undefined : await this.inTurn(() => this.passwords.hash(password));
+    if (password === undefined) return undefined;
+    checkPassword(password, name);
+    return this.inTurn(() => this.passwords.hash(password));
+  }
+
+  private async changed(
+    by: Asker,
+    userId: string,
+    { role, isDisabled }: AccountChange,
+    passwordHash: string | undefined,
+  ): Promise<Account> {
     const before = this.accounts.found(userId);
     const after = {
       ...before,
@@ -235,13 +257,13 @@ export class People {
     const said = [
       ...(role === undefined ? [] : [`${before.role} -> ${role}`]),
       ...(isDisabled === undefined ? [] : [isDisabled ? 'disabled' : 'enabled']),
-      ...(password === undefined ? [] : ['new password']),
+      ...(passwordHash === undefined ? [] : ['new password']),
     ];
     const endSessions = this.sessions.hashesOf(userId);
     await this.commit({
       putAccount: after,
       endSessions,
-      entry: this.entry(by, 'user_change', `${name}: ${said.join(', ')}`),
+      entry: this.entry(by, 'user_change', `${before.name}: ${said.join(', ')}`),
     });
     return after;
   }
@@ -256,15 +278,23 @@ export class People {
     const { name, passwordHash, userId } = this.accounts.found(session.userId);
     const waitMs = this.limits.begin(nameKey(name), from);
     if (waitMs > 0) return this.limited(waitMs);
-    if (!(await this.inTurn(() => this.passwords.isPassword(current, passwordHash)))) {
-      this.limits.failed(nameKey(name), from);
-      const end = { outcome: 'refused', detail: 'the current password is wrong' } as const;
+    const refused = async (detail: string): Promise<SignInOutcome> => {
+      const end = { outcome: 'refused', detail } as const;
       await this.options.audit.note(this.entry({ actor: session.actor, from }, 'password', name, end));
       return { kind: 'refused' };
+    };
+    if (!(await this.inTurn(() => this.passwords.isPassword(current, passwordHash)))) {
+      this.limits.failed(nameKey(name), from);
+      return refused('the current password is wrong');
     }
     this.limits.succeeded(nameKey(name), from);
-    const account = await this.change({ actor: session.actor, from }, userId, { password: next });
-    return this.open(account, from, 'sign_in', undefined);
+    const nextHash = await this.nextHash(userId, { password: next });
+    return this.changes.run(async () => {
+      const now = this.accounts.found(userId);
+      if (now.isDisabled || now.passwordHash !== passwordHash) return refused('the account was changed meanwhile');
+      const account = await this.changed({ actor: session.actor, from }, userId, {}, nextHash);
+      return this.open(account, from, 'sign_in', undefined);
+    });
   }
 
   private entry(by: Asker, act: string, about: string, end?: Parameters<typeof entryOf>[4]): AuditEntry {
@@ -315,7 +345,7 @@ export class People {
     if (!(await this.options.store.changePeople(change))) {
       // It may stand all the same, where the disk failed on the way back: memory is read anew as soon as it can be.
       this.isKnown = false;
-      throw notKept();
+      throw new LoupeError('store_unavailable', 'the store cannot be written: nothing was kept');
     }
     if (change.putAccount !== undefined) this.accounts.put(change.putAccount);
     if (change.startSession !== undefined) this.sessions.add(change.startSession);
@@ -326,7 +356,7 @@ export class People {
     try {
       const { accounts, sessions } = await this.options.store.people();
       this.accounts.replace(accounts);
-      for (const session of sessions) if (!this.notForgotten.has(session.tokenHash)) this.sessions.add(session);
+      this.sessions.replace(sessions.filter(({ tokenHash }) => !this.notForgotten.has(tokenHash)));
       this.isKnown = true;
     } catch (error) {
       this.options.onEvent({ kind: 'people_unknown', detail: messageOf(error) });
@@ -341,7 +371,7 @@ export class People {
   }
 
   private async sweep(): Promise<void> {
-    if (!this.isKnown) await this.load();
+    if (!this.isKnown) await this.changes.run(() => this.load());
     const endSessions = [...this.sessions.runOut(), ...this.notForgotten];
     if (endSessions.length > 0) await this.end(endSessions);
   }
@@ -350,7 +380,9 @@ export class People {
   private async end(tokenHashes: readonly string[]): Promise<void> {
     this.sessions.end(tokenHashes);
     for (const tokenHash of tokenHashes) this.notForgotten.add(tokenHash);
-    const isWritten = await this.options.store.changePeople({ endSessions: tokenHashes }).catch(() => false);
+    const isWritten = await this.changes
+      .run(() => this.options.store.changePeople({ endSessions: tokenHashes }))
+      .catch(() => false);
     if (isWritten) for (const tokenHash of tokenHashes) this.notForgotten.delete(tokenHash);
   }
 
@@ -358,16 +390,10 @@ export class People {
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.waiting >= MAX_WAITING) throw new LoupeError('too_many_attempts', 'too many are signing in just now');
     this.waiting += 1;
-    const done = this.last.then(work).finally(() => (this.waiting -= 1));
-    this.last = done.catch(() => undefined);
-    return done;
+    return this.hashing.run(work).finally(() => (this.waiting -= 1));
   }
 }
 
 function actorOf({ name, role }: Account): Actor {
   return { kind: 'session', name, role, rights: RIGHTS_OF[role] };
-}
-
-function notKept(): LoupeError {
-  return new LoupeError('store_unavailable', 'the store cannot be written: nothing was kept');
 }

@@ -37,6 +37,13 @@ export class Sessions {
     return this.live.size;
   }
 
+  /** Those that stand in the store now; what is known of their use stays. */
+  replace(stored: readonly StoredSession[]): void {
+    const standing = new Set(stored.map(({ tokenHash }) => tokenHash));
+    this.end([...this.live.keys()].filter((tokenHash) => !standing.has(tokenHash)));
+    for (const session of stored) this.add(session);
+  }
+
   /** Changes nothing where it stands already. */
   add(stored: StoredSession): void {
     if (this.live.has(stored.tokenHash)) return;
