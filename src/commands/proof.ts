@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { CameraId } from '../frame/frame.ts';
 import { cameraIdFrom } from '../frame/identifiers.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { StoreReader } from '../record/store-reader.ts';
@@ -58,13 +59,14 @@ export function registerProof(program: Command): void {
 
 /** What `id` names: one result, else a frame, else a part; oldest first. */
 function resultsOf(reader: StoreReader, id: string, { store, camera }: ProofOptions): readonly RecordedResult[] {
-  if (camera !== undefined && cameraIdFrom(camera) === null) {
+  const cameraId = camera === undefined ? null : cameraIdFrom(camera);
+  if (camera !== undefined && cameraId === null) {
     throw new CommandError(EXIT.usage, `"${camera}" can be no camera id`);
   }
   const result = reader.get(id);
-  const named = result === null ? [...reader.byFrame(id), ...partOf(reader, id)] : [result];
+  const named = result === null ? [...reader.byFrame(id), ...partOf(reader, id, cameraId)] : [result];
   const wanted = new Map(
-    named.filter((row) => camera === undefined || row.cameraId === camera).map((row) => [row.resultId, row]),
+    named.filter((row) => cameraId === null || row.cameraId === cameraId).map((row) => [row.resultId, row]),
   );
   const found = [...wanted.values()].sort((a, b) => a.ledgerSeq - b.ledgerSeq);
   const of = camera === undefined ? '' : ` of camera ${camera}`;
@@ -79,8 +81,9 @@ function resultsOf(reader: StoreReader, id: string, { store, camera }: ProofOpti
 }
 
 /** At most a few more than a sheet holds. */
-function partOf(reader: StoreReader, partId: string): readonly RecordedResult[] {
-  return reader.search({ partId, limit: MAX_RESULTS + 1 }).rows;
+function partOf(reader: StoreReader, partId: string, cameraId: CameraId | null): readonly RecordedResult[] {
+  const camera = cameraId === null ? {} : { cameraId };
+  return reader.search({ partId, ...camera, limit: MAX_RESULTS + 1 }).rows;
 }
 
 async function sheetOf(
