@@ -6,12 +6,13 @@
 
 import { setMaxListeners } from 'node:events';
 import { loadSync } from '@grpc/proto-loader';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { protoPath as healthProtoPath } from 'grpc-health-check';
 import { type Clock, INTAKE_LIMITS, type IntakeLimits, SYSTEM_CLOCK } from '../intake.ts';
 import { inspectionPackage, SERVICE_NAME, serviceOf } from '../wire/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type Handlers, inspectionService, type InspectStreamCall } from './definition.ts';
 import { Desk, type GrpcPorts } from './desk.ts';
+import { Health } from './health.ts';
 import { bind, createServer, credentialsOf, type GrpcFlood, type OpenServer, shutDown } from './http2-server.ts';
 import { type ServerTls, TlsGuard, type TlsRefusal } from '../../server-tls.ts';
 import { SLOW_PEER_LIMITS, type SlowPeerLimits } from './slow-peers.ts';
@@ -63,8 +64,7 @@ export class GrpcSource {
   private readonly options: GrpcSourceOptions;
   private readonly desk: Desk;
   private readonly budget: ByteBudget;
-  private readonly health = new HealthImplementation();
-  private readonly known = new Set<string>(OWN_SERVICES);
+  private readonly health = new Health();
   /** Names of models that health was ever told of. */
   private readonly models = new Set<string>();
   private readonly streams = new Set<InspectStream>();
@@ -83,7 +83,7 @@ export class GrpcSource {
     this.budget = new ByteBudget(options.maxStreamBytes ?? maxMessageBytes * BUDGET_MESSAGES);
     // Every watcher listens, and Node takes more than ten for a leak.
     setMaxListeners(0, this.stopping.signal);
-    for (const service of OWN_SERVICES) this.health.setStatus(service, 'NOT_SERVING');
+    for (const service of OWN_SERVICES) this.health.set(service, false);
   }
 
   /** New connections get this certificate; open ones keep theirs. @throws where the pair does not fit: the old one stays */
@@ -102,8 +102,7 @@ export class GrpcSource {
    * @param service '' for the whole, `inspection.v1.InspectionService`, or `model/<name>`
    */
   setServing(service: string, isServing: boolean): void {
-    this.known.add(service);
-    this.health.setStatus(service, isServing && !this.stopping.signal.aborted ? 'SERVING' : 'NOT_SERVING');
+    this.health.set(service, isServing && !this.stopping.signal.aborted);
   }
 
   /**
@@ -159,7 +158,7 @@ export class GrpcSource {
 
   private async closePort(graceMs: number): Promise<void> {
     this.stopping.abort();
-    for (const service of this.known) this.health.setStatus(service, 'NOT_SERVING');
+    this.health.stop();
     for (const stream of this.streams) stream.stop();
     await this.starting?.catch(() => undefined);
     if (this.open === undefined) return;

@@ -4,13 +4,14 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
+import { credentials, loadPackageDefinition, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NOBODY } from '../../../src/frame/people.ts';
 import type { Outcome } from '../../../src/frame/verdict.ts';
 import { GrpcSource } from '../../../src/ingest/grpc/grpc-source.ts';
+import { Health } from '../../../src/ingest/grpc/health.ts';
 import { CALL_WINDOW_BYTES, CONNECTION_WINDOW_BYTES } from '../../../src/ingest/grpc/http2-server.ts';
 import { messageOf } from '../../../src/ingest/wire/contract.ts';
 import {
@@ -71,6 +72,43 @@ describe('health', () => {
     source.setModels([{ name: 'tiles', isServing: true }]);
     expect(await healthOf(port, 'model/casting')).toBe(NOT_SERVING);
     expect(await healthOf(port, 'model/tiles')).toBe(SERVING);
+  });
+
+  function watching(port: number, service: string) {
+    const client = new grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
+    onTestFinished(() => client.close());
+    return { client, call: client.watch({ service }) };
+  }
+
+  it('tells whoever watches of changes, and of nothing else however often it is set', async () => {
+    const { port, source } = await startSource();
+    const { messages } = collect(watching(port, '').call);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    for (let tick = 0; tick < 1000; tick++) source.setServing('', true);
+    source.setServing('', false);
+    await healthOf(port, '');
+    await vi.waitFor(() => expect(messages.length).toBeGreaterThan(2));
+    expect(messages.map((message) => message['status'])).toEqual([NOT_SERVING, SERVING, NOT_SERVING]);
+  });
+
+  it('remembers nothing of whoever watched, whatever name it was', async () => {
+    const server = new Server();
+    const health = new Health();
+    health.addToServer(server);
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    onTestFinished(() => server.forceShutdown());
+    const { client, call: stays } = watching(port, 'stays');
+    collect(stays);
+    const calls = Array.from({ length: 200 }, (_, n) => client.watch({ service: `n-${n}` }));
+    const watches = calls.map(collect);
+    await vi.waitFor(() => expect(health.watching).toBe(201));
+    await vi.waitFor(() => expect(watches.every(({ messages }) => messages.length === 1)).toBe(true));
+    for (const call of calls) call.cancel();
+    await vi.waitFor(() => expect(health.watching).toBe(1));
   });
 });
 
