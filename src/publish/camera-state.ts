@@ -11,14 +11,27 @@ interface State {
   isDirty: boolean;
 }
 
-/** Bounded by the cameras that the service takes frames from. */
+export interface CamerasTold {
+  /** Never forgotten. */
+  readonly listed: ReadonlySet<string>;
+  /** How many others are remembered: their ids come from outside and may be anything. */
+  readonly maxOthers: number;
+}
+
+/** Bounded: of the cameras not listed, the one longest silent makes room, here and on the broker. */
 export class CameraStates {
+  private readonly cameras: CamerasTold;
+  /** The one longest silent first. */
   private readonly states = new Map<CameraId, State>();
+  /** Their retained messages are still to be taken away. */
+  private readonly forgotten = new Set<CameraId>();
   private readonly since: string;
+  private others = 0;
 
   /** @param now milliseconds since 1970: the totals count from here */
-  constructor(now: number) {
+  constructor(now: number, cameras: CamerasTold) {
     this.since = new Date(now).toISOString();
+    this.cameras = cameras;
   }
 
   note(result: RecordedResult): void {
@@ -28,11 +41,14 @@ export class CameraStates {
       isDirty: true,
     };
     // Sent again after a lost acknowledgement, or overtaken: counted once.
-    if (this.states.has(result.cameraId) && result.ledgerSeq <= state.last.ledgerSeq) return;
+    const isKnown = this.states.delete(result.cameraId);
+    this.states.set(result.cameraId, state);
+    if (isKnown && result.ledgerSeq <= state.last.ledgerSeq) return;
     state.last = result;
     state.totals[result.verdict] += 1;
     state.isDirty = true;
-    this.states.set(result.cameraId, state);
+    this.forgotten.delete(result.cameraId);
+    if (!isKnown && !this.cameras.listed.has(result.cameraId)) this.makeRoom();
   }
 
   /** A new broker, or one that was restarted, knows nothing. */
@@ -41,17 +57,34 @@ export class CameraStates {
   }
 
   get hasDirty(): boolean {
-    return [...this.states.values()].some((state) => state.isDirty);
+    return this.forgotten.size > 0 || [...this.states.values()].some((state) => state.isDirty);
   }
 
-  /** The messages to be published now; they count as published. */
+  /** The messages to be published now; they count as published. An empty one takes away what is retained. */
   takeDirty(isReady: boolean): readonly { readonly cameraId: CameraId; readonly payload: string }[] {
-    return [...this.states]
+    const gone = [...this.forgotten].map((cameraId) => ({ cameraId, payload: '' }));
+    this.forgotten.clear();
+    const dirty = [...this.states]
       .filter(([, state]) => state.isDirty)
       .map(([cameraId, state]) => {
         state.isDirty = false;
         return { cameraId, payload: JSON.stringify(stateJson(state, this.since, isReady)) };
       });
+    return [...gone, ...dirty];
+  }
+
+  private makeRoom(): void {
+    const { listed, maxOthers } = this.cameras;
+    this.others += 1;
+    if (this.others <= maxOthers) return;
+    const silent = [...this.states.keys()].find((cameraId) => !listed.has(cameraId));
+    if (silent === undefined) return;
+    this.others -= 1;
+    this.states.delete(silent);
+    this.forgotten.add(silent);
+    // A broker that hears nothing of states is not told of all that went meanwhile.
+    const [first] = this.forgotten;
+    if (this.forgotten.size > maxOthers && first !== undefined) this.forgotten.delete(first);
   }
 }
 

@@ -16,7 +16,7 @@ import { messageOf } from '../errors.ts';
 import type { CameraId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
-import { CameraStates } from './camera-state.ts';
+import { type CamerasTold, CameraStates } from './camera-state.ts';
 import { OwnTopic } from './own-topic.ts';
 import { ConnectionLost, type Sink, SinkRefusal } from './sink.ts';
 
@@ -49,6 +49,8 @@ export interface ResultPublisherOptions {
   readonly retryMs?: number;
   /** Least time between two state messages of a camera. Default 1 s. */
   readonly statePeriodMs?: number;
+  /** Whose state is retained on the broker. */
+  readonly cameras: CamerasTold;
   readonly version: string;
   readonly onEvent?: (event: PublisherEvent) => void;
 }
@@ -115,7 +117,7 @@ export class ResultPublisher {
   constructor(options: ResultPublisherOptions, ports: PublisherPorts) {
     this.options = options;
     this.ports = ports;
-    this.states = new CameraStates(ports.clock.now());
+    this.states = new CameraStates(ports.clock.now(), options.cameras);
     this.statusTopic = this.ownTopic(`${options.root}/status`);
     this.stateTopic = this.ownTopic(`${options.root}/+/state`);
   }

@@ -87,6 +87,7 @@ export class MqttRoad {
       {
         root: config.mqtt.root,
         maxAgeMs: config.mqtt.outbox_max_age_hours * HOUR_MS,
+        cameras: { listed: new Set(config.cameras.map(({ id }) => id)), maxOthers: config.unlisted_cameras.max },
         version: VERSION,
         onEvent,
       },

@@ -103,7 +103,16 @@ function publisherOf(
   clock = { now: () => Date.now(), mono: () => performance.now() },
 ): ResultPublisher {
   const publisher = new ResultPublisher(
-    { root: 'loupe', maxAgeMs: 1000, version: '0', retryMs: 5, window: 4, statePeriodMs: 20, onEvent },
+    {
+      root: 'loupe',
+      maxAgeMs: 1000,
+      version: '0',
+      retryMs: 5,
+      window: 4,
+      statePeriodMs: 20,
+      cameras: { listed: new Set(), maxOthers: 64 },
+      onEvent,
+    },
     { outbox: box, sink, isReady: () => true, clock },
   );
   started.push(publisher);
