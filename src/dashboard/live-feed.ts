@@ -68,7 +68,7 @@ export class LiveFeed {
   private readonly options: LiveOptions;
   private readonly streams = new Map<Watcher, Stream>();
   /** What changes without any commit, as it was last sent. */
-  private readonly lateNews = new Map<CameraId, string>();
+  private lateNews: ReadonlyMap<CameraId, string> = new Map();
   private service = '';
   private seq = 0;
   private isReading = false;
@@ -183,11 +183,13 @@ export class LiveFeed {
       watcher.end();
     }
     const { view, now } = this.options;
-    const changed = new Set<CameraId>();
-    for (const cameraId of view.cameraIds()) {
-      const news = view.lateNews(cameraId, now());
-      if (news !== this.lateNews.get(cameraId)) changed.add(cameraId);
-      this.lateNews.set(cameraId, news);
+    const ids = view.cameraIds();
+    // Made anew: ids come from outside, and cameras that made room for others are not remembered.
+    const lateNews = new Map(ids.map((cameraId) => [cameraId, view.lateNews(cameraId, now())]));
+    const changed = new Set(ids.filter((cameraId) => lateNews.get(cameraId) !== this.lateNews.get(cameraId)));
+    this.lateNews = lateNews;
+    for (const { pending } of this.streams.values()) {
+      for (const cameraId of pending) if (!lateNews.has(cameraId)) pending.delete(cameraId);
     }
     const service = JSON.stringify(this.options.service());
     if (service !== this.service) for (const stream of this.streams.values()) stream.hasPendingService = true;

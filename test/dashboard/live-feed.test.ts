@@ -74,6 +74,21 @@ describe('the live feed', () => {
     expect(page.events('camera').at(-1)).toMatchObject({ strip: 'PP' });
   });
 
+  it('remembers no camera that the line has forgotten, however many ids were sent, and tells a page that was blocked of none', async () => {
+    const page = new Page();
+    page.takesMore = false;
+    feed.join(page);
+    for (let n = 0; n < 1000; n++) {
+      record(`scanner-${n}`);
+      if (n % 100 === 99) await vi.advanceTimersByTimeAsync(1000);
+    }
+    const { lateNews } = feed as unknown as { lateNews: ReadonlyMap<string, string> };
+    expect(lateNews.size).toBe(256);
+    page.texts.length = 0;
+    feed.drained(page);
+    expect(page.events('camera')).toHaveLength(256);
+  });
+
   it('names the cameras there are, so that a page forgets one that is not there any more', async () => {
     record('cam-1');
     await period();
