@@ -19,7 +19,16 @@ const STAGES = [
   'dashboard',
 ];
 /** What a stage may import beside itself and libraries. */
-const SHARED = ['frame', 'statistics', 'errors.ts', 'built-entry.ts', 'door.ts', 'server-tls.ts', 'mqtt-socket.ts'];
+const SHARED = [
+  'frame',
+  'statistics',
+  'errors.ts',
+  'built-entry.ts',
+  'door.ts',
+  'server-tls.ts',
+  'mqtt-socket.ts',
+  'turns.ts',
+];
 
 /** A native or network library stands in these files or folders only. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {

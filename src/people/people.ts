@@ -21,10 +21,10 @@ import {
   type Role,
   type StoredPeople,
 } from '../frame/people.ts';
+import { Turns } from '../turns.ts';
 import { Accounts, checkedName, checkPassword, nameKey } from './accounts.ts';
 import type { AuditLog } from './audit-log.ts';
 import { AttemptLimits } from './attempt-limits.ts';
-import { OneByOne } from './one-by-one.ts';
 import { Passwords } from './password.ts';
 import { newSession, Sessions } from './sessions.ts';
 import { SetupCode } from './setup-code.ts';
@@ -96,9 +96,9 @@ export class People {
   private setupCode: SetupCode | null = null;
   private isKnown = false;
   private timer: NodeJS.Timeout | undefined;
-  private readonly hashing = new OneByOne();
+  private readonly hashing = new Turns();
   /** What a change was checked against must still stand when it is committed. */
-  private readonly changes = new OneByOne();
+  private readonly changes = new Turns();
   private waiting = 0;
 
   constructor(options: PeopleOptions) {
@@ -111,7 +111,7 @@ export class People {
 
   /** Reads who there is. Where the store cannot be read, nobody is known, and it is tried again and again. */
   async start(): Promise<void> {
-    await this.changes.run(() => this.load());
+    await this.changes.take(() => this.load());
     this.timer ??= setInterval(() => void this.sweep(), this.isKnown ? SWEEP_MS : RETRY_MS);
   }
 
@@ -153,7 +153,7 @@ export class People {
       isRight && account !== null && this.passwords.isOutdated(account.passwordHash)
         ? await this.inTurn(() => this.passwords.hash(password))
         : null;
-    return this.changes.run(async () => {
+    return this.changes.take(async () => {
       // What happened to the account meanwhile counts.
       const now = account === null ? null : this.accounts.get(account.userId);
       if (!isRight || now === null || now.isDisabled || now.passwordHash !== account?.passwordHash) {
@@ -196,7 +196,7 @@ export class People {
     if (this.setupCode === null) throw new LoupeError('user_refused', 'there are accounts already: sign in');
     this.setupCode = null;
     try {
-      return await this.changes.run(() => this.open(account, from, 'first_run', account));
+      return await this.changes.take(() => this.open(account, from, 'first_run', account));
     } catch (error) {
       this.setupCode = expected;
       throw error;
@@ -217,7 +217,7 @@ export class People {
     const name = checkedName(given.name);
     this.accounts.refuseTwins(name);
     const account = await this.made(name, given.password, given.role, by.actor.name ?? '');
-    return this.changes.run(async () => {
+    return this.changes.take(async () => {
       this.accounts.refuseTwins(name);
       await this.commit({ putAccount: account, entry: this.entry(by, 'user_add', `${name}: ${given.role}`) });
       return account;
@@ -227,7 +227,7 @@ export class People {
   /** Ends every session of that person. @throws LoupeError user_not_found, user_refused, invalid_request, store_unavailable */
   async change(by: Asker, userId: string, change: AccountChange): Promise<Account> {
     const passwordHash = await this.nextHash(userId, change);
-    return this.changes.run(() => this.changed(by, userId, change, passwordHash));
+    return this.changes.take(() => this.changed(by, userId, change, passwordHash));
   }
 
   /** Undefined where the password stays. */
@@ -289,7 +289,7 @@ export class People {
     }
     this.limits.succeeded(nameKey(name), from);
     const nextHash = await this.nextHash(userId, { password: next });
-    return this.changes.run(async () => {
+    return this.changes.take(async () => {
       const now = this.accounts.found(userId);
       if (now.isDisabled || now.passwordHash !== passwordHash) return refused('the account was changed meanwhile');
       const account = await this.changed({ actor: session.actor, from }, userId, {}, nextHash);
@@ -371,7 +371,7 @@ export class People {
   }
 
   private async sweep(): Promise<void> {
-    if (!this.isKnown) await this.changes.run(() => this.load());
+    if (!this.isKnown) await this.changes.take(() => this.load());
     const endSessions = [...this.sessions.runOut(), ...this.notForgotten];
     if (endSessions.length > 0) await this.end(endSessions);
   }
@@ -381,7 +381,7 @@ export class People {
     this.sessions.end(tokenHashes);
     for (const tokenHash of tokenHashes) this.notForgotten.add(tokenHash);
     const isWritten = await this.changes
-      .run(() => this.options.store.changePeople({ endSessions: tokenHashes }))
+      .take(() => this.options.store.changePeople({ endSessions: tokenHashes }))
       .catch(() => false);
     if (isWritten) for (const tokenHash of tokenHashes) this.notForgotten.delete(tokenHash);
   }
@@ -390,7 +390,7 @@ export class People {
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.waiting >= MAX_WAITING) throw new LoupeError('too_many_attempts', 'too many are signing in just now');
     this.waiting += 1;
-    return this.hashing.run(work).finally(() => (this.waiting -= 1));
+    return this.hashing.take(work).finally(() => (this.waiting -= 1));
   }
 }
 

@@ -62,8 +62,8 @@ export function learningCurve(
 export function moreImagesSentence(points: readonly CurvePoint[]): string | null {
   const [before, last] = points.slice(-2);
   if (before === undefined || last === undefined) return null;
-  const gain = last.auroc === 1 || before.auroc === 1 ? 0 : Math.max(0, 1 - (1 - last.auroc) / (1 - before.auroc));
-  const verdict = gain > WORTH ? 'more would help' : 'more of the same would help little';
+  const gain = before.auroc === 1 ? 0 : Math.max(0, 1 - (1 - last.auroc) / (1 - before.auroc));
+  const verdict = gain > WORTH && last.auroc < 1 ? 'more would help' : 'more of the same would help little';
   return `From ${before.parts} to ${last.parts} parts, ${(100 * gain).toFixed(1)} % of what AUROC lacks to 1 went away: ${verdict}`;
 }
 

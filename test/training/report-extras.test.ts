@@ -57,6 +57,9 @@ describe('what a report shows beside the figures', () => {
     expect(curveSection(curve(0.9))).toContain('50.0 % of what AUROC lacks to 1 went away: more would help');
     expect(curveSection(curve(0.81))).toContain('more of the same would help little');
     expect(curveSection(curve(0.7))).toContain('0.0 % of what');
+    expect(curveSection(curve(1))).toContain(
+      '100.0 % of what AUROC lacks to 1 went away: more of the same would help little',
+    );
   });
 
   it('names the cheapest model that meets the escape limit, or says that none does', () => {
