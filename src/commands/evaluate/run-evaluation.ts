@@ -49,6 +49,7 @@ export async function runEvaluation(
   const others: ModelPackage[] = [];
   for (const other of options.beside ?? []) others.push(await packageOf(other, modelsRoot));
   const cuts = cutsOf(options, found);
+  const curve = options.report === undefined ? [] : await readCurve(whole.folder);
   const folder = await readLabelledFolder(options.data);
   const trained = options.train === undefined ? null : await readLabelledFolder(options.train);
   const seen = await seenBy(found, folder);
@@ -83,7 +84,7 @@ export async function runEvaluation(
       data: options.data,
       madeAt: new Date().toISOString(),
       costRatio: options.costRatio,
-      curve: await readCurve(whole.folder),
+      curve,
       beside: {
         plane: await planeOfModel(found, evaluation, folder),
         costs: await costsOf(scored, others, folder, options.provider),
