@@ -15,19 +15,30 @@ import type { LedgerTables, StoredImage } from './ledger-tables.ts';
 const MAX_SLICE = 50;
 /** A crash leaves one slice; files that could not be taken away may be more. */
 const MAX_OPEN = 1000;
+/** How long it stops where a file cannot be taken away. */
+const TRY_AGAIN_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 export class Retention {
   private readonly policy: RetentionPolicy;
   private readonly files: ImageFiles;
   private readonly onEvent: (event: LedgerEvent) => void;
+  private readonly mono: () => number;
   /** A file that cannot be taken away: going on would note one image after the other as removed and free nothing. */
   private isHalted = false;
+  private triesAgainAt = 0;
 
-  constructor(policy: RetentionPolicy, files: ImageFiles, onEvent: (event: LedgerEvent) => void) {
+  /** @param mono milliseconds of a clock that never goes back */
+  constructor(
+    policy: RetentionPolicy,
+    files: ImageFiles,
+    onEvent: (event: LedgerEvent) => void,
+    mono = () => performance.now(),
+  ) {
     this.policy = policy;
     this.files = files;
     this.onEvent = onEvent;
+    this.mono = mono;
   }
 
   /**
@@ -37,7 +48,7 @@ export class Retention {
    * @returns bytes taken; 0 where nothing was to be done
    */
   async slice(tables: LedgerTables, diskFreeBytes: number, now: number): Promise<number> {
-    if (this.isHalted) return 0;
+    if (this.isHalted && !(await this.goesOn(tables))) return 0;
     const { images, reason } = this.choose(tables, diskFreeBytes, now);
     if (images.length === 0) return 0;
     tables.recordRemovals(images, reason, now);
@@ -59,6 +70,15 @@ export class Retention {
     if (images.length > 0) await this.unlink(tables, images);
   }
 
+  /** Whether what could not be taken away can be by now: permissions that were set right, a disk that only hung. */
+  private async goesOn(tables: LedgerTables): Promise<boolean> {
+    if (this.mono() < this.triesAgainAt) return false;
+    const images = tables.openRemovals(MAX_OPEN);
+    const gone = await this.unlink(tables, images);
+    this.isHalted = gone.length < images.length;
+    return !this.isHalted;
+  }
+
   /** Those of `images` whose files are gone. */
   private async unlink(tables: LedgerTables, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
     const gone: StoredImage[] = [];
@@ -70,6 +90,7 @@ export class Retention {
       } catch (error) {
         if (!this.isHalted) this.onEvent({ kind: 'removal_failed', path: image.path, detail: String(error) });
         this.isHalted = true;
+        this.triesAgainAt = this.mono() + TRY_AGAIN_MS;
       }
     }
     tables.confirmUnlinked(gone);

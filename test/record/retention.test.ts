@@ -28,10 +28,16 @@ async function storeOf(verdicts: readonly Verdict[], policy: Partial<RetentionPo
   const events: unknown[] = [];
   const limits = { maxAgeDays: null, maxBytes: null, minFreeBytes: 0, ...policy };
   const files = new ImageStore(join(path, 'images'));
-  const retention = new Retention(limits, files, (event) => events.push(event));
+  const clock = { mono: 0 };
+  const retention = new Retention(
+    limits,
+    files,
+    (event) => events.push(event),
+    () => clock.mono,
+  );
   const left = () =>
     rows.filter((row) => existsSync(join(path, 'images', row.imagePath ?? ''))).map((row) => row.frameId);
-  return { path, tables, retention, database, left, events, files };
+  return { path, tables, retention, database, left, events, files, clock };
 }
 
 describe('retention', () => {
@@ -113,6 +119,26 @@ describe('retention', () => {
     await store.retention.finish(store.tables);
     expect(store.tables.openRemovals(10)).toEqual([]);
     expect(await store.retention.slice(store.tables, 10, NOW)).toBe(10);
+    expect(store.left()).toEqual(['f2']);
+  });
+
+  it('tries again after a minute, and goes on where the file can be taken away by then', async () => {
+    const store = await storeOf(['PASS', 'PASS', 'FAIL'], { minFreeBytes: 15 });
+    const [first] = store.tables.nextRemovals(Number.MAX_SAFE_INTEGER, 1);
+    const path = join(store.path, 'images', first?.path ?? '');
+    rmSync(path);
+    mkdirSync(path);
+    for (const mono of [0, 60_000, 120_000]) {
+      store.clock.mono = mono;
+      expect(await store.retention.slice(store.tables, 10, NOW)).toBe(0);
+    }
+    rmdirSync(path);
+    store.clock.mono = 179_999;
+    expect(await store.retention.slice(store.tables, 10, NOW)).toBe(0);
+    store.clock.mono = 180_000;
+    expect(await store.retention.slice(store.tables, 10, NOW)).toBe(10);
+    expect(store.tables.openRemovals(10)).toEqual([]);
+    expect(store.events).toMatchObject([{ kind: 'removal_failed' }, { kind: 'images_removed', images: 1 }]);
     expect(store.left()).toEqual(['f2']);
   });
 
