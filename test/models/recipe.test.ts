@@ -148,7 +148,7 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
     );
     const html = await readFile(report, 'utf8');
     expect(html).toContain("images as the model's last layer sees them");
-    expect(html).toContain('The same network trained on 12, 24, 48 parts');
+    expect(html).toContain('Made of 12, 24, 48 parts, each time measured on the same images of other parts');
     expect(html).toContain('mean-brightness/1<td>8x8');
     expect(html).toMatch(/Worst mistakes<\/h2><p>(Each beside the same with a heat map|None)/);
   });
