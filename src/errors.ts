@@ -131,3 +131,9 @@ export function asLoupeError(error: unknown): LoupeError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** For the `catch` of what reads a file or a folder: null where it is not there. @throws every other error */
+export function nullIfMissing(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  throw error;
+}

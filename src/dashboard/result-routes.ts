@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, nullIfMissing } from '../errors.ts';
 import type { CameraId, FrameId } from '../frame/frame.ts';
 import { resultJson } from '../frame/result-json.ts';
 import type { RecordedResult, Verdict } from '../frame/verdict.ts';
@@ -157,13 +157,7 @@ export function addResultRoutes(api: Api, ports: ResultRoutesPorts): void {
 /** Null where the file is not there. */
 async function sha256Of(file: string): Promise<string | null> {
   const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(file), hash);
-    return hash.digest('hex');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
+  return pipeline(createReadStream(file), hash).then(() => hash.digest('hex'), nullIfMissing);
 }
 
 async function found(ports: ResultRoutesPorts, id: string): Promise<RecordedResult> {

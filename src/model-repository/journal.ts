@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { chown, mkdir, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { nullIfMissing } from '../errors.ts';
 import { ModelPackageError } from './package.ts';
 
 /** What every line has beside what it says. */
@@ -113,10 +114,7 @@ export class Journal<S extends Line> {
   }
 
   private async whole(): Promise<Whole<z.output<S>>> {
-    const text = await readFile(this.file, 'utf8').catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-      throw error;
-    });
+    const text = (await readFile(this.file, 'utf8').catch(nullIfMissing)) ?? '';
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     const texts = whole.split('\n').slice(0, -1);
     let previous: string | null = null;

@@ -12,6 +12,7 @@ import { access, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
+import { nullIfMissing } from '../errors.ts';
 import { databasePath, openForWriting, StoreRefusedError, type Database } from './database.ts';
 import { syncFolder } from './image-store.ts';
 import { StoreReader } from './store-reader.ts';
@@ -152,13 +153,8 @@ function* imagesOf(snapshot: Database): Generator<Image> {
 
 /** False where the file is not there. */
 async function addFile(tar: Pack, path: string, name: string): Promise<boolean> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
+  const file = await open(path, 'r').catch(nullIfMissing);
+  if (file === null) return false;
   const { size, mtime } = await file.stat();
   // Closes `file`; an entry of another length than its header says is an error of the tar.
   const asOfNow = size === 0 ? {} : { end: size - 1 };

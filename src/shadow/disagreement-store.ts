@@ -7,7 +7,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { LoupeError } from '../errors.ts';
+import { LoupeError, nullIfMissing } from '../errors.ts';
 import type { ModelVersion } from '../frame/models.ts';
 import type { Disagreement } from '../frame/shadows.ts';
 import { VERDICTS } from '../frame/verdict.ts';
@@ -118,8 +118,5 @@ export class DisagreementStore {
 
 /** None where the folder is not there. */
 async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  });
+  return (await readdir(folder).catch(nullIfMissing)) ?? [];
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'csv-stringify/sync';
+import { nullIfMissing } from '../../errors.ts';
 import type { LastWord } from '../../record/judged.ts';
 import { StoreRefusedError } from '../../record/database.ts';
 import { StoreReader } from '../../record/store-reader.ts';
@@ -41,7 +42,7 @@ const HEAD = [
 export async function exportJudged(store: string, to: string, filter: Filter): Promise<ExportReport> {
   const reader = new StoreReader(store);
   try {
-    const there = await readdir(to, { recursive: true }).catch(noneIfMissing);
+    const there = (await readdir(to, { recursive: true }).catch(nullIfMissing)) ?? [];
     if (there.some((name) => name !== 'ok' && name !== 'ng')) {
       throw new StoreRefusedError(`${to} is not empty; expected a new folder, so that nothing is mixed or overwritten`);
     }
@@ -77,14 +78,9 @@ function isWanted({ result }: LastWord, { camera, recipe }: Filter): boolean {
 async function pictureOf(store: string, { result }: LastWord): Promise<Buffer | 'notKept' | 'rawPixels' | 'damaged'> {
   if (result.imagePath === null) return 'notKept';
   if (!result.imageMediaType.startsWith('image/')) return 'rawPixels';
-  const bytes = await readFile(path.join(store, 'images', result.imagePath)).catch(noneIfMissing);
-  if (!Buffer.isBuffer(bytes)) return 'notKept';
+  const bytes = await readFile(path.join(store, 'images', result.imagePath)).catch(nullIfMissing);
+  if (bytes === null) return 'notKept';
   return createHash('sha256').update(bytes).digest('hex') === result.imageSha256 ? bytes : 'damaged';
-}
-
-function noneIfMissing(error: unknown): string[] {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-  throw error;
 }
 
 /** Pictures of one part are one group; where no part is named, each is its own. */

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { messageOf, nullIfMissing } from '../../errors.ts';
 import type { InputContract } from '../../engine/contract.ts';
 import { type ModelPackage, ModelPackageError } from '../../model-repository/package.ts';
 import type { LabelledFolder } from '../../training/labelled-folder.ts';
@@ -29,10 +29,7 @@ const LISTS = [
  */
 export async function knownImagesOf(folder: string): Promise<KnownImages | null> {
   for (const [name, read] of LISTS) {
-    const text = await readFile(path.join(folder, 'report', name), 'utf8').catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const text = await readFile(path.join(folder, 'report', name), 'utf8').catch(nullIfMissing);
     if (text === null) continue;
     try {
       return read(text);
