@@ -26,7 +26,6 @@ export class CameraStates {
   /** Their retained messages are still to be taken away. */
   private readonly forgotten = new Set<CameraId>();
   private readonly since: string;
-  private others = 0;
 
   /** @param now milliseconds since 1970: the totals count from here */
   constructor(now: number, cameras: CamerasTold) {
@@ -75,11 +74,9 @@ export class CameraStates {
 
   private makeRoom(): void {
     const { listed, maxOthers } = this.cameras;
-    this.others += 1;
-    if (this.others <= maxOthers) return;
-    const silent = [...this.states.keys()].find((cameraId) => !listed.has(cameraId));
-    if (silent === undefined) return;
-    this.others -= 1;
+    const others = [...this.states.keys()].filter((cameraId) => !listed.has(cameraId));
+    const [silent] = others;
+    if (silent === undefined || others.length <= maxOthers) return;
     this.states.delete(silent);
     this.forgotten.add(silent);
     // A broker that hears nothing of states is not told of all that went meanwhile.

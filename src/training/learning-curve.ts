@@ -1,9 +1,10 @@
 /** Would more images help? What models of fewer parts are worth on the same images says so. Pure. */
 
 import type { CutLimits } from './cuts.ts';
+import { measureDraws } from './few-shot.ts';
 import { type Grouped, groupFolds } from './folds.ts';
-import { auroc, type ScoredImage } from './measures.ts';
-import { type Example, foldsFor, type Lesson, scoreOf, teach, TooLittleError } from './teaching.ts';
+import { auroc } from './measures.ts';
+import { type Example, foldsFor, type Lesson, TooLittleError } from './teaching.ts';
 
 /** A model of `images` images of so many parts, measured on parts that it was not taught. */
 export interface CurvePoint {
@@ -34,28 +35,20 @@ export function learningCurve(
 ): CurvePoint[] {
   const sides = halved(examples);
   let done = 0;
-  const areaOf = (taught: readonly Example[], tested: readonly Example[]) => {
-    const files = new Set(taught.map(({ file }) => file));
-    const { head } = teach(
+  const points = [sides.map((side) => halved(side)[0]), sides].flatMap((halves): CurvePoint[] => {
+    if (!halves.every(isTeachable)) return [];
+    const draws = halves.map((taught, side) => ({
       taught,
-      limits,
-      turned.filter(({ file }) => files.has(file)),
-    );
-    onTaught((done += 1));
-    return auroc(tested.map((example) => ({ ...example, ...scoreOf(head, example) })));
-  };
-  const points = [sides.map((side) => halved(side)[0]), sides].flatMap((taught): CurvePoint[] => {
-    if (!taught.every(isTeachable)) return [];
-    const areas = taught.map((some, side) => areaOf(some, sides[1 - side] ?? []));
-    return [pointOf(taught.map(partsIn), taught.map(countIn), areas)];
+      tested: sides[1 - side] ?? [],
+      turned: among(turned, taught),
+    }));
+    const { mean } = measureDraws(draws, limits, () => onTaught((done += 1)));
+    return [pointOf(meanOf(halves.map(partsIn)), meanOf(halves.map(({ length }) => length)), mean)];
   });
   if (points.length === 0) return [];
-  const heldOut = sides.map((side) => {
-    const files = new Set(side.map(({ file }) => file));
-    return auroc(validation.filter(({ file }) => files.has(file)) satisfies readonly ScoredImage[]);
-  });
+  const heldOut = meanOf(sides.map((side) => auroc(among(validation, side))));
   const share = (folds - 1) / folds;
-  return [...points, pointOf([share * partsIn(examples)], [share * examples.length], heldOut)];
+  return [...points, pointOf(share * partsIn(examples), share * examples.length, heldOut)];
 }
 
 /** What the last step of a curve says of more images; null without a step. */
@@ -84,9 +77,14 @@ function isTeachable(images: readonly Grouped[]): boolean {
 }
 
 const partsIn = (images: readonly Grouped[]) => new Set(images.map(({ group }) => group)).size;
-const countIn = (images: readonly Grouped[]) => images.length;
 const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function pointOf(parts: readonly number[], images: readonly number[], areas: readonly number[]): CurvePoint {
-  return { parts: Math.round(meanOf(parts)), images: Math.round(meanOf(images)), auroc: meanOf(areas) };
+/** Those that show what one of `images` shows, as it is or turned. */
+function among<T extends { readonly file: string }>(some: readonly T[], images: readonly Example[]): T[] {
+  const files = new Set(images.map(({ file }) => file));
+  return some.filter(({ file }) => files.has(file));
+}
+
+function pointOf(parts: number, images: number, area: number): CurvePoint {
+  return { parts: Math.round(parts), images: Math.round(images), auroc: area };
 }
