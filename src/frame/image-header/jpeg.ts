@@ -14,6 +14,7 @@ const isFrameHeader = (marker: number) =>
 /** Markers without a length: TEM, RST0..7, SOI. */
 const isBare = (marker: number) => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
 const END_OF_IMAGE = 0xd9;
+const END_MARKER = Uint8Array.of(0xff, END_OF_IMAGE);
 const START_OF_SCAN = 0xda;
 const APP2 = 0xe2;
 /** "MPF", the index of a file that holds several pictures on purpose (CIPA DC-007), behind the length of its segment. */
@@ -76,5 +77,3 @@ export const jpegEnd: EndFinder = (bytes) => {
   }
   return null;
 };
-
-const END_MARKER = Uint8Array.of(0xff, END_OF_IMAGE);
