@@ -67,11 +67,12 @@ export class DriftDesk {
 
   /** @param look null where it was not scored */
   offer(
-    { cameraId, imageSha256, recipeId, model, verdict, defectProbability }: RecordedResult,
+    { cameraId, imageSha256, recipeId, model, modelInput, verdict, defectProbability }: RecordedResult,
     look: ImageLook | null,
   ): void {
     this.watch.note(cameraId, {
       imageSha256,
+      asked: JSON.stringify([recipeId, modelInput?.roi ?? null]),
       by: model === null ? null : `${recipeId ?? ''} ${model.sha256}`,
       look,
       probability: defectProbability,

@@ -11,6 +11,8 @@ import { binEdges, binShares, pChartLimits, psi, type Spread, spreadOf } from '.
 /** One recorded frame, as far as drift is concerned. */
 export interface Seen {
   readonly imageSha256: string;
+  /** Recipe and region: one picture may be asked for several. */
+  readonly asked: string;
   /** Recipe and model; null where it was not inspected. */
   readonly by: string | null;
   readonly look: ImageLook | null;
@@ -37,7 +39,7 @@ export interface Baseline {
 export type DriftCondition =
   /** `ratio`: how far off the baseline, -0.23 is 23 % less. */
   | { readonly kind: 'brightness' | 'contrast' | 'focus'; readonly ratio: number }
-  /** So many frames in a row are the very same picture. */
+  /** So many times in a row the very same picture came for one recipe and region. */
   | { readonly kind: 'frozen'; readonly frames: number }
   | { readonly kind: 'scores'; readonly psi: number }
   | { readonly kind: 'rejects'; readonly share: number; readonly usual: number };
@@ -87,7 +89,9 @@ export class CameraDrift {
   private recent: Learned[] = [];
   private strangers = 0;
   private lastSha256 = '';
-  private sameFrames = 1;
+  /** How often each question was put to the last picture, and the most of these. */
+  private readonly lastAsked = new Map<string, number>();
+  private sameFrames = 0;
 
   /** @param baselineFrames inspected frames that make a baseline */
   constructor(baselineFrames: number, baseline: Baseline | null, now: () => number) {
@@ -98,9 +102,15 @@ export class CameraDrift {
   }
 
   /** True where a baseline was frozen or given up by this frame. */
-  note({ imageSha256, by, look, probability, isRejected }: Seen): boolean {
-    this.sameFrames = imageSha256 === this.lastSha256 ? this.sameFrames + 1 : 1;
-    this.lastSha256 = imageSha256;
+  note({ imageSha256, asked, by, look, probability, isRejected }: Seen): boolean {
+    if (imageSha256 !== this.lastSha256) {
+      this.lastSha256 = imageSha256;
+      this.lastAsked.clear();
+      this.sameFrames = 0;
+    }
+    const times = (this.lastAsked.get(asked) ?? 0) + 1;
+    this.lastAsked.set(asked, times);
+    this.sameFrames = Math.max(this.sameFrames, times);
     if (by === null || look === null || probability === null) return false;
     this.by ??= by;
     if (by !== this.by) {

@@ -15,6 +15,7 @@ const EDGE = 96;
 let serial = 0;
 const seenOf = (look: ImageLook | null, over: Partial<Seen> = {}): Seen => ({
   imageSha256: `${serial++}`,
+  asked: 'default, whole',
   by: 'default model',
   look,
   probability: 0.1,
@@ -121,6 +122,17 @@ describe('a camera', () => {
     expect(drift.state().conditions).toEqual([{ kind: 'frozen', frames: 5 }]);
     drift.note(seenOf(null));
     expect(kindsOf(drift)).toEqual([]);
+  });
+
+  it('that sends one picture for each of six regions is not frozen, until they come again and again', () => {
+    const drift = new CameraDrift(500, null, () => 0);
+    const tray = () => {
+      for (let slot = 0; slot < 6; slot++) drift.note(seenOf(null, { imageSha256: 'tray', asked: `slot ${slot}` }));
+    };
+    for (let times = 1; times < 5; times++) tray();
+    expect(kindsOf(drift)).toEqual([]);
+    tray();
+    expect(drift.state().conditions).toEqual([{ kind: 'frozen', frames: 5 }]);
   });
 
   it('whose scores or rejects shift says so, and not by chance', () => {
