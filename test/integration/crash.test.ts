@@ -127,29 +127,6 @@ describe('kill -9', () => {
   });
 });
 
-describe('SIGTERM', () => {
-  it('under load answers what is in flight, then ends with status 0 and a whole ledger', async () => {
-    const store = emptyFolder();
-    const service = await start(testSettings(store));
-    const stop = new AbortController();
-    const sending = sendUntil(service.addresses.grpc, 'cam-1', 0, stop.signal);
-    await pause(500);
-    const ended = await service.end('SIGTERM');
-    stop.abort();
-    const { answers } = await sending;
-    expect(ended).toEqual({ code: 0, signal: null });
-    const report = await verifyStore(store);
-    expect(report.findings).toEqual([]);
-    const answered = [...answers.values()].filter((outcome) => outcome.kind === 'answered');
-    expect(answered.length).toBeGreaterThan(5);
-    expect(report.rows).toBeGreaterThanOrEqual(answered.length);
-    for (const outcome of answers.values()) {
-      if (outcome.kind === 'error')
-        expect(['shutting_down', 'unreachable', 'store_unavailable']).toContain(outcome.code);
-    }
-  });
-});
-
 /** A zombie that nobody reaped yet is not alive. */
 function isAlive(pid: number): boolean {
   try {

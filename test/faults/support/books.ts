@@ -70,8 +70,11 @@ export class Books {
     return outcome;
   }
 
-  /** What does not add up between this ledger and the store; empty when all is well. */
-  async complaints(store: string): Promise<string[]> {
+  /**
+   * What does not add up between this ledger and the store; empty when all is well.
+   * @param others cameras that have books of their own
+   */
+  async complaints(store: string, others: readonly string[] = []): Promise<string[]> {
     let reader: StoreReader;
     try {
       reader = new StoreReader(store);
@@ -84,10 +87,10 @@ export class Books {
       if (integrity !== 'ok') found.push(`integrity_check: ${integrity}`);
       const rows = reader.database
         .prepare<[], Row>(
-          'SELECT frame_id AS frameId, result_id AS resultId, verdict, hex(image_sha256) AS image FROM results',
+          'SELECT camera_id AS camera, frame_id AS frameId, result_id AS resultId, verdict, hex(image_sha256) AS image FROM results',
         )
         .all();
-      found.push(...this.compare(rows));
+      found.push(...this.compare(rows.filter(({ camera }) => !others.includes(camera))));
       const { findings } = await verifyStore(store);
       found.push(...findings.map((finding) => `verify: ${JSON.stringify(finding)}`));
     } catch (error) {
@@ -123,6 +126,7 @@ export class Books {
 }
 
 interface Row {
+  readonly camera: string;
   readonly frameId: string;
   readonly resultId: string;
   readonly verdict: string;
