@@ -7,8 +7,9 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // In CI a test may be tried once more: whole services, brokers and browsers share two cores there. What was retried is printed.
+    // In CI a test may be tried once more: whole services, brokers and browsers share two cores there. What was retried is printed, and why.
     retry: process.env['CI'] === undefined ? 0 : 1,
+    setupFiles: ['test/support/say-why.ts'],
     maxWorkers: 2,
   },
 });
