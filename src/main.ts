@@ -24,8 +24,8 @@ import { registerUsers } from './commands/users.ts';
 import { registerVerify } from './commands/verify.ts';
 import { VERSION } from './version.ts';
 
-/** Runs one command and sets the exit status of the process: 0 only on success. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Every command with its options; nothing is run. */
+export function commandLine(): Command {
   const program = new Command('loupe')
     .description('Visual inspection at the edge of the line: frames in over gRPC and MQTT, a verdict per part out.')
     .version(VERSION)
@@ -52,10 +52,15 @@ export async function main(argv: readonly string[]): Promise<void> {
   registerTeach(program);
   registerModels(program);
   registerCuts(program);
+  return program;
+}
+
+/** Runs one command and sets the exit status of the process: 0 only on success. */
+export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) must end neither a service nor a command with a stack trace.
   process.stdout.on('error', () => undefined);
   try {
-    await program.parseAsync(argv);
+    await commandLine().parseAsync(argv);
   } catch (error) {
     process.exitCode = report(error);
   }

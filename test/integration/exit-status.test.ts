@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
+import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLine } from '../../src/main.ts';
 import { greyPng } from '../support/images.ts';
 import { emptyFolder, LOUPE, loupe, ServiceProcess, testSettings } from '../support/service-process.ts';
 
@@ -226,7 +228,14 @@ describe('the commands', () => {
       'users',
       'verify',
     ]);
-    for (const name of names) expect((await loupe([name, '--help'])).code).toBe(0);
+    const leaves = (command: Command): readonly Command[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+    for (const command of leaves(commandLine())) {
+      const [usage, empty, what] = command.helpInformation().split('\n');
+      expect([usage, empty, what]).toEqual([expect.stringContaining(command.name()), '', expect.stringMatching(/\w/)]);
+    }
+    const { code, stdout: help } = await loupe(['models', 'activate', '--help']);
+    expect([code, help]).toEqual([0, expect.stringContaining('Usage: loupe models activate')]);
   });
 
   it('results prints the same rows from disk and over HTTP, in every format', async () => {
