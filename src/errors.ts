@@ -83,6 +83,7 @@ export const ERRORS = {
   engine_unavailable: reason('OK', 200),
   engine_failed: reason('OK', 200),
   model_output_invalid: reason('OK', 200),
+  frozen_camera: reason('OK', 200),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

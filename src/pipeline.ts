@@ -10,6 +10,7 @@
  * committed, and every wait before that, for an engine or a turn, ends at the frame's deadline.
  */
 
+import { deadlineOf } from './deadline.ts';
 import { dispositionOf, judge } from './decide/decide.ts';
 import type { TaskResult } from './engine/task.ts';
 import { asLoupeError, type RefusalCode, type UninspectedReason } from './errors.ts';
@@ -29,6 +30,7 @@ import type {
 } from './frame/verdict.ts';
 import type { Admission } from './ingest/admission.ts';
 import type { Cameras, CameraSettings } from './ingest/cameras.ts';
+import { FrozenCameras } from './ingest/frozen-cameras.ts';
 import type { InspectOptions, Inspector } from './ingest/ports.ts';
 import { type Turn, Turnstile } from './ingest/turnstile.ts';
 import { RecentNames } from './recent-names.ts';
@@ -97,11 +99,6 @@ export interface PipelineParts {
   readonly observer: PipelineObserver;
 }
 
-/** Patience with a frame when neither its sender nor its camera's takt sets one. */
-const DEFAULT_PATIENCE_MS = 10_000;
-const MAX_PATIENCE_MS = 600_000;
-/** Kept back from the deadline for the commit and the way home, but at most a quarter of it. */
-const COMMIT_RESERVE_MS = 15;
 /** How long a frame waits for an engine to come back when none is at work. */
 const ENGINE_RETURN_MS = 2000;
 
@@ -127,6 +124,7 @@ export class Pipeline implements Inspector {
   /** By camera and frame id: what comes again while it is still being looked at waits for the first one's outcome. */
   private readonly inFlight = new Map<string, InFlight>();
   private readonly recent = new RecentNames(RECENT_FRAMES);
+  private readonly frozen = new FrozenCameras();
   private inside = 0;
   private isDraining = false;
   private onEmpty: (() => void) | undefined;
@@ -254,6 +252,7 @@ export class Pipeline implements Inspector {
     const check = this.parts.checkImage(frame.image);
     const recipeId = frame.recipeId ?? camera.recipeId;
     const recipe = this.parts.recipes.get(recipeId);
+    const sameFrames = this.frozen.note(frame, camera);
     let scoring: Scoring;
     if (this.isDraining) scoring = unscored('draining', 'the service is stopping');
     else if (!check.ok) scoring = unscored(check.reason, check.detail);
@@ -262,6 +261,9 @@ export class Pipeline implements Inspector {
         'unknown_recipe',
         `no recipe "${recipeId}"; there are: ${[...this.parts.recipes.keys()].join(', ')}`,
       );
+    } else if (sameFrames !== null) {
+      const detail = `the very same picture, ${sameFrames} times in a row: the camera is frozen (frozen_after)`;
+      scoring = unscored('frozen_camera', detail);
     } else scoring = await this.score(frame, recipe, expiresAtMono, signal);
     const { result } = scoring;
     if (result.kind === 'scored') ({ batchSize: notes.batchSize, look: notes.look } = result);
@@ -359,13 +361,6 @@ export class Pipeline implements Inspector {
 
 function nameOf({ cameraId, frameId }: Frame): string {
   return `${cameraId}/${frameId}`;
-}
-
-/** The monotonic moment by which the frame must be decided. */
-function deadlineOf(frame: Frame, camera: CameraSettings): number {
-  const asked = Math.min(frame.maxWaitMs ?? MAX_PATIENCE_MS, camera.taktMs ?? MAX_PATIENCE_MS);
-  const patienceMs = frame.maxWaitMs === null && camera.taktMs === null ? DEFAULT_PATIENCE_MS : asked;
-  return frame.receivedAtMono + patienceMs - Math.min(COMMIT_RESERVE_MS, patienceMs / 4);
 }
 
 function lateBecause(down: string | null, isTaken: boolean, waitedMs: number): TaskResult {

@@ -197,11 +197,11 @@ export class Service {
       clock: SYSTEM_CLOCK,
       observer: frameCounting(this.metrics.frames, reporting, listed, {
         recorded: (frame, result, look) => {
-          this.drift.offer(result, look);
+          this.drift.offer(frame, result, look);
           this.proving.offer(result);
           this.shadows.offer(frame, result);
         },
-        seenAgain: (result) => this.drift.offer(result, null),
+        seenAgain: (frame, result) => this.drift.offer(frame, result, null),
       }),
     });
     const countRefused = this.metrics.frames.requestRefused.bind(this.metrics.frames);

@@ -60,6 +60,7 @@ const CAMERA: CameraSettings = {
   countsGaps: true,
   queue: { frames: 4, bytes: 1000 },
   maxFps: null,
+  frozenAfter: null,
 };
 
 function line(
@@ -162,6 +163,45 @@ describe('the pipeline', () => {
       reason: null,
     };
     expect(result).toMatchObject(wanted);
+  });
+
+  describe('from a camera that sends one picture for part after part', () => {
+    const frozen = (image: string, frameId: string, over: Parameters<typeof frameOf>[0] = {}) =>
+      frameOf({ imageSha256: image, frameId, ...over });
+    const reasons = async (pipeline: Pipeline, frames: readonly Frame[]) => {
+      const said: (string | null)[] = [];
+      for (const frame of frames) said.push(answered(await pipeline.inspect(frame)).result.reason);
+      return said;
+    };
+
+    it('passes none from the configured time on, and inspects the next other picture', async () => {
+      const { pipeline, taken } = line({ camera: { frozenAfter: 3, onUninspected: 'hold' } });
+      const frames = ['a', 'a', 'a', 'a', 'b', 'a'].map((image, i) => frozen(image, `f${i}`));
+      expect(await reasons(pipeline, frames)).toEqual([null, null, 'frozen_camera', 'frozen_camera', null, null]);
+      expect(taken).toHaveLength(4);
+      const again = answered(await pipeline.inspect(frozen('a', 'f2')));
+      expect(again.result).toMatchObject({ verdict: 'UNINSPECTED', disposition: 'hold', defectProbability: null });
+      expect(again.result.reasonDetail).toBe(
+        'the very same picture, 3 times in a row: the camera is frozen (frozen_after)',
+      );
+    });
+
+    it('judges them where the configuration says so, and what no camera took', async () => {
+      const same = Array.from({ length: 9 }, (_, i) => frozen('a', `f${i}`));
+      expect(await reasons(line().pipeline, same)).toEqual(same.map(() => null));
+      const simulated = same.map((frame) => ({ ...frame, isSimulated: true }));
+      expect(await reasons(line({ camera: { frozenAfter: 2 } }).pipeline, simulated)).toEqual(same.map(() => null));
+    });
+
+    it('takes a frame that is tried again for no further part, and regions of one picture for no frozen camera', async () => {
+      const { pipeline, ledger } = line({ camera: { frozenAfter: 2 } });
+      ledger.failsRecording = true;
+      for (let i = 0; i < 5; i++) expect((await pipeline.inspect(frozen('a', 'f1'))).kind).toBe('refused');
+      ledger.failsRecording = false;
+      const regions = [0, 0.5].map((x) => frozen('a', `r${x}`, { roi: { x, y: 0, width: 0.5, height: 1 } }));
+      expect(await reasons(pipeline, [frozen('a', 'f1'), ...regions])).toEqual([null, null, null]);
+      expect(await reasons(pipeline, [frozen('a', 'f2')])).toEqual(['frozen_camera']);
+    });
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, -0.01, 1.01])('never passes a part on the score %s', async (score) => {

@@ -59,6 +59,7 @@ function withDemoCameras(config: Config): Config {
     queue_frames: 64,
     queue_bytes: config.unlisted_cameras.queue_bytes,
     max_fps: config.unlisted_cameras.max_fps,
+    frozen_after: config.unlisted_cameras.frozen_after,
   }));
   return { ...config, cameras: [...config.cameras, ...added] };
 }

@@ -1,58 +1,14 @@
 /**
  * Every key of the configuration: default, bounds, unit and one sentence each. docs/configuration.md is generated from this
- * file and deploy/loupe.example.yaml parses to exactly its defaults.
+ * schema and deploy/loupe.example.yaml parses to exactly its defaults.
  */
 
 import { z } from 'zod';
 import { RIGHTS } from '../frame/people.ts';
-import { bytes, cameraId, filePath, fraction, isTimeZone, listen, milliseconds, name, tls } from './fields.ts';
+import { camera, unlisted } from './cameras.ts';
+import { bytes, filePath, fraction, isTimeZone, listen, milliseconds, name, tls } from './fields.ts';
 
 const MB = 1024 * 1024;
-
-const onUninspected = z
-  .enum(['reject', 'hold'])
-  .describe('Where a part goes that could not be inspected. Never accepted, whatever happens.');
-
-const taktMs = milliseconds(20, 600_000)
-  .nullable()
-  .describe('Milliseconds within which a frame is answered, even if only with UNINSPECTED; null: 10 s.');
-
-const maxFps = z
-  .number()
-  .min(0.1)
-  .max(100_000)
-  .nullable()
-  .default(1000)
-  .describe(
-    "Frames per second, on average, a second's worth of them at once; what is more is refused, `rate_limited`. null: no limit.",
-  );
-
-const camera = z.strictObject({
-  id: cameraId.describe('The id the camera sends with its frames.'),
-  recipe: name.default('default').describe('Recipe of its frames, unless a frame asks for another.'),
-  takt_ms: taktMs.default(null),
-  on_uninspected: onUninspected.default('reject'),
-  sequence: z
-    .boolean()
-    .default(true)
-    .describe('Count gaps in the sequence numbers that the camera sends (a lost frame is a part nobody saw).'),
-  queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of this camera that may wait.'),
-  queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of this camera that may wait.'),
-  max_fps: maxFps,
-});
-
-const unlisted = z
-  .strictObject({
-    policy: z.enum(['recipe', 'refuse']).default('recipe').describe('Serve cameras not listed, or refuse them.'),
-    recipe: name.default('default').describe('Recipe of cameras not listed.'),
-    max: z.int().min(1).max(10_000).default(64).describe('How many such cameras are served within one hour.'),
-    takt_ms: taktMs.default(null),
-    on_uninspected: onUninspected.default('reject'),
-    queue_frames: z.int().min(1).max(10_000).default(64).describe('Frames of each such camera that may wait.'),
-    queue_bytes: bytes(MB, 64 * MB).describe('Bytes of frames of each such camera that may wait.'),
-    max_fps: maxFps,
-  })
-  .prefault({});
 
 const roi = z
   .strictObject({

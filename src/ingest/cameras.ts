@@ -14,6 +14,8 @@ export interface CameraSettings {
   readonly queue: QueueLimits;
   /** Frames per second, on average; null where there is no limit. */
   readonly maxFps: number | null;
+  /** From so many times the very same picture in a row on nothing is inspected; null: it is. */
+  readonly frozenAfter: number | null;
 }
 
 export interface CamerasOptions {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { LoupeError, messageOf } from '../errors.ts';
 import type { ImageLook } from '../frame/image-look.ts';
+import type { Asked } from '../frame/same-picture.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import type { Baseline, DriftCondition, DriftState } from '../observe/drift/camera-drift.ts';
 import { DriftWatch, sentenceOf } from '../observe/drift/drift-watch.ts';
@@ -66,13 +67,10 @@ export class DriftDesk {
   }
 
   /** @param look null where it was not scored */
-  offer(
-    { cameraId, imageSha256, recipeId, model, modelInput, verdict, defectProbability }: RecordedResult,
-    look: ImageLook | null,
-  ): void {
+  offer(asked: Asked, result: RecordedResult, look: ImageLook | null): void {
+    const { cameraId, recipeId, model, verdict, defectProbability } = result;
     this.watch.note(cameraId, {
-      imageSha256,
-      asked: JSON.stringify([recipeId, modelInput?.roi ?? null]),
+      asked,
       by: model === null ? null : `${recipeId ?? ''} ${model.sha256}`,
       look,
       probability: defectProbability,

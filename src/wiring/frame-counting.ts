@@ -15,7 +15,7 @@ export interface FrameListeners {
   /** Once for each result that is new. */
   recorded(frame: Frame, result: RecordedResult, look: ImageLook | null): void;
   /** A picture that names its frame, and came again: the frame, or the picture of a camera that froze. */
-  seenAgain(result: RecordedResult): void;
+  seenAgain(frame: Frame, result: RecordedResult): void;
 }
 
 /** Counts every frame and what became of it, and notices the ones that never came. */
@@ -40,7 +40,7 @@ export function frameCounting(
       metrics.frameFinished(frame, outcome, batchSize, recordMs, performance.now() - frame.receivedAtMono);
       if (outcome.kind !== 'answered') return;
       if (!outcome.duplicate) listeners.recorded(frame, outcome.result, look);
-      else if (isNamedByPicture(frame)) listeners.seenAgain(outcome.result);
+      else if (isNamedByPicture(frame)) listeners.seenAgain(frame, outcome.result);
     },
     failed: (frame, error) => reporting.frameFailed(frame.cameraId, frame.frameId, error),
   };

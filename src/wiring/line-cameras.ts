@@ -15,6 +15,7 @@ export function listedCameras(config: Config): Map<CameraId, CameraSettings> {
         countsGaps: camera.sequence,
         queue: { frames: camera.queue_frames, bytes: camera.queue_bytes },
         maxFps: camera.max_fps,
+        frozenAfter: camera.frozen_after,
       },
     ]),
   );
@@ -29,5 +30,6 @@ export function unlistedCameras(config: Config): CameraSettings {
     countsGaps: true,
     queue: { frames: unlisted.queue_frames, bytes: unlisted.queue_bytes },
     maxFps: unlisted.max_fps,
+    frozenAfter: unlisted.frozen_after,
   };
 }

@@ -12,6 +12,7 @@ const SETTINGS: CameraSettings = {
   countsGaps: true,
   queue: { frames: 1, bytes: 1 },
   maxFps: null,
+  frozenAfter: null,
 };
 const id = (text: string) => text as CameraId;
 

@@ -40,7 +40,7 @@ const settingsOf = (store: string) => [
   `models.path=${path.join(ROOT, 'models')}`,
   'drift.baseline_frames=50',
   'heat_maps.per_minute=0',
-  'cameras=[{"id":"cam-1"},{"id":"cam-2"}]',
+  'cameras=[{"id":"cam-1"},{"id":"cam-2"},{"id":"cam-5"}]',
 ];
 
 describe('drift at a real service', () => {
@@ -91,6 +91,17 @@ describe('drift at a real service', () => {
       ]);
     }
 
+    for (let i = 0; i < 6; i++) await send(service, 'cam-5', same);
+    const frozen = await get<{ results: { reason: string | null }[] }>(service, '/api/v1/results?camera=cam-5');
+    expect(frozen.results.map(({ reason }) => reason)).toEqual([
+      'frozen_camera',
+      'frozen_camera',
+      null,
+      null,
+      null,
+      null,
+    ]);
+
     await service.end();
     const kept = JSON.parse(readFileSync(path.join(store, 'drift.json'), 'utf8')) as { baselines: object };
     expect(Object.keys(kept.baselines).sort()).toEqual(['cam-1', 'cam-2']);
@@ -122,7 +133,9 @@ describe('baselines on the disk', () => {
     const gone = new DriftDesk({ ...options, store: path.join(store, 'nowhere') });
     expect(events).toHaveLength(1);
     const look = { brightness: 100, contrast: 10, focus: 10 };
-    for (let i = 0; i < 50; i++) gone.offer(recordedOf({ cameraId: 'a', imageSha256: String(i) }), look);
+    for (let i = 0; i < 50; i++) {
+      gone.offer({ imageSha256: String(i), recipeId: null, roi: null }, recordedOf({ cameraId: 'a' }), look);
+    }
     await gone.settled();
     expect(events.slice(1).map(({ kind }) => kind)).toEqual(['drift_baselines_changed', 'drift_baselines_not_kept']);
     expect(gone.list()).toMatchObject([{ cameraId: 'a', learned: 50, conditions: [] }]);

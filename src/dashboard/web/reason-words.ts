@@ -16,6 +16,7 @@ const en: Readonly<Record<UninspectedReason, string>> = {
   engine_unavailable: 'no engine at work',
   engine_failed: 'engine failed',
   model_output_invalid: 'no valid score',
+  frozen_camera: 'camera frozen',
 };
 
 const zh: Readonly<Record<UninspectedReason, string>> = {
@@ -32,6 +33,7 @@ const zh: Readonly<Record<UninspectedReason, string>> = {
   engine_unavailable: '没有引擎在工作',
   engine_failed: '推理引擎失败',
   model_output_invalid: '模型输出无效',
+  frozen_camera: '相机画面冻结',
 };
 
 type Reasons = Readonly<Record<string, string>>;

@@ -6,13 +6,12 @@
  */
 
 import type { ImageLook } from '../../frame/image-look.ts';
+import { type Asked, SamePicture } from '../../frame/same-picture.ts';
 import { binEdges, binShares, pChartLimits, psi, type Spread, spreadOf } from './statistics.ts';
 
 /** One recorded frame, as far as drift is concerned. */
 export interface Seen {
-  readonly imageSha256: string;
-  /** Recipe and region: one picture may be asked for several. */
-  readonly asked: string;
+  readonly asked: Asked;
   /** Recipe and model; null where it was not inspected. */
   readonly by: string | null;
   readonly look: ImageLook | null;
@@ -88,9 +87,7 @@ export class CameraDrift {
   private learning: Learned[] = [];
   private recent: Learned[] = [];
   private strangers = 0;
-  private lastSha256 = '';
-  /** How often each question was put to the last picture, and the most of these. */
-  private readonly lastAsked = new Map<string, number>();
+  private readonly picture = new SamePicture();
   private sameFrames = 0;
 
   /** @param baselineFrames inspected frames that make a baseline */
@@ -102,15 +99,8 @@ export class CameraDrift {
   }
 
   /** True where a baseline was frozen or given up by this frame. */
-  note({ imageSha256, asked, by, look, probability, isRejected }: Seen): boolean {
-    if (imageSha256 !== this.lastSha256) {
-      this.lastSha256 = imageSha256;
-      this.lastAsked.clear();
-      this.sameFrames = 0;
-    }
-    const times = (this.lastAsked.get(asked) ?? 0) + 1;
-    this.lastAsked.set(asked, times);
-    this.sameFrames = Math.max(this.sameFrames, times);
+  note({ asked, by, look, probability, isRejected }: Seen): boolean {
+    this.sameFrames = this.picture.note(asked, null);
     if (by === null || look === null || probability === null) return false;
     this.by ??= by;
     if (by !== this.by) {

@@ -13,9 +13,13 @@ import { binEdges, binShares, pChartLimits, psi, spreadOf } from '../../../src/o
 const EDGE = 96;
 
 let serial = 0;
+const askedOf = (imageSha256: string, x = 0) => ({
+  imageSha256,
+  recipeId: null,
+  roi: { x, y: 0, width: 0.1, height: 1 },
+});
 const seenOf = (look: ImageLook | null, over: Partial<Seen> = {}): Seen => ({
-  imageSha256: `${serial++}`,
-  asked: 'default, whole',
+  asked: askedOf(`${serial++}`),
   by: 'default model',
   look,
   probability: 0.1,
@@ -116,9 +120,9 @@ describe('a camera', () => {
 
   it('that sends one picture over and over says so, with or without a baseline', () => {
     const drift = new CameraDrift(500, null, () => 0);
-    for (let i = 0; i < 4; i++) drift.note(seenOf(null, { imageSha256: 'same', by: null, probability: null }));
+    for (let i = 0; i < 4; i++) drift.note(seenOf(null, { asked: askedOf('same'), by: null, probability: null }));
     expect(kindsOf(drift)).toEqual([]);
-    drift.note(seenOf(null, { imageSha256: 'same' }));
+    drift.note(seenOf(null, { asked: askedOf('same') }));
     expect(drift.state().conditions).toEqual([{ kind: 'frozen', frames: 5 }]);
     drift.note(seenOf(null));
     expect(kindsOf(drift)).toEqual([]);
@@ -127,7 +131,7 @@ describe('a camera', () => {
   it('that sends one picture for each of six regions is not frozen, until they come again and again', () => {
     const drift = new CameraDrift(500, null, () => 0);
     const tray = () => {
-      for (let slot = 0; slot < 6; slot++) drift.note(seenOf(null, { imageSha256: 'tray', asked: `slot ${slot}` }));
+      for (let slot = 0; slot < 6; slot++) drift.note(seenOf(null, { asked: askedOf('tray', slot / 10) }));
     };
     for (let times = 1; times < 5; times++) tray();
     expect(kindsOf(drift)).toEqual([]);
