@@ -96,7 +96,9 @@ async function writeTar(
   const tar = pack();
   const written = pipeline(tar, createWriteStream(file, { flags: 'wx' }));
   // A full disk must end the packing as well: whoever waits for the tar to drain would wait for ever.
-  const diskFailed = written.then(() => new Promise<never>(() => undefined));
+  const disk = new AbortController();
+  written.catch((error: unknown) => disk.abort(error));
+  const add = (path: string, name: string) => addFile(tar, path, name, disk.signal);
   const counted = { images: 0, removedMeanwhile: 0, missing: 0 };
   const wasRemoved = live.database
     .prepare<[number], number>('SELECT 1 FROM image_removals WHERE ledger_seq = ?')
@@ -105,8 +107,7 @@ async function writeTar(
   try {
     for (const image of imagesOf(snapshot)) {
       signal?.throwIfAborted();
-      const entry = addFile(tar, join(store, IMAGES_ENTRY, image.path), IMAGES_ENTRY + image.path);
-      if (await Promise.race([entry, diskFailed])) counted.images += 1;
+      if (await add(join(store, IMAGES_ENTRY, image.path), IMAGES_ENTRY + image.path)) counted.images += 1;
       else if (wasRemoved.get(image.ledgerSeq) === undefined) counted.missing += 1;
       else {
         noteRemoval(snapshot, live.database, image.ledgerSeq);
@@ -115,22 +116,22 @@ async function writeTar(
       onProgress?.({ images: counted.images, ofImages });
     }
     // A store whose models or cuts were never changed has none of them.
-    for (const entry of JOURNAL_ENTRIES) await Promise.race([addFile(tar, join(store, entry), entry), diskFailed]);
+    for (const entry of JOURNAL_ENTRIES) await add(join(store, entry), entry);
     const rows = snapshot.prepare<[], number>('SELECT count(*) FROM results').pluck().get() ?? 0;
     // Whoever holds a copy must not go on as the people who were signed in.
     snapshot.exec('DELETE FROM sessions');
     // Nobody else writes to the copy, and one file is easier to carry than a file and its log.
     snapshot.pragma('journal_mode = DELETE');
     snapshot.close();
-    const ledger = addFile(tar, databasePath(folder), LEDGER_ENTRY);
-    if (!(await Promise.race([ledger, diskFailed]))) throw new Error('the snapshot of the ledger vanished');
+    if (!(await add(databasePath(folder), LEDGER_ENTRY))) throw new Error('the snapshot of the ledger vanished');
     tar.finalize();
     await written;
     return { rows, ...counted, bytes: await sync(file) };
   } catch (error) {
+    const cause: unknown = disk.signal.aborted ? disk.signal.reason : error;
     tar.destroy();
     await written.catch(() => undefined);
-    throw error;
+    throw cause;
   } finally {
     live.close();
     if (snapshot.open) snapshot.close();
@@ -151,14 +152,14 @@ function* imagesOf(snapshot: Database): Generator<Image> {
   }
 }
 
-/** False where the file is not there. */
-async function addFile(tar: Pack, path: string, name: string): Promise<boolean> {
+/** False where the file is not there. Rejects when `signal` is aborted. */
+async function addFile(tar: Pack, path: string, name: string, signal: AbortSignal): Promise<boolean> {
   const file = await open(path, 'r').catch(nullIfMissing);
   if (file === null) return false;
   const { size, mtime } = await file.stat();
   // Closes `file`; an entry of another length than its header says is an error of the tar.
   const asOfNow = size === 0 ? {} : { end: size - 1 };
-  await pipeline(file.createReadStream(asOfNow), tar.entry({ name, size, mtime, mode: 0o640 }));
+  await pipeline(file.createReadStream(asOfNow), tar.entry({ name, size, mtime, mode: 0o640 }), { signal });
   return true;
 }
 
