@@ -88,11 +88,15 @@ export class DisagreementStore {
     const file = path.join(this.folder, found.resultId + SUFFIX);
     await writeFile(`${file}.tmp`, JSON.stringify(found));
     await rename(`${file}.tmp`, file);
-    const names = await this.names();
-    for (const name of names.slice(0, Math.max(0, names.length - MOST))) {
-      const old = await this.read(name);
-      await rm(path.join(this.folder, name), { force: true });
-      if (old !== null) await rm(this.pictureOf(old), { force: true });
+    await this.forgetOlder();
+  }
+
+  /** Keeps the newest, and nothing that is older than they are: a picture too whose JSON a power cut prevented. */
+  private async forgetOlder(): Promise<void> {
+    const [oldest] = (await this.names()).slice(-MOST);
+    if (oldest === undefined) return;
+    for (const name of await namesIn(this.folder)) {
+      if (resultOf(name) < resultOf(oldest)) await rm(path.join(this.folder, name), { force: true });
     }
   }
 
@@ -115,6 +119,8 @@ export class DisagreementStore {
     return path.join(this.folder, `${resultId}.${extensionOf(imageMediaType)}`);
   }
 }
+
+const resultOf = (name: string) => name.slice(0, name.indexOf('.'));
 
 /** None where the folder is not there. */
 async function namesIn(folder: string): Promise<string[]> {
