@@ -188,7 +188,8 @@ export function addModelRoutes(server: FastifyInstance, api: Api, ports: ModelRo
       request.actor = signedBy(request.actor, checked(signedQuery, request.query).by);
       const upload = await receivePackage(request.raw, ports.maxPackageBytes);
       try {
-        const about = (added: ModelListing | null) => (added === null ? '' : `${added.name}/${added.version}`);
+        const about = (added: ModelListing | null) =>
+          added === null ? upload.claims : `${added.name}/${added.version}`;
         const add = () => models.add(upload.folder, by(request));
         return reply.code(201).send(await audit.during(askerOf(request), 'model_add', about, add));
       } finally {

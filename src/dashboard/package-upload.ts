@@ -6,13 +6,14 @@
  */
 
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { z } from 'zod';
 import { LoupeError } from '../errors.ts';
 
 /** The parts of the form, for its description. */
@@ -33,6 +34,8 @@ const MAX_FILES = 500;
 
 export interface Upload {
   readonly folder: string;
+  /** `NAME/VERSION` as its manifest has it, unchecked; empty where it says neither. */
+  readonly claims: string;
   remove(): Promise<void>;
 }
 
@@ -48,11 +51,23 @@ export async function receivePackage(request: IncomingMessage, maxBytes: number)
     await mkdir(path.join(folder, 'variants'));
     await mkdir(path.join(folder, 'report'));
     await receive(request, folder, maxBytes);
-    return { folder, remove };
+    return { folder, claims: await claimsOf(folder), remove };
   } catch (error) {
     request.resume();
     await remove();
     throw error;
+  }
+}
+
+const claimed = z.object({ name: z.string().max(128), version: z.string().max(64) });
+
+async function claimsOf(folder: string): Promise<string> {
+  try {
+    const { name, version } = claimed.parse(JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')));
+    return `${name}/${version}`;
+  } catch {
+    // No manifest, or none that can be read: it is refused as a package, with the reason.
+    return '';
   }
 }
 

@@ -53,6 +53,16 @@ describe('an uploaded package', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  it.each([
+    ['{"name":"plate","version":"2"}', 'plate/2'],
+    ['{"name":"plate"}', ''],
+    ['no JSON', ''],
+  ])('with the manifest %s claims to be "%s"', async (manifest, claims) => {
+    await send({ 'manifest.json': manifest });
+    expect(received?.claims).toBe(claims);
+    await received?.remove();
+  });
+
   it.each(['../evil', 'golden/../../evil', '/etc/passwd', 'golden/.hidden', 'golden/a/b', 'other.txt'])(
     'is refused with a file for %s',
     async (name) => {
