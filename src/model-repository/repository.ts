@@ -6,7 +6,20 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { access, copyFile, constants, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  copyFile,
+  constants,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { LoupeError, messageOf } from '../errors.ts';
 import type { ModelListing, ModelReport } from '../frame/models.ts';
@@ -120,8 +133,10 @@ export class ModelRepository {
     try {
       await rename(folder, away);
       await rm(away, { recursive: true, force: true });
-      const others = await readdir(path.dirname(folder));
-      if (others.length === 0) await rm(path.dirname(folder), { recursive: true });
+      await rmdir(path.dirname(folder)).catch((error: unknown) => {
+        // Other versions, or one that was added this moment.
+        if (codeOf(error) !== 'ENOTEMPTY') throw error;
+      });
     } catch (error) {
       throw asLoupe(error, root);
     }
