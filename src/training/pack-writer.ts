@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { stringify } from 'csv-stringify/sync';
@@ -27,6 +27,8 @@ export class PackWriter {
 
   async start(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
+    // Of what was packed here before: it would describe pixels that are not there any more.
+    await rm(path.join(this.folder, 'dataset.json'), { force: true });
     this.pixels = createWriteStream(path.join(this.folder, 'pixels.bin'));
     this.masks = createWriteStream(path.join(this.folder, 'masks.bin'));
   }

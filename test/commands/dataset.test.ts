@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -127,6 +127,19 @@ describe('loupe dataset pack', () => {
     await expect(run('dataset', 'pack', '--data', folder, '--out', path.join(folder, 'out'))).rejects.toThrow(
       /ok\/broken.jpg: unsupported_format/,
     );
+  });
+
+  it('leaves no description of an earlier pack beside the pixels of one that was cut short', async () => {
+    const data = path.join(folder, 'data');
+    const out = path.join(folder, 'out');
+    for (const name of ['ok', 'ng']) await mkdir(path.join(data, name), { recursive: true });
+    for (const name of ['ok/a.png', 'ng/c.png']) await writeFile(path.join(data, name), await flatPng(99));
+    await run('dataset', 'pack', '--data', data, '--out', out);
+    // As many pixels as before, by labels that were theirs no more.
+    await writeFile(path.join(data, 'ok/b.png'), await flatPng(99));
+    await writeFile(path.join(data, 'ng/c.png'), 'no image');
+    await expect(run('dataset', 'pack', '--data', data, '--out', out)).rejects.toThrow(/ng\/c\.png/);
+    expect(await readdir(out)).not.toContain('dataset.json');
   });
 
   it('refuses a folder without labels', async () => {
