@@ -24,14 +24,14 @@ export function intervalsOf(scores: readonly ScoredImage[], cuts: DecisionCuts, 
   const good = groupsOf(images.filter((image) => !image.isDefective));
   const drawn = (key: keyof Measures) => spreadOf(rounds.map((round) => round[key]));
   const voted = (key: keyof Measures, votes: number) => (votes === 0 ? null : wilson(found[key], votes));
+  const accuracy = drawn('accuracy');
+  const errors = rounds.map((round) => round.ece);
   return {
     auroc: drawn('auroc') ?? (bad === 0 || good === 0 ? null : areaInterval(found.auroc, bad, good)),
     averagePrecision: drawn('averagePrecision'),
-    accuracy: drawn('accuracy') ?? voted('accuracy', groups),
-    ece: errorInterval(
-      found.ece,
-      rounds.map((round) => round.ece),
-    ),
+    accuracy: accuracy ?? voted('accuracy', groups),
+    // Scores that differ in their last digits make rounds that do, and know no more than rounds that are the same.
+    ece: accuracy === null ? null : errorInterval(found.ece, errors),
     escapeRate: voted('escapeRate', bad),
     falseRejectRate: voted('falseRejectRate', good),
     reviewRate: voted('reviewRate', groups),

@@ -98,6 +98,10 @@ describe('intervals', () => {
     expect(found.auroc?.low).toBeLessThan(0.95);
     expect(found.auroc?.high).toBe(1);
     expect(found.averagePrecision).toBeNull();
+    // No round has an image on the wrong side, however little the scores differ: nobody knows how wrong a new one would be.
+    const nearly = apart.map((each, i) => ({ ...each, probability: Math.abs(each.probability - i * 1e-5) }));
+    expect(intervalsOf(nearly, cuts).ece).toBeNull();
+    expect(found.ece).toBeNull();
     // The same images of two parts of each class: hardly anything is known.
     const parts = apart.map((each, i) => ({ ...each, group: `${i % 4}` }));
     expect(intervalsOf(parts, cuts).escapeRate?.high).toBeGreaterThan(0.6);
