@@ -6,6 +6,7 @@
 import { access, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { nullIfMissing } from '../errors.ts';
 import type { HeatMap } from '../frame/heat-map.ts';
 import type { RecordedResult } from '../frame/verdict.ts';
 import { heatMapPathOf } from '../record/image-path.ts';
@@ -55,7 +56,9 @@ export class HeatMapFiles {
     const image = path.join(this.images, result.imagePath);
     const file = path.join(this.images, heatMapPathOf(result.imagePath));
     const content = { schema: SCHEMA, modelSha256: result.model?.sha256 ?? '', heatMap };
-    await writeFile(file + TMP_SUFFIX, JSON.stringify(content));
+    const written = writeFile(file + TMP_SUFFIX, JSON.stringify(content)).then(() => true, nullIfMissing);
+    // Without its folder: retention took the last picture in it.
+    if ((await written) === null) return;
     await rename(file + TMP_SUFFIX, file);
     // Retention takes the picture first and its heat map after: whoever comes second takes what is left.
     await access(image).catch(() => unlink(file));

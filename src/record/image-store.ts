@@ -9,7 +9,7 @@
  */
 
 import { statfsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 export interface ImageFile {
@@ -22,7 +22,7 @@ export interface ImageFile {
 export interface ImageFiles {
   /** All of `files` durable under their names, or a rejection and none of them left behind as far as the disk allows. */
   write(files: readonly ImageFile[]): Promise<void>;
-  /** Takes files away; one that is not there is no error. */
+  /** Takes files away, and folders that hold nothing more; what is not there is no error. */
   remove(paths: readonly string[]): Promise<void>;
   /** Writes `bytes` zeros durably and takes them away again; rejects where the disk cannot. */
   probe(bytes: number): Promise<void>;
@@ -60,6 +60,7 @@ export class ImageStore implements ImageFiles {
 
   async remove(paths: readonly string[]): Promise<void> {
     for (const path of paths) await removeIfThere(join(this.root, path));
+    for (const folder of new Set(paths.map(dirname))) await this.removeIfEmpty(folder);
   }
 
   async probe(bytes: number): Promise<void> {
@@ -85,6 +86,18 @@ export class ImageStore implements ImageFiles {
       return bavail * bsize;
     } catch {
       return 0;
+    }
+  }
+
+  /** The folder of an hour that holds nothing more, and its day, month and year; never one that is being written to. */
+  private async removeIfEmpty(hour: string): Promise<void> {
+    for (let folder = hour; folder !== '.' && !this.known.has(join(this.root, folder)); folder = dirname(folder)) {
+      try {
+        await rmdir(join(this.root, folder));
+      } catch {
+        // It holds something, or is gone already. One that stays does no harm.
+        return;
+      }
     }
   }
 

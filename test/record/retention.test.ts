@@ -100,6 +100,20 @@ describe('retention', () => {
     database.close();
   });
 
+  it('takes the folders of hours away that hold nothing more, and none that is written to', async () => {
+    const { path, files } = await storeOf([], {});
+    const images = join(path, 'images');
+    const [old, busy] = ['2025/12/31/23/a.jpg', '2026/11/24/00/b.jpg'];
+    await new ImageStore(images).write([{ path: old, bytes: new Uint8Array(3) }]);
+    await files.write([{ path: busy, bytes: new Uint8Array(3) }]);
+    await files.remove([old, busy, '2024/01/01/00/gone.jpg']);
+    expect(readdirSync(images)).toEqual(['2026']);
+    await files.write([{ path: busy, bytes: new Uint8Array(3) }]);
+    expect(existsSync(join(images, busy))).toBe(true);
+    await new ImageStore(images).remove([busy]);
+    expect(readdirSync(images)).toEqual([]);
+  });
+
   it('takes at most 50 in one slice', async () => {
     const store = await storeOf(Array<Verdict>(60).fill('PASS'), { maxBytes: 0 });
     expect(await store.retention.slice(store.tables, PLENTY, NOW)).toBe(500);
@@ -177,7 +191,7 @@ describe('retention', () => {
       writeFileSync(join(folder(hour), `${image.split('.')[0]}.heat.json`), '{}');
     }
     await retention.slice(tables, PLENTY, NOW + 23.5 * HOUR_MS);
-    expect(readdirSync(folder(-1))).toEqual([]);
+    expect(existsSync(folder(-1))).toBe(false);
     expect(readdirSync(folder(0))).toHaveLength(2);
     database.close();
     expect(await verifyStore(path)).toMatchObject({ ok: true, images: { orphans: 0, temporary: 0, removed: 1 } });
