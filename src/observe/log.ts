@@ -33,18 +33,19 @@ const QUIET_MS = 10_000;
 
 /**
  * For events that a fault can repeat without end: the first of a kind is logged at once, then at most one in 10 s with the
- * number of those left out.
+ * number of those left out. Of several connections each is a kind of its own.
  */
 export function createThrottledLog(log: Log, now: () => number): Log {
   const last = new Map<string, { at: number; leftOut: number }>();
   return {
     log: (level, event, fields = {}) => {
-      const seen = last.get(event);
+      const kind = `${event} ${String(fields['connection'] ?? '')}`;
+      const seen = last.get(kind);
       if (seen !== undefined && now() - seen.at < QUIET_MS) {
         seen.leftOut++;
         return;
       }
-      last.set(event, { at: now(), leftOut: 0 });
+      last.set(kind, { at: now(), leftOut: 0 });
       log.log(level, event, seen === undefined || seen.leftOut === 0 ? fields : { ...fields, leftOut: seen.leftOut });
     },
   };

@@ -182,9 +182,12 @@ export class Reporting {
     switch (event.kind) {
       case 'broker_listening':
       case 'broker_stopped':
+        this.log.log('info', kind, fields);
+        return;
       case 'plant_connected':
       case 'sink_connected':
-        this.log.log('info', kind, fields);
+        // A broker that takes connections and ends them goes on with it for days.
+        this.throttled.log('info', kind, fields);
         return;
       case 'plant_connection_idle':
       case 'results_given_up':
