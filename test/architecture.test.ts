@@ -28,6 +28,7 @@ const SHARED = [
   'server-tls.ts',
   'mqtt-socket.ts',
   'turns.ts',
+  'files-below.ts',
 ];
 
 /** A native or network library stands in these files or folders only. */

@@ -1,10 +1,11 @@
 /** A labelled folder: `ok/` and `ng/` with images, and if there is one, `manifest.csv` (`image,label,class,group[,mask]`). */
 
-import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { messageOf } from '../errors.ts';
+import { filesBelow, LinkLoopError } from '../files-below.ts';
 
 export interface LabelledImage {
   /** Path below the folder, with "/". */
@@ -34,13 +35,14 @@ const MAX_FAULTS = 10;
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?)$/i;
 /** Images that are not taken: left out without a word they would be missed in every figure. */
 const OTHER_IMAGE_NAME = /\.(bmp|gif|hei[cf]|avif|jp2|jxl|p[bgpn]m|dng|raw)$/i;
-/** What systems leave beside pictures: `._a.jpg` of macOS, the bin and the thumbnails of a file manager. */
-const HIDDEN = /^\./;
 const SHOWN_NAMES = 5;
 
 const row = z.object({
   image: z.string().min(1),
-  label: z.enum(['OK', 'NG']),
+  label: z
+    .string()
+    .toUpperCase()
+    .pipe(z.enum(['OK', 'NG'])),
   class: z.string().optional(),
   group: z.string().optional(),
   mask: z.string().optional(),
@@ -70,7 +72,8 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 async function fromManifest(root: string, text: string): Promise<LabelledFolder> {
   let records: unknown[];
   try {
-    records = parse(text, { columns: onlyOnce, bom: true, skip_empty_lines: true, trim: true });
+    const delimiter = delimiterOf(text);
+    records = parse(text, { columns: onlyOnce, bom: true, skip_empty_lines: true, trim: true, delimiter });
   } catch (error) {
     throw new LabelledFolderError(`${root}/manifest.csv: ${messageOf(error)}`, { cause: error });
   }
@@ -95,8 +98,9 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
       );
       continue;
     }
-    const { label, class: kind = '', group = '', mask = '' } = parsed.data;
-    const image = path.posix.normalize(parsed.data.image);
+    const { label, class: kind = '', group = '' } = parsed.data;
+    const image = path.posix.normalize(slashed(parsed.data.image));
+    const mask = slashed(parsed.data.mask ?? '');
     if (leadsOut(image) || leadsOut(mask)) {
       faults.push(`${line}: expected paths below the folder, got "${image}" "${mask}"`);
     } else {
@@ -123,6 +127,15 @@ async function fromManifest(root: string, text: string): Promise<LabelledFolder>
   return { root, images, hasGroups };
 }
 
+/** A spreadsheet writes what its language separates with: a comma, or a semicolon or tab where the heading has no comma. */
+function delimiterOf(text: string): string {
+  const [heading = ''] = text.split(/\r?\n/, 1);
+  return [',', ';', '\t'].find((delimiter) => heading.includes(delimiter)) ?? ',';
+}
+
+/** Paths of Windows too. */
+const slashed = (file: string) => file.replaceAll('\\', '/');
+
 /** @throws Error for a heading in which a column stands twice: which of the two counts? */
 function onlyOnce(columns: string[]): string[] {
   const again = columns.find((column, i) => columns.indexOf(column) < i);
@@ -130,13 +143,17 @@ function onlyOnce(columns: string[]): string[] {
   return columns;
 }
 
-/** `ok/**` and `ng/**` but for what is hidden; a subfolder of `ng/` names the kind of defect. */
+/** `ok/**` and `ng/**`, in capitals too, but for what is hidden; a subfolder of `ng/` names the kind of defect. */
 async function fromSubfolders(root: string, there: readonly string[]): Promise<LabelledFolder> {
   const images: LabelledImage[] = [];
   const others: string[] = [];
   for (const label of ['ok', 'ng']) {
-    const names = await filesBelow(path.join(root, label)).catch((error: unknown) => {
-      if (error instanceof LabelledFolderError) throw error;
+    const folders = there.filter((name) => name.toLowerCase() === label);
+    if (folders.length > 1)
+      throw new LabelledFolderError(`${root}: expected one folder ${label}/, found ${folders.join(', ')}`);
+    const [folder = label] = folders;
+    const names = await filesBelow(path.join(root, folder)).catch((error: unknown) => {
+      if (error instanceof LinkLoopError) throw new LabelledFolderError(error.message, { cause: error });
       const found = there.slice(0, SHOWN_NAMES).join(', ') || 'nothing';
       throw new LabelledFolderError(
         `${root}: expected manifest.csv, or folders ok/ and ng/: no folder ${label}/, found ${found}`,
@@ -144,7 +161,7 @@ async function fromSubfolders(root: string, there: readonly string[]): Promise<L
       );
     });
     for (const name of names.sort()) {
-      const file = `${label}/${name}`;
+      const file = `${folder}/${name}`;
       if (OTHER_IMAGE_NAME.test(name)) others.push(file);
       if (!IMAGE_NAME.test(name)) continue;
       const kind = name.includes('/') ? (name.split('/')[0] ?? label) : label;
@@ -158,34 +175,6 @@ async function fromSubfolders(root: string, there: readonly string[]): Promise<L
   }
   if (images.length === 0) throw new LabelledFolderError(`${root}: expected images in ok/ and ng/, found none`);
   return { root, images, hasGroups: false };
-}
-
-/**
- * Names of the files in and below `folder`, with "/", but for what is hidden. Links are followed.
- * @throws LabelledFolderError where a link leads back to a folder that it lies in
- */
-async function filesBelow(folder: string, above: readonly string[] = []): Promise<string[]> {
-  const real = await realpath(folder);
-  if (above.includes(real))
-    throw new LabelledFolderError(`${folder}: this link leads back to a folder that it lies in`);
-  const names: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const { name } = entry;
-    if (HIDDEN.test(name)) continue;
-    const inner = path.join(folder, name);
-    const isFolder = entry.isSymbolicLink() ? await isFolderAt(inner) : entry.isDirectory();
-    if (isFolder) names.push(...(await filesBelow(inner, [...above, real])).map((each) => `${name}/${each}`));
-    else names.push(name);
-  }
-  return names;
-}
-
-/** False for a link that leads nowhere too: opening the image will say so. */
-function isFolderAt(place: string): Promise<boolean> {
-  return stat(place).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 function isThere(file: string): Promise<boolean> {

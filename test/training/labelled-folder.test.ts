@@ -38,6 +38,31 @@ describe('a labelled folder', () => {
     ]);
   });
 
+  it.each([
+    ['of a spreadsheet in German', '\uFEFFimage;label;group\r\nok\\a.png;OK;p,1\r\nng\\b.png;NG;p2\r\n'],
+    ['with tabs', 'image\tlabel\tgroup\nok/a.png\tok\tp,1\nng/b.png\tNg\tp2\n'],
+    ['with commas', 'image,label,group\nok/a.png,OK,"p,1"\nng/b.png,NG,p2\n'],
+  ])('is read from a manifest %s', async (_, text) => {
+    for (const name of ['ok/a.png', 'ng/b.png']) await put(name);
+    await put('manifest.csv', text);
+    const { images } = await readLabelledFolder(root);
+    expect(images.map(({ file, isDefective, group }) => [file, isDefective, group])).toEqual([
+      ['ok/a.png', false, 'p,1'],
+      ['ng/b.png', true, 'p2'],
+    ]);
+  });
+
+  it('has its folders in capitals where it likes, but not in both', async () => {
+    for (const name of ['OK/a.png', 'Ng/Dent/b.png']) await put(name);
+    const { images } = await readLabelledFolder(root);
+    expect(images.map(({ file, isDefective, kind }) => [file, isDefective, kind])).toEqual([
+      ['OK/a.png', false, 'ok'],
+      ['Ng/Dent/b.png', true, 'Dent'],
+    ]);
+    await put('ok/c.png');
+    await expect(readLabelledFolder(root)).rejects.toThrow(/expected one folder ok\/, found (OK, ok|ok, OK)/);
+  });
+
   it('leaves out what is hidden: half a file of macOS, what lies in the bin of a file manager', async () => {
     for (const name of ['ok/a.jpg', 'ok/._a.jpg', 'ok/.trash/b.jpg', 'ok/.trash/c.bmp', 'ng/crack/d.png'])
       await put(name);

@@ -1,7 +1,8 @@
 /** Which files are sent, under which frame ids, and what their folders say about the parts. */
 
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { filesBelow } from '../../files-below.ts';
 import { MAX_FRAME_ID_LENGTH } from '../../frame/identifiers.ts';
 
 /** What the folder says: a good part, or a defective one. */
@@ -37,10 +38,10 @@ export async function listImages(paths: readonly string[], frameIdPrefix: string
 }
 
 async function imagesBelow(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && EXTENSIONS.has(path.extname(entry.name).toLowerCase()))
-    .map((entry) => path.join(entry.parentPath, entry.name))
+  const names = await filesBelow(folder);
+  return names
+    .filter((name) => EXTENSIONS.has(path.extname(name).toLowerCase()))
+    .map((name) => path.join(folder, name))
     .sort();
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -27,6 +27,21 @@ describe('the files to send', () => {
     const folder = folderWith('frame.raw', 'a.jpg');
     const files = await listImages([path.join(folder, 'frame.raw'), folder, path.join(folder, 'a.jpg')], '');
     expect(files.map((file) => file.frameId)).toEqual(['frame.raw', 'a.jpg']);
+  });
+
+  it('are found behind links, but not what is hidden, and no link leads in circles', async () => {
+    const [elsewhere, folder] = [folderWith('b.png', 'c.png'), folderWith('a.jpg', '._a.jpg')];
+    symlinkSync(path.join(elsewhere, 'b.png'), path.join(folder, 'b.png'));
+    symlinkSync(elsewhere, path.join(folder, 'more'));
+    const files = await listImages([folder], '');
+    expect(files.map((file) => path.relative(folder, file.path))).toEqual([
+      'a.jpg',
+      'b.png',
+      'more/b.png',
+      'more/c.png',
+    ]);
+    symlinkSync(folder, path.join(folder, 'again'));
+    await expect(listImages([folder], '')).rejects.toThrow(/again: this link leads back/);
   });
 
   it('cannot be listed where a path does not exist', async () => {
