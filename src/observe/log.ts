@@ -39,7 +39,8 @@ export function createThrottledLog(log: Log, now: () => number): Log {
   const last = new Map<string, { at: number; leftOut: number }>();
   return {
     log: (level, event, fields = {}) => {
-      const kind = `${event} ${String(fields['connection'] ?? '')}`;
+      const { connection } = fields;
+      const kind = typeof connection === 'number' ? `${event} ${connection}` : event;
       const seen = last.get(kind);
       if (seen !== undefined && now() - seen.at < QUIET_MS) {
         seen.leftOut++;
