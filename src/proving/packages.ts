@@ -15,8 +15,9 @@ export class Packages {
   }
 
   /**
-   * By SHA-256 too: a version may have been removed, and another added in its place.
-   * @throws ModelPackageError; the next call looks again
+   * By SHA-256 too: a version may have been removed, and another added in its place. What is another one, and what fails, is not kept:
+   * the next call looks again.
+   * @throws ModelPackageError
    */
   get({ name, version, sha256 }: ModelRef): Promise<ModelPackage> {
     const key = `${name}/${version} ${sha256}`;
@@ -24,7 +25,8 @@ export class Packages {
     this.known.delete(key);
     const found = known ?? this.load(name, version);
     this.known.set(key, found);
-    found.catch(() => this.known.get(key) === found && this.known.delete(key));
+    const forget = () => this.known.get(key) === found && this.known.delete(key);
+    void found.then((loaded) => loaded.manifest.sha256 === sha256 || forget(), forget);
     const [oldest] = this.known.keys();
     if (this.known.size > KEPT && oldest !== undefined) this.known.delete(oldest);
     return found;
