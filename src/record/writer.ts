@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Decision } from '../frame/verdict.ts';
 import { AgeClock } from './age-clock.ts';
+import { ClockFile } from './clock-file.ts';
 import type { LedgerEvent } from './contract.ts';
 import { MAX_WAL_BYTES, sqliteCode, StoreRefusedError, truncateWal } from './database.ts';
 import type { ImageFile, ImageFiles } from './image-store.ts';
@@ -63,7 +64,12 @@ export class Writer {
     this.ports = ports;
     const onEvent = (event: LedgerEvent) => this.report(event);
     this.retention = new Retention(options.retention, ports.files, onEvent);
-    this.ages = new AgeClock((forwardMs) => this.report({ kind: 'clock_jumped', forwardMs }));
+    const clock = new ClockFile(options.path);
+    this.ages = new AgeClock({
+      onJump: (forwardMs) => this.report({ kind: 'clock_jumped', forwardMs }),
+      kept: clock.read(),
+      keep: (jump) => clock.keep(jump),
+    });
     this.store = new Store({ ...options, files: ports.files, retention: this.retention, onEvent });
   }
 

@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { AgeClock } from '../../src/record/age-clock.ts';
+import { AgeClock, type Jump } from '../../src/record/age-clock.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const NOW = Date.UTC(2026, 10, 29);
 
-function clock() {
+/** @param file what one service keeps for the next */
+function started(file: { jump: Jump | null } = { jump: null }) {
   const jumps: number[] = [];
-  const ages = new AgeClock((forwardMs) => jumps.push(forwardMs));
+  const ages = new AgeClock({
+    onJump: (forwardMs) => jumps.push(forwardMs),
+    kept: file.jump,
+    keep: (jump) => (file.jump = jump),
+  });
+  return { ages, jumps, file };
+}
+
+function clock() {
+  const { ages, jumps, file } = started();
   expect(ages.read(NOW, 0)).toBe(NOW);
-  return { ages, jumps };
+  return { ages, jumps, file };
 }
 
 describe('the age clock', () => {
@@ -40,6 +50,28 @@ describe('the age clock', () => {
     expect(ages.read(dayLater, DAY + HOUR)).toBe(dayLater);
     expect(ages.read(dayLater + MINUTE, DAY + HOUR + MINUTE)).toBe(dayLater + MINUTE);
     expect(jumps).toHaveLength(1);
+  });
+
+  it('is not believed by a service that follows within the day either, until it stood for a day of that one', () => {
+    const { ages, file } = clock();
+    const aheadMs = 365 * DAY;
+    ages.read(NOW + HOUR + aheadMs, HOUR);
+    const next = started(file);
+    expect(next.ages.read(NOW + 3 * HOUR + aheadMs, 0)).toBe(NOW + 3 * HOUR);
+    expect(next.ages.read(NOW + 4 * HOUR + aheadMs, HOUR)).toBe(NOW + 4 * HOUR);
+    expect(next.jumps).toEqual([aheadMs]);
+    const dayLater = NOW + 3 * HOUR + aheadMs + DAY;
+    expect(next.ages.read(dayLater, DAY)).toBe(dayLater);
+    expect(file.jump).toBeNull();
+    expect(started(file).ages.read(dayLater + HOUR, 0)).toBe(dayLater + HOUR);
+  });
+
+  it('is believed at once where it was set right while nobody looked', () => {
+    const { ages, file } = clock();
+    ages.read(NOW + HOUR + 365 * DAY, HOUR);
+    const next = started(file);
+    expect(next.ages.read(NOW + 2 * HOUR, 0)).toBe(NOW + 2 * HOUR);
+    expect([next.jumps, file.jump]).toEqual([[], null]);
   });
 
   it('takes a clock that came back for one that was right', () => {

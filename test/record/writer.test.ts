@@ -44,8 +44,7 @@ class FailingFiles implements ImageFiles {
   }
 }
 
-async function startWriter(retention: Partial<RetentionPolicy> = {}, now = Date.now) {
-  const path = storeFolder();
+async function startWriter(retention: Partial<RetentionPolicy> = {}, now = Date.now, path = storeFolder()) {
   const files = new FailingFiles(join(path, 'images'));
   const replies: Reply[] = [];
   const notices: WriterNotice[] = [];
@@ -102,9 +101,10 @@ describe('the writer', () => {
     },
   );
 
-  it('takes no image for its age by a clock that jumped ahead, and says so once', async () => {
+  it('takes no image for its age by a clock that jumped ahead, and says so once; the next writer neither', async () => {
     let aheadMs = 0;
-    const { writer, record, stored, notices } = await startWriter({ maxAgeDays: 90 }, () => Date.now() + aheadMs);
+    const now = () => Date.now() + aheadMs;
+    const { path, writer, record, stored, notices } = await startWriter({ maxAgeDays: 90 }, now);
     const kinds = () => notices.flatMap((notice) => (notice.kind === 'event' ? [notice.event.kind] : []));
     await record('a');
     aheadMs = 365 * 24 * 3_600_000;
@@ -115,6 +115,13 @@ describe('the writer', () => {
     expect(stored()).toBe(4);
     expect(kinds().filter((kind) => kind === 'clock_jumped')).toHaveLength(1);
     expect(kinds()).not.toContain('images_removed');
+    await writer.stop();
+    const next = await startWriter({ maxAgeDays: 90 }, now, path);
+    for (let i = 0; i < 3; i++) {
+      next.writer.tick();
+      await next.record(`c${i}`);
+    }
+    expect(stored()).toBe(7);
   });
 
   it('makes room while the clock is one that jumped ahead, and goes on recording', async () => {
