@@ -24,7 +24,7 @@ from recipe.known import EDGE, LEAST, STEP, Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
 from recipe.measure import fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
-from recipe.package import export, write_rows
+from recipe.package import choose_golden, export, write_rows
 from recipe.packed import MANY_PARTS, Packed, load, split
 from recipe.pasting import Donors, made_defective
 from recipe.progress import Progress
@@ -546,6 +546,16 @@ def save_safetensors(state, file):
         body += data
     text = json.dumps(header).encode()
     file.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+class Golden(unittest.TestCase):
+    def test_one_image_is_taken_once_and_a_class_without_a_usual_one_is_left_out(self):
+        labels, strange = np.array([0, 1, 1, 1, 1]), np.array([False, False, False, True, False])
+        scores = np.array([0.1, 0.9, 0.7, 0.8, 0.6])
+        self.assertEqual(choose_golden(scores, labels, strange), [0, 4, 2, 1])
+        self.assertEqual(choose_golden(scores, labels, strange | (labels == 0)), [4, 2, 1])
+        with self.assertRaisesRegex(SystemExit, "there is none to prove an engine by"):
+            choose_golden(scores, labels, np.ones(5, dtype=bool))
 
 
 class Beginnings(unittest.TestCase):

@@ -15,6 +15,7 @@ import copy
 import hashlib
 import json
 import pathlib
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -39,6 +40,8 @@ from recipe.weights import start_from
 CURVE = (0.25, 0.5)
 # Eight channels in the first stage.
 LEAST_WIDTH = 0.125
+# As src/model-repository/manifest.ts has them.
+NAME, VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 
 
 def arguments():
@@ -75,12 +78,18 @@ def arguments():
     add("--scores", type=pathlib.Path, help="CSV of the first seed's test images: file,label,probability")
     add("--source", help="where the images come from, for the manifest")
     add("--licence", help="of the images, for the manifest")
-    add("--golden", type=pathlib.Path, help="labelled folder that was packed: a few test images of it go into the package")
+    add("--golden", type=pathlib.Path, help="labelled folder that was packed: a few test images of it go into the package, by which an engine proves itself")
     add("--description", default="")
     add("--threads", type=int, default=1)
     args = parser.parse_args()
     if args.package is not None and (args.source is None or args.licence is None):
         parser.error("--package needs --source and --licence: a manifest names where its images come from")
+    if args.package is not None:
+        args.package = args.package.absolute()
+        if args.golden is None:
+            parser.error("--package needs --golden, the labelled folder that was packed: a package without golden images is refused by Loupe")
+        if not (NAME.fullmatch(args.package.parent.name) and VERSION.fullmatch(args.package.name)):
+            parser.error(f"expected --package MODELS/NAME/VERSION, for example models/gasket/1, got {args.package}")
     if args.members is not None and not 1 <= args.members < FOLDS:
         parser.error(f"expected 1 to {FOLDS - 1} --members, each with another fifth of the parts for validation, got {args.members}")
     if args.width < LEAST_WIDTH:
@@ -95,6 +104,13 @@ def plan_of(args, device):
         raise SystemExit("expected CUDA for --precision fp16; on a CPU take fp32, or bf16 where it has AVX-512 BF16 or AMX")
     settings = (args.epochs, args.batch, args.rate, args.patience, args.per_part, args.precision, args.turns, args.mirrors)
     return Plan(*settings, args.light == "changing", args.made)
+
+
+def expect_golden(golden, packed):
+    """@raises SystemExit, before anything is trained, where `golden` is not the folder that was packed"""
+    missing = [name for name in packed.files if not (golden / name).is_file()]
+    if missing:
+        raise SystemExit(f"--golden {golden}: expected the labelled folder that was packed, there is no {missing[0]} ({len(missing)} of {len(packed.files)} are missing)")
 
 
 def digest_of(weights):
@@ -213,6 +229,8 @@ def main():
     torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     packed = load(args.packed)
+    if args.package is not None:
+        expect_golden(args.golden, packed)
     print(f"chosen from the images: {settle(args, packed, device) or 'nothing'}", flush=True)
     beside = beside_of(args, packed, device)
     first, table = None, []

@@ -160,6 +160,16 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
     };
     expect(await refused('nowhere')).toContain('expected a folder that `loupe dataset pack` wrote');
     expect(await refused('nowhere', '--package', 'x/1')).toContain('--package needs --source and --licence');
+    const about = ['--source', 'a test', '--licence', 'none'];
+    expect(await refused('nowhere', '--package', 'x/1', ...about)).toContain('--package needs --golden');
+    const golden = ['--golden', 'nowhere'];
+    for (const place of ['gasket', 'my gasket/1', 'models/gasket']) {
+      const said = await refused('nowhere', '--package', place, ...about, ...golden);
+      expect(said).toContain('expected --package MODELS/NAME/VERSION');
+    }
+    expect(await refused(path.join(folder, 'packed'), '--package', 'x/1', ...about, ...golden)).toMatch(
+      /--golden nowhere: expected the labelled folder that was packed, there is no .*80 of 80 are missing/,
+    );
     expect(await refused('nowhere', '--members', '5')).toContain('expected 1 to 4 --members');
     expect(await refused('nowhere', '--width', '0.0625')).toContain('expected a --width of at least 0.125');
     expect(await refused('nowhere', '--made', '1')).toContain('expected a share from 0 to below 1 for --made');

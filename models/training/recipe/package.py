@@ -39,12 +39,14 @@ def export(net, shape, file):
 
 def choose_golden(probabilities, labels, unfamiliar):
     """Positions of a few images over the whole range of scores, both classes: what one wrong step of preprocessing would move. None that
-    is unfamiliar: it says nothing of what is usual."""
+    is unfamiliar: it says nothing of what is usual. @raises SystemExit where all are"""
     chosen = []
     for label in (0, 1):
         order = np.flatnonzero((labels == label) & ~unfamiliar)
         order = order[np.argsort(probabilities[order])]
-        chosen += [int(order[int(k)]) for k in np.linspace(0, len(order) - 1, GOLDEN // 2)]
+        chosen += [int(order[k]) for k in np.unique(np.linspace(0, max(0, len(order) - 1), GOLDEN // 2).astype(int)) if k < len(order)]
+    if not chosen:
+        raise SystemExit("every test image looks like something else than the parts that were learned: there is none to prove an engine by")
     return chosen
 
 
