@@ -139,6 +139,9 @@ export class LineView {
 
 function count(state: CameraState, verdict: Verdict, at: number): void {
   const second = Math.floor(at / 1000);
+  // Rows may lie a little out of order; more than a minute, and the clock was set back: what lies ahead of it is of no minute.
+  const newest = state.seconds.at(-1)?.second ?? second;
+  if (newest - second > MINUTE_MS / 1000) state.seconds.length = 0;
   const lastSecond = state.seconds.at(-1);
   if (lastSecond !== undefined && lastSecond.second >= second) lastSecond.count++;
   else state.seconds.push({ second, count: 1 });
@@ -166,6 +169,8 @@ function conditionsOf(recent: readonly Seen[], taktMs: number | null, now: numbe
   const gaps = recent.slice(1).map((seen, i) => Math.max(0, seen.receivedAt - (recent[i]?.receivedAt ?? 0)));
   const periodMs = Math.round(quantile(gaps, 0.5) ?? 0);
   const sinceMs = Math.round(now - last.receivedAt);
+  // From a time that has not come: the clock was set back, and nobody knows for how long nothing came.
+  if (sinceMs < -SILENT_MIN_MS) found.push({ kind: 'silent', sinceMs: null, periodMs });
   if (sinceMs > Math.max(SILENT_MIN_MS, SILENT_PERIODS * periodMs)) found.push({ kind: 'silent', sinceMs, periodMs });
   const share = (isSo: (seen: Seen) => boolean) => recent.filter(isSo).length / recent.length;
   const isLate = (seen: Seen) => seen.reason === 'deadline_exceeded' || (taktMs !== null && seen.totalMs > taktMs);

@@ -228,7 +228,7 @@ export const cameraSchema = z.object({
   conditions: z.array(
     z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('never_seen') }),
-      z.object({ kind: z.literal('silent'), sinceMs: z.int(), periodMs: z.int() }),
+      z.object({ kind: z.literal('silent'), sinceMs: z.int().nullable(), periodMs: z.int() }),
       z.object({ kind: z.literal('late'), share: z.number() }),
       z.object({ kind: z.literal('uninspected'), share: z.number(), reason: z.string() }),
       z.object({ kind: z.literal('unfamiliar'), share: z.number() }),

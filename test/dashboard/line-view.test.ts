@@ -59,6 +59,21 @@ describe('the line view', () => {
     expect(lineOf(20, undefined, 10).camera(CAM, NOW + 4000).conditions).toEqual([]);
   });
 
+  it('calls a camera silent whose last frame bears a time that the clock, set back since, has not reached again', () => {
+    const view = lineOf(20);
+    expect(view.camera(CAM, NOW - 4900).conditions).toEqual([]);
+    expect(view.camera(CAM, NOW - 3_600_000).conditions).toMatchObject([{ kind: 'silent', sinceMs: null }]);
+  });
+
+  it('counts the last minute by the clock as it was set back, and not all that came since', () => {
+    const view = lineOf(80);
+    for (let i = 0; i < 300; i++) {
+      const receivedAt = NOW - 3_600_000 + i * 1000;
+      view.note({ ...recordedOf({ cameraId: CAM }), ledgerSeq: 81 + i, receivedAt });
+    }
+    expect(view.camera(CAM, NOW - 3_600_000 + 299_000).perMinute).toBe(60);
+  });
+
   it('calls it late when a tenth of its answers came after the takt or not at all', () => {
     const times = { queueMs: 1, decodeMs: 1, inferMs: 1, totalMs: 201 };
     expect(lineOf(10, (i) => (i === 3 ? { times } : {})).camera(CAM, NOW).conditions).toEqual([
