@@ -305,6 +305,21 @@ describe.skipIf(!hasBrowser())('people', () => {
     await close(page);
   }, 60_000);
 
+  it('see the line once the service knows its accounts, on a page that was refused until then', async () => {
+    const page = await visitor.open('line');
+    page.setDefaultTimeout(PATIENT);
+    const tile = page.getByRole('heading', { name: 'cam-1' });
+    await tile.waitFor();
+    const began = { kind: 'anonymous', name: null, role: null, rights: ['ingest'], accounts: 'unknown' };
+    const refusal = { code: 'unauthenticated', detail: 'this needs the right "read"' };
+    await page.route('**/api/v1/session', (route) => route.fulfill({ json: began }), { times: 3 });
+    await page.route('**/api/v1/live', (route) => route.fulfill({ status: 401, json: refusal }), { times: 1 });
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+    await tile.waitFor();
+    await close(page);
+  }, 60_000);
+
   it('are told within seconds that more parts wait than they have before them', async () => {
     const body = Buffer.from(await greyPng(200));
     const send = (id: string) =>

@@ -29,7 +29,7 @@ export function LinePage() {
           acknowledged={acknowledged[camera.cameraId] ?? ''}
           countThen={acknowledgedCount[camera.cameraId] ?? 0}
           hasRoom={size !== 'crowd'}
-          isOld={connection === 'lost' || connection === 'full'}
+          isOld={connection !== 'open'}
         />
       ))}
     </main>

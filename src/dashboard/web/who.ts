@@ -53,8 +53,12 @@ export function useIsKnown(): boolean {
 
 /** Asks the service again. A page that cannot reach it keeps what it knew. */
 export async function refreshWho(): Promise<void> {
+  const mightNotRead = () => who?.rights.includes('read') === false;
+  let wasShut = false;
   try {
-    who = (await (await request('/api/v1/session')).json()) as Who;
+    const now = (await (await request('/api/v1/session')).json()) as Who;
+    wasShut = mightNotRead();
+    who = now;
   } catch {
     return;
   }
@@ -65,6 +69,8 @@ export async function refreshWho(): Promise<void> {
     owner = who.name;
   }
   for (const listener of listeners) listener();
+  // The live line ended when it was refused, and nobody else begins it again.
+  if (wasShut && !mightNotRead()) reconnect();
 }
 
 /** @throws ApiError 401 where name or password is wrong, 429 where one must wait */
