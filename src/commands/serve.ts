@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { addConfigOptions, configFrom, type ConfigOptions, environment } from './options.ts';
 import type { Service } from '../service.ts';
+import { endInTime } from './serve/end-in-time.ts';
 import { listenForEnd } from './serve/end-signals.ts';
 import { openSystemd } from './serve/systemd.ts';
 
@@ -27,6 +28,7 @@ export function registerServe(program: Command): void {
       );
       systemd.ready(service, log);
       await signals.untilTold(log);
+      endInTime(config.shutdown_ms, service, log);
       systemd.stopping();
       await service.stop();
       await systemd.close();

@@ -1,7 +1,7 @@
 /** SIGINT and SIGTERM, heard from the first moment on: process 1 of a container is deaf to a signal that it does not catch. */
 
 import type { Log } from '../../observe/log.ts';
-import { EXIT } from '../exit.ts';
+import { endNow } from './end-in-time.ts';
 
 export interface EndSignals {
   /** Resolves with the first signal from now on; a second one ends the process at once. */
@@ -19,7 +19,7 @@ export function listenForEnd(): EndSignals {
           log.log('info', 'told_to_end', { signal });
           heard = (again) => {
             log.log('warn', 'ended_at_once', { signal: again });
-            process.exit(EXIT.failed);
+            endNow();
           };
           resolve();
         };

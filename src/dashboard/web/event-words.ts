@@ -143,6 +143,10 @@ const en = {
     what: 'The service was told twice to end',
     todo: 'Frames in flight were not answered; they come again.',
   },
+  not_ended_in_time: {
+    what: 'The service had to be ended by force',
+    todo: 'Look at the disk of the store (dmesg). What was answered is committed; other frames come again.',
+  },
   watchdog_withheld: { what: 'The service looks stuck', todo: 'systemd restarts it. Keep the log and report a bug.' },
 } satisfies Advices;
 
@@ -224,6 +228,10 @@ const zh: Readonly<Record<keyof typeof en, Advice>> = {
   },
   systemd_not_told: { what: '无法通知 systemd', todo: '请检查服务单元中的 NotifyAccess。' },
   ended_at_once: { what: '服务两次收到结束指令', todo: '处理中的图像未应答，会再次发送。' },
+  not_ended_in_time: {
+    what: '服务被强制结束',
+    todo: '请检查存储所在的磁盘（dmesg）。已应答的结果均已保存，其余图像会再次发送。',
+  },
   watchdog_withheld: { what: '服务似乎卡住', todo: 'systemd 会将其重启。请保存日志并报告。' },
 };
 
