@@ -46,7 +46,8 @@ const PERIOD_MS = 200;
 /** Rows read at once; a line that is faster than this per period is shown with gaps. */
 const PAGE_ROWS = 1000;
 const STATE_MS = 1000;
-const HEARTBEAT_MS = 15_000;
+/** The page takes three beats without a sign for a connection that is none any more. */
+const HEARTBEAT_MS = 2000;
 const NOT_PASSED = VERDICTS.filter((verdict) => verdict !== 'PASS');
 export const MAX_WATCHERS = 64;
 /** Judgements that wait for a watcher which takes nothing more. */

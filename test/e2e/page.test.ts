@@ -332,6 +332,11 @@ describe.skipIf(!hasBrowser())('the page', () => {
     const page = await context.newPage();
     await page.goto(other.addresses.http);
     await page.getByRole('link', { name: 'Line' }).waitFor();
+    // A connection that stays open and carries nothing any more.
+    other.child.kill('SIGSTOP');
+    await page.getByText('Connection lost').waitFor({ timeout: 12_000 });
+    other.child.kill('SIGCONT');
+    await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 12_000 }).toBe(0);
     await other.end('SIGKILL');
     await page.getByText('Connection lost').waitFor();
     // A page whose code was not fetched while there was somebody to fetch it from.

@@ -18,6 +18,8 @@ const gcc = toolAt('gcc', 'apt install gcc libc6-dev');
 const SHUTDOWN_MS = 1000;
 /** `shutdown_ms`, five seconds, and some for a busy machine. */
 const LONGEST_MS = SHUTDOWN_MS + 8000;
+/** Told twice, it ends at once. */
+const AT_ONCE_MS = 4000;
 
 /** While the file HANG is there no sync returns. */
 const SOURCE = `
@@ -60,7 +62,10 @@ async function endOn(signals: number, bin?: string): Promise<string[]> {
     service.child.kill('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
-  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, LONGEST_MS).unref())]);
+  await Promise.race([
+    gone,
+    new Promise((resolve) => setTimeout(resolve, signals === 1 ? LONGEST_MS : AT_ONCE_MS).unref()),
+  ]);
   const found: string[] = [];
   if (service.child.signalCode !== 'SIGKILL') {
     found.push(`after ${Math.round(performance.now() - toldAt)} ms: ${service.child.exitCode ?? 'still there'}`);

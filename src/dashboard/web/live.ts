@@ -17,8 +17,8 @@ export interface Line {
 }
 
 const RETRY_MS = 2000;
-/** The service beats every 15 s; without a sign for longer than this what is shown is old. */
-const DEAD_MS = 20_000;
+/** The service beats every 2 s; without a sign for longer than this what is shown is old, though the connection seems open. */
+const DEAD_MS = 7000;
 
 let line: Line = { cameras: new Map(), service: null, connection: 'connecting' };
 const listeners = new Set<() => void>();
