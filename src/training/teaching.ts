@@ -307,7 +307,13 @@ function warningsOf(
     if (groups < FEW)
       warnings.push(`only ${groups} different ${name} parts: expect surprises, collect at least ${FEW}`);
   }
+  const masks = examples.flatMap(({ isDefective, patches }) => (isDefective ? (patches.isMarked ?? []) : []));
   const masked = examples.filter(({ isDefective, patches }) => isDefective && patches.isMarked !== null).length;
+  if (masks.filter(Boolean).length > masks.length / 2) {
+    warnings.push(
+      'the masks mark more of the parts than they leave: bright is where the defect is; are they inverted?',
+    );
+  }
   if (masked > 0 && !hasMarks(examples)) {
     warnings.push(
       `masks of ${masked} images are too few to learn from: expected ${LEAST_MASKED.images} defective images of ${LEAST_MASKED.parts} parts`,

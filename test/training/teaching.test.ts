@@ -222,6 +222,16 @@ describe('what masks teach', () => {
     expect(Math.min(...of(true))).toBeGreaterThan(Math.max(...of(false)));
   });
 
+  it('is warned of where masks mark the parts and not their defects', () => {
+    const said = (examples: readonly Example[]) => teach(examples, LIMITS).warnings.join();
+    const inverted = maskedExamples(20, 8).map((each) => {
+      const isMarked = each.patches.isMarked?.map((is) => !is) ?? null;
+      return { ...each, patches: { ...each.patches, isMarked } };
+    });
+    expect(said(inverted)).toContain('are they inverted?');
+    expect(said(maskedExamples(20, 8))).not.toContain('inverted');
+  });
+
   it('needs eight masked images of four parts, and marks in them', () => {
     expect(hasMarks(maskedExamples(14, 8))).toBe(false);
     expect(hasMarks(maskedExamples(16, 8))).toBe(true);
