@@ -9,6 +9,9 @@ export interface Asked {
   readonly roi: Roi | null;
 }
 
+/** Regions of one picture that are told apart; beyond them counting begins anew. */
+const MAX_ASKED = 1000;
+
 export class SamePicture {
   private imageSha256 = '';
   /** By recipe and region: how often, and for which frame last. */
@@ -19,7 +22,7 @@ export class SamePicture {
    * @returns how many frames in a row, this one included, show the picture and ask for the same recipe and region
    */
   note({ imageSha256, recipeId, roi }: Asked, frameId: string | null): number {
-    if (imageSha256 !== this.imageSha256) this.runs.clear();
+    if (imageSha256 !== this.imageSha256 || this.runs.size > MAX_ASKED) this.runs.clear();
     this.imageSha256 = imageSha256;
     const asked = JSON.stringify([recipeId, roi]);
     const run = this.runs.get(asked);

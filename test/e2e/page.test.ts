@@ -335,7 +335,17 @@ describe.skipIf(!hasBrowser())('the page', () => {
     // A connection that stays open and carries nothing any more.
     other.child.kill('SIGSTOP');
     await page.getByText('Connection lost').waitFor({ timeout: 12_000 });
+    // Upgraded meanwhile: this page loads the new code.
+    let isFirst = true;
+    await page.route(`${other.addresses.http}/`, async (route) => {
+      const isAsked = isFirst && route.request().resourceType() === 'fetch';
+      const html = await (await route.fetch()).text();
+      await route.fulfill({ contentType: 'text/html', body: isAsked ? html.replaceAll('.js"', '-2.js"') : html });
+      isFirst &&= !isAsked;
+    });
+    const reloaded = page.waitForEvent('load', { timeout: 20_000 });
     other.child.kill('SIGCONT');
+    await reloaded;
     await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 12_000 }).toBe(0);
     await other.end('SIGKILL');
     await page.getByText('Connection lost').waitFor();
@@ -358,14 +368,20 @@ describe.skipIf(!hasBrowser())('the page', () => {
     await page.goto(http);
     const tile = page.getByRole('region', { name: 'gone' });
     await tile.getByText('PASS').first().waitFor();
+    let loads = 0;
+    page.on('load', () => loads++);
     await before.end('SIGKILL');
     await page.getByText('Connection lost').waitFor();
     expect(await tile.getAttribute('class')).toContain('still');
+    const askedForUpgrade = page.waitForResponse(`${http}/`);
     const after = await ServiceProcess.start([...testSettings(emptyFolder()), `http.listen=${new URL(http).host}`]);
     try {
       await expect.poll(() => page.getByText('Connection lost').count(), { timeout: 15_000 }).toBe(0);
       await page.getByText('No camera has sent anything yet').waitFor();
       expect(await tile.count()).toBe(0);
+      // The code is the same: nothing is loaded again.
+      await (await askedForUpgrade).finished();
+      expect(loads).toBe(0);
       await context.close();
     } finally {
       await after.end('SIGKILL');

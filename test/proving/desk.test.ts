@@ -19,7 +19,6 @@ import { contractSha256 } from '../../src/model-repository/manifest.ts';
 import { loadModelPackage, type ModelPackage } from '../../src/model-repository/package.ts';
 import { Budget } from '../../src/proving/budget.ts';
 import { ProvingDesk, type ProvingEvent, type ProvingOptions } from '../../src/proving/desk.ts';
-import { Packages } from '../../src/proving/packages.ts';
 import { recordedOf } from '../support/frames.ts';
 import { greyImage, TINY_MODELS } from '../support/pool.ts';
 
@@ -206,32 +205,5 @@ describe('the budget', () => {
     expect(taken()).toEqual([true, true, false]);
     expect(new Budget(0, () => now).take()).toBe(false);
     expect(new Budget(1, () => now).take()).toBe(true);
-  });
-});
-
-describe('packages', () => {
-  it('are read once, the last few of them; a failure is not kept', async () => {
-    const asked: string[] = [];
-    const packages = new Packages(async (name) => {
-      asked.push(name);
-      if (name === 'bad') throw new Error('no');
-      return found;
-    });
-    const model = (name: string, sha256 = 'x') => ({ name, version: '1', sha256 });
-    for (const name of ['a', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'a']) await packages.get(model(name));
-    expect(asked.join('')).toBe('abcdefghia');
-    await expect(packages.get(model('bad'))).rejects.toThrow('no');
-    await expect(packages.get(model('bad'))).rejects.toThrow('no');
-    expect(asked.filter((name) => name === 'bad')).toHaveLength(2);
-  });
-
-  it('are read again where a result names another file: the version was removed and added anew', async () => {
-    let asked = 0;
-    const packages = new Packages(async () => {
-      asked++;
-      return found;
-    });
-    for (const sha256 of ['old', 'old', 'new', 'new']) await packages.get({ name: 'a', version: '1', sha256 });
-    expect(asked).toBe(2);
   });
 });

@@ -4,6 +4,7 @@ import { useSyncExternalStore } from 'react';
 import type { Judged } from '../live-feed.ts';
 import type { CameraView } from '../schemas.ts';
 import { ApiError, request } from './api.ts';
+import { lookForUpgrade } from './upgrade.ts';
 
 export interface Reason {
   readonly part: string;
@@ -86,6 +87,7 @@ async function follow(signal: AbortSignal): Promise<boolean> {
   let timer = setTimeout(() => dead.abort(), DEAD_MS);
   try {
     const response = await request('/api/v1/live', { signal: AbortSignal.any([signal, dead.signal]) });
+    if (line.connection === 'lost') void lookForUpgrade();
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
