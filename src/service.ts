@@ -291,12 +291,15 @@ export class Service {
    */
   async start(): Promise<Addresses> {
     const { port: httpPort } = await this.http.start();
+    // Engines take longest: they load and are proven while the store is opened.
+    const proven = this.models.start();
+    proven.catch(() => undefined); // thrown below, once nothing else is half open
     await this.ledger.start();
     await this.people.people.start();
     await this.feed.start();
     const notNoted = await this.modelLife.noteFirstModels(this.packaged);
     if (notNoted !== null) this.log.log('warn', 'activations_not_noted', { detail: notNoted });
-    await this.models.start();
+    await proven;
     this.metrics.frames.opened(Date.now());
     const mqtt = (await this.mqtt?.start()) ?? null;
     const { port: grpcPort } = await this.grpc.start();

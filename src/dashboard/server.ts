@@ -82,6 +82,11 @@ const PROBLEM = 'application/problem+json; charset=utf-8';
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 
+/** Requests are checked by `Api`, so that the compilers of JSON schemas that Fastify brings need not be loaded at every start. */
+function noSchemas(): never {
+  throw new Error('expected a route without a JSON schema of its own');
+}
+
 export class HttpServer {
   private readonly options: HttpServerOptions;
   private readonly server: FastifyInstance;
@@ -98,6 +103,7 @@ export class HttpServer {
       forceCloseConnections: 'idle' as const,
       // The schema of a route says how long an id may be, in words.
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
       clientErrorHandler: answerNoRequest,
       // What Fastify finds wrong before it knows the route.
       frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {

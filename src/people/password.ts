@@ -40,30 +40,37 @@ export class Passwords {
 
   async hash(password: string): Promise<string> {
     const salt = randomBytes(SALT_BYTES);
-    const hash = await derive(password, salt, this.work);
-    const { ln, r, p } = this.work;
-    return `$scrypt$ln=${ln},r=${r},p=${p}$${text(salt)}$${text(hash)}`;
+    return kept(this.work, salt, await derive(password, salt, this.work));
   }
 
-  /** Takes as long for a wrong password as for the right one. @throws where `kept` is no hash of ours */
-  async isPassword(password: string, kept: string): Promise<boolean> {
-    const { work, salt, hash } = parse(kept);
+  /** What no password hashes to, and takes as long to find out as with a hash of one. */
+  decoy(): string {
+    return kept(this.work, randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
+  }
+
+  /** Takes as long for a wrong password as for the right one. @throws where `hashed` is no hash of ours */
+  async isPassword(password: string, hashed: string): Promise<boolean> {
+    const { work, salt, hash } = parse(hashed);
     return timingSafeEqual(await derive(password, salt, work), hash);
   }
 
-  /** Whether `kept` was made with other work than is asked for now. */
-  isOutdated(kept: string): boolean {
-    const { ln, r, p } = parse(kept).work;
+  /** Whether `hashed` was made with other work than is asked for now. */
+  isOutdated(hashed: string): boolean {
+    const { ln, r, p } = parse(hashed).work;
     return ln !== this.work.ln || r !== this.work.r || p !== this.work.p;
   }
 }
 
-function parse(kept: string): { work: Work; salt: Buffer; hash: Buffer } {
-  const [, ln, r, p, salt = '', hash = ''] = KEPT.exec(kept) ?? [];
+function parse(hashed: string): { work: Work; salt: Buffer; hash: Buffer } {
+  const [, ln, r, p, salt = '', hash = ''] = KEPT.exec(hashed) ?? [];
   const bytes = Buffer.from(hash, 'base64');
   if (bytes.length !== HASH_BYTES) throw new Error('expected a password hash as $scrypt$ln=,r=,p=$salt$hash');
   const work = { ln: Number(ln), r: Number(r), p: Number(p) };
   return { work, salt: Buffer.from(salt, 'base64'), hash: bytes };
+}
+
+function kept({ ln, r, p }: Work, salt: Buffer, hash: Buffer): string {
+  return `$scrypt$ln=${ln},r=${r},p=${p}$${text(salt)}$${text(hash)}`;
 }
 
 const text = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');

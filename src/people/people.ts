@@ -90,7 +90,7 @@ export class People {
   private readonly sessions: Sessions;
   private readonly limits: AttemptLimits;
   /** What an unknown name is compared with, so that it takes as long as a known one. */
-  private readonly decoy: Promise<string>;
+  private readonly decoy: string;
   /** Hashes of sessions that ended and may still stand in the store. */
   private readonly notForgotten = new Set<string>();
   private setupCode: SetupCode | null = null;
@@ -104,7 +104,7 @@ export class People {
   constructor(options: PeopleOptions) {
     this.options = options;
     this.passwords = options.passwords ?? new Passwords();
-    this.decoy = this.passwords.hash(uuidv7());
+    this.decoy = this.passwords.decoy();
     this.sessions = new Sessions({ idleMs: options.idleMs, longestMs: options.longestMs, now: options.now });
     this.limits = new AttemptLimits(options.steadyNow);
   }
@@ -147,7 +147,7 @@ export class People {
     if (waitMs > 0) return this.limited(waitMs);
     const account = this.accounts.named(name);
     const isRight = await this.inTurn(async () =>
-      this.passwords.isPassword(password, account?.passwordHash ?? (await this.decoy)),
+      this.passwords.isPassword(password, account?.passwordHash ?? this.decoy),
     );
     const renewed =
       isRight && account !== null && this.passwords.isOutdated(account.passwordHash)
