@@ -1,7 +1,7 @@
 /** The machine: Node, memory, clock, disk. */
 
 import { execFile } from 'node:child_process';
-import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { open, rm, stat, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,12 @@ const NETWORK_FILE_SYSTEMS = new Map([
   [0xff534d42, 'CIFS'],
   [0xfe534d42, 'SMB2'],
   [0x01021997, '9p'],
+]);
+/** What such a file system holds is gone with the machine's next start, or with the container. */
+const PASSING_FILE_SYSTEMS = new Map([
+  [0x01021994, 'tmpfs, which the next start of the machine empties'],
+  [0x858458f6, 'ramfs, which the next start of the machine empties'],
+  [0x794c7630, 'overlayfs, which goes with its container'],
 ]);
 
 export function checkNode(version = process.versions.node): Check {
@@ -55,9 +61,13 @@ export function checkLedger(store: string): Check {
   }
 }
 
-export function checkMemory(): Check {
-  const found = `${availableParallelism()} cores, ${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GiB free`;
-  return freemem() < GB
+/** @param limit of the container or unit, in bytes; 0: none. What of it is in use is not looked at: files that are cached count as used. */
+export function checkMemory(limit = process.constrainedMemory()): Check {
+  const within = (bytes: number) => (limit > 0 ? Math.min(bytes, limit) : bytes);
+  const free = within(freemem());
+  const total = within(totalmem());
+  const found = `${availableParallelism()} cores, ${(free / GB).toFixed(1)} of ${(total / GB).toFixed(1)} GiB free`;
+  return free < GB
     ? warn('machine', found, 'less than 1 GiB is free; each engine needs 150 to 400 MB')
     : ok('machine', found);
 }
@@ -84,12 +94,12 @@ export async function checkClock(now = Date.now()): Promise<Check> {
 
 const PROBES = 20;
 
-/** Whether the store can be written and synced, how fast, and how much room it has. */
+/** Whether the store can be written and synced, how fast, and how much room it has. Makes no folder: it would be of whoever asks. */
 export async function checkDisk(store: string, minFreeBytes: number): Promise<Check> {
-  const probe = path.join(store, `.doctor-${process.pid}`);
+  const place = await nearestFolder(path.resolve(store));
+  const probe = path.join(place, `.loupe-doctor-${process.pid}`);
   try {
-    await mkdir(store, { recursive: true });
-    const { bavail, bsize, type } = await statfs(store);
+    const { bavail, bsize, type } = await statfs(place);
     const file = await open(probe, 'w');
     const times: number[] = [];
     try {
@@ -105,10 +115,14 @@ export async function checkDisk(store: string, minFreeBytes: number): Promise<Ch
     }
     const freeBytes = bavail * bsize;
     const median = times.sort((a, b) => a - b)[PROBES / 2] ?? 0;
-    const found = `${path.resolve(store)}: ${(freeBytes / GB).toFixed(1)} GiB free, a synced write takes ${median.toFixed(2)} ms`;
+    const isThere = place === path.resolve(store);
+    const found = `${path.resolve(store)}${isThere ? '' : ', made at the start'}: ${(freeBytes / GB).toFixed(1)} GiB free, a synced write takes ${median.toFixed(2)} ms`;
     const network = NETWORK_FILE_SYSTEMS.get(type);
     if (network !== undefined)
       return fail('disk', `${found}, on ${network}`, 'put the store on a local disk: SQLite needs its locks and fsync');
+    const passing = PASSING_FILE_SYSTEMS.get(type);
+    if (passing !== undefined)
+      return warn('disk', `${found}, on ${passing}`, 'put the store on a disk, or on a volume of its own');
     if (freeBytes < minFreeBytes)
       return warn('disk', found, 'less is free than store.retention.min_free_bytes: images will be deleted');
     if (median > 50) return warn('disk', found, 'slow to sync: every answer waits for it; use an SSD');
@@ -118,4 +132,14 @@ export async function checkDisk(store: string, minFreeBytes: number): Promise<Ch
     const advice = code === 'ENOSPC' ? 'free space on this disk' : 'make store.path a folder this user can write';
     return fail('disk', `${path.resolve(store)}: ${message}`, advice);
   }
+}
+
+/** `folder`, or what stands above it where it does not exist yet. */
+async function nearestFolder(folder: string): Promise<string> {
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  const above = path.dirname(folder);
+  return isThere || above === folder ? folder : nearestFolder(above);
 }

@@ -1,5 +1,7 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkLedger, checkNode, checkSqlite } from '../../../src/commands/doctor/machine.ts';
+import { checkDisk, checkLedger, checkMemory, checkNode, checkSqlite } from '../../../src/commands/doctor/machine.ts';
 import { openForWriting } from '../../../src/record/database.ts';
 import { SCHEMA_VERSION } from '../../../src/record/migrations/index.ts';
 import { emptyFolder } from '../../support/service-process.ts';
@@ -39,5 +41,36 @@ describe('the machine', () => {
     database.pragma('user_version = 99');
     expect(checkLedger(store)).toMatchObject({ status: 'fail', found: expect.stringContaining('has schema 99') });
     database.close();
+  });
+
+  it('has memory, as much as the limit of a container leaves', () => {
+    expect(checkMemory(512 * 1024 ** 2)).toMatchObject({
+      status: 'warn',
+      found: expect.stringContaining('0.5 of 0.5 GiB free'),
+    });
+    // What cgroups of version 1 say where there is no limit.
+    expect(checkMemory(2 ** 63 - 4096)).toEqual(checkMemory(0));
+  });
+
+  it('has a disk that can be written, and nothing is left on it by the look', async () => {
+    const folder = emptyFolder();
+    const store = path.join(folder, 'data', 'store');
+    expect(await checkDisk(store, 0)).toMatchObject({ found: expect.stringContaining('store, made at the start: ') });
+    expect(existsSync(path.dirname(store))).toBe(false);
+    expect(readdirSync(folder)).toEqual([]);
+    expect((await checkDisk(folder, 2 ** 60)).advice).toContain('images will be deleted');
+    writeFileSync(path.join(folder, 'data'), 'a file');
+    expect(await checkDisk(store, 0)).toMatchObject({ status: 'fail', found: expect.stringMatching(/ENOTDIR/) });
+  });
+
+  it('has a disk that is there tomorrow, or is told so', async () => {
+    const passing = mkdtempSync('/dev/shm/loupe-doctor-');
+    try {
+      const { status, found } = await checkDisk(passing, 0);
+      expect(status).toBe('warn');
+      expect(found).toContain('on tmpfs, which the next start of the machine empties');
+    } finally {
+      rmSync(passing, { recursive: true });
+    }
   });
 });
