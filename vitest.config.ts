@@ -9,6 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // In CI a test may be tried once more: whole services, brokers and browsers share two cores there. What was retried is printed, and why.
     retry: process.env['CI'] === undefined ? 0 : 1,
+    globalSetup: ['test/support/temporary-folder.ts'],
     setupFiles: ['test/support/say-why.ts'],
     maxWorkers: 2,
   },

@@ -12,7 +12,7 @@ export OMP_NUM_THREADS=1
 
 [ -f "$packed/dataset.json" ] || node bin/loupe.js dataset pack --data "$data" --out "$packed" --colour GREY
 "$python" models/training/train_folder.py "$packed" --epochs 60 --batch 64 --rate 4e-3 --seeds 3 \
-  --figures "$work/infrared_solar_modules.json" --package "$package" --golden "$data" \
+  --figures "$work/infrared_solar_modules.json" --package "$package" --anew --golden "$data" \
   --description "Anomalies of photovoltaic modules in thermal images, one module an image (24x40 pixels)." \
   --source "InfraredSolarModules, Raptor Maps Inc., 2020: https://github.com/RaptorMaps/InfraredSolarModules" --licence MIT
 

@@ -55,7 +55,7 @@ function measured(data: string, turns: boolean) {
     maxEscapes: 0.02,
     maxFalseRejects: 0.02,
     images: 16,
-    draws: 4,
+    draws: 2,
     measure: true,
     turns,
   } as const;

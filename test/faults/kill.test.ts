@@ -2,7 +2,14 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import {
+  emptyFolder,
+  type ServiceProcess,
+  servicesOf,
+  testSettings,
+  total,
+  TWO_ENGINES,
+} from '../support/service-process.ts';
 import { Books } from './support/books.ts';
 import { roundsOr, timeFor } from './support/length.ts';
 import { type Plant, stage } from './support/staged.ts';
@@ -15,7 +22,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 async function killRounds(count: number, bin?: string): Promise<string[]> {
   const store = emptyFolder();
   const books = new Books();
-  const settings = [...testSettings(store), 'store.images.keep=all'];
+  const settings = [...testSettings(store), TWO_ENGINES, 'store.images.keep=all'];
   const begin = () => start(settings, bin === undefined ? {} : { bin });
   let service = await begin();
   let stop = new AbortController();

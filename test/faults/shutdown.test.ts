@@ -5,7 +5,7 @@ import mqtt from 'mqtt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreReader } from '../../src/record/store-reader.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, servicesOf, testSettings } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, TWO_ENGINES } from '../support/service-process.ts';
 import { Books } from './support/books.ts';
 import { isLong, roundsOr, timeFor } from './support/length.ts';
 import { type Plant, stage } from './support/staged.ts';
@@ -23,7 +23,7 @@ async function endings(count: number, bin?: string): Promise<string[]> {
   const acknowledged = new Set<string>();
   const found: string[] = [];
   for (let round = 0; round < count; round++) {
-    const service = await start(testSettings(store), bin === undefined ? {} : { bin });
+    const service = await start([...testSettings(store), TWO_ENGINES], bin === undefined ? {} : { bin });
     const engines = service.engines;
     const stop = new AbortController();
     const before = books.answered.size;

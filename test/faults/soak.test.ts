@@ -10,7 +10,14 @@ import { connectGrpcSender } from '../../src/client/grpc-sender.ts';
 import { connectMqttSender } from '../../src/client/mqtt-sender.ts';
 import type { FrameSender } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
-import { emptyFolder, type ServiceProcess, servicesOf, testSettings, total } from '../support/service-process.ts';
+import {
+  emptyFolder,
+  type ServiceProcess,
+  servicesOf,
+  testSettings,
+  total,
+  TWO_ENGINES,
+} from '../support/service-process.ts';
 import { type BadPicture, badPictures } from './support/bad-pictures.ts';
 import { Books } from './support/books.ts';
 import { type Plant, stage } from './support/staged.ts';
@@ -93,7 +100,7 @@ const most = (held: readonly Held[], what: keyof Held) => Math.max(...held.map((
 async function complaints(minutes: number, bin?: string): Promise<string[]> {
   const store = emptyFolder();
   const ms = minutes * 60_000;
-  const service = await start(testSettings(store), bin === undefined ? {} : { bin });
+  const service = await start([...testSettings(store), TWO_ENGINES], bin === undefined ? {} : { bin });
   const enginesReady = async () => total(await service.samples(), 'inspection_engines_ready');
   await expect.poll(enginesReady, { timeout: 30_000 }).toBe(2);
   const { grpc, mqtt } = service.addresses;

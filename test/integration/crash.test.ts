@@ -7,7 +7,7 @@ import type { SendOutcome } from '../../src/client/sender.ts';
 import { verifyStore } from '../../src/record/verify.ts';
 import { StoreReader } from '../../src/record/store-reader.ts';
 import { greyPng } from '../support/images.ts';
-import { emptyFolder, servicesOf, testSettings, total } from '../support/service-process.ts';
+import { emptyFolder, servicesOf, testSettings, total, TWO_ENGINES } from '../support/service-process.ts';
 
 const start = servicesOf(afterEach);
 
@@ -47,7 +47,7 @@ describe('kill -9', () => {
     const answered = new Map<string, SendOutcome & { kind: 'answered' }>();
     let from = 0;
     for (const lifeMs of [300, 700, 450]) {
-      const service = await start([...testSettings(store), 'store.images.keep=all']);
+      const service = await start([...testSettings(store), TWO_ENGINES, 'store.images.keep=all']);
       const stop = new AbortController();
       const sending = sendUntil(service.addresses.grpc, 'cam-1', from, stop.signal);
       await pause(lifeMs);
@@ -72,7 +72,7 @@ describe('kill -9', () => {
     reader.close();
     for (const [frameId, outcome] of answered) expect(rows.get(frameId)).toBe(outcome.resultId);
 
-    const service = await start([...testSettings(store), 'store.images.keep=all']);
+    const service = await start([...testSettings(store), TWO_ENGINES, 'store.images.keep=all']);
     const sender = await connectGrpcSender({ address: service.addresses.grpc });
     for (const [frameId, first] of [...answered].slice(0, 50)) {
       const again = await sender.send({
@@ -90,7 +90,7 @@ describe('kill -9', () => {
   });
 
   it('of every engine under load answers every frame, passes none by accident, and new engines take over', async () => {
-    const service = await start(testSettings(emptyFolder()));
+    const service = await start([...testSettings(emptyFolder()), TWO_ENGINES]);
     const stop = new AbortController();
     const sending = sendUntil(service.addresses.grpc, 'cam-1', 0, stop.signal);
     for (let round = 0; round < 3; round++) {
@@ -119,7 +119,7 @@ describe('kill -9', () => {
   });
 
   it('of the service leaves no engine behind', async () => {
-    const service = await start(testSettings(emptyFolder()));
+    const service = await start([...testSettings(emptyFolder()), TWO_ENGINES]);
     const engines = service.engines;
     expect(engines.length).toBe(2);
     await service.end('SIGKILL');

@@ -11,7 +11,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeJpeg } from '../../src/demo/jpeg.ts';
 import { nextPart } from '../../src/demo/part-stream.ts';
 import { verifyStore } from '../../src/record/verify.ts';
-import { emptyFolder, loupe, ROOT, ServiceProcess, testSettings, total } from '../support/service-process.ts';
+import {
+  emptyFolder,
+  loupe,
+  ROOT,
+  ServiceProcess,
+  testSettings,
+  total,
+  TWO_ENGINES,
+} from '../support/service-process.ts';
 
 const DATA = path.resolve(ROOT, '..', 'shared', 'data');
 const PER_FOLDER = 40;
@@ -30,6 +38,7 @@ const store = emptyFolder();
 beforeAll(async () => {
   service = await ServiceProcess.start([
     ...testSettings(store, 'plate-demo'),
+    TWO_ENGINES,
     `models.path=${path.join(ROOT, 'models')}`,
     'store.images.keep=all',
   ]);

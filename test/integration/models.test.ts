@@ -16,6 +16,7 @@ import {
   servicesOf,
   TEST_MODELS,
   testSettings,
+  TWO_ENGINES,
 } from '../support/service-process.ts';
 
 const start = servicesOf(afterEach);
@@ -30,7 +31,7 @@ beforeEach(() => {
   store = emptyFolder();
   mkdirSync(root);
   packageAt(path.join(root, 'mean-brightness', '1'), 'mean-brightness');
-  settings = [...testSettings(store), `models.path=${root}`];
+  settings = [...testSettings(store), TWO_ENGINES, `models.path=${root}`];
 });
 
 /** The golden image of a model that is least like a defect: it passes. */

@@ -15,6 +15,7 @@ import {
   servicesOf,
   TEST_MODELS,
   testSettings,
+  TWO_ENGINES,
 } from '../support/service-process.ts';
 
 const start = servicesOf(afterEach);
@@ -34,7 +35,7 @@ beforeEach(() => {
     ...nextOf('2')(manifest),
     cuts: { pass_below: 0.1, fail_above: 0.15 },
   }));
-  settings = [...testSettings(store), `models.path=${root}`, 'recipes.default.version="1"'];
+  settings = [...testSettings(store), TWO_ENGINES, `models.path=${root}`, 'recipes.default.version="1"'];
 });
 
 async function frame(service: ServiceProcess, id: string, image: Buffer) {

@@ -167,15 +167,16 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
       const said = await refused('nowhere', '--package', place, ...about, ...golden);
       expect(said).toContain('expected --package MODELS/NAME/VERSION');
     }
+    const made = path.join(folder, 'models', 'plate', '1');
+    expect(await refused('nowhere', '--package', made, ...about, ...golden)).toContain('a package never changes');
+    expect(await refused('nowhere', '--package', made, '--anew', ...about, ...golden)).toContain('no dataset.json');
     expect(await refused(path.join(folder, 'packed'), '--package', 'x/1', ...about, ...golden)).toMatch(
       /--golden nowhere: expected the labelled folder that was packed, there is no .*80 of 80 are missing/,
     );
     expect(await refused('nowhere', '--members', '5')).toContain('expected 1 to 4 --members');
     expect(await refused('nowhere', '--width', '0.0625')).toContain('expected a --width of at least 0.125');
     expect(await refused('nowhere', '--made', '1')).toContain('expected a share from 0 to below 1 for --made');
-    expect(await refused(path.join(folder, 'packed'), '--architecture', 'alexnet8')).toContain(
-      'expected resnet18/34/50',
-    );
+    expect(await refused('nowhere', '--architecture', 'alexnet8')).toContain('expected resnet18/34/50');
     expect(await refused(path.join(folder, 'packed'), '--precision', 'fp16')).toMatch(/expected CUDA for --precision/);
   });
 });

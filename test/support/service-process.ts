@@ -29,12 +29,15 @@ export function testSettings(store: string, model = 'mean-brightness'): string[]
     'http.listen=127.0.0.1:0',
     'mqtt.embedded.listen=127.0.0.1:0',
     'engine.provider=cpu',
-    'engine.processes=2',
+    'engine.processes=1',
     `models.path=${TEST_MODELS}`,
     `recipes.default.model=${model}`,
     `store.path=${store}`,
   ];
 }
+
+/** Of the engines of a line; one starts sooner, and most tests have no use for more. */
+export const TWO_ENGINES = 'engine.processes=2';
 
 export class ServiceProcess {
   readonly child: ChildProcess;
