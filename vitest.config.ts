@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 export default defineConfig({
   test: {
@@ -12,5 +13,6 @@ export default defineConfig({
     globalSetup: ['test/support/temporary-folder.ts'],
     setupFiles: ['test/support/say-why.ts'],
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 });

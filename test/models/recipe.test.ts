@@ -94,7 +94,7 @@ describe.skipIf(python === undefined && !IN_CI)('the training recipe', { timeout
         '--scores',
         scores,
       ],
-      ...[...network, '--init', init, '--epochs', '6', '--seeds', '2', '--members', '2', '--curve'],
+      ...[...network, '--init', init, '--epochs', '3', '--seeds', '2', '--members', '2', '--curve'],
       ...['--source', 'drawn by a test', '--licence', 'Apache-2.0', '--description', 'A test.'],
     ]);
     expect(stdout).toMatch(/chosen from the images: .*known True, made 0\.5, light changing/);

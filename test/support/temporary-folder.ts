@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-export default function setup(): () => void {
+export function setup(): () => void {
   const folder = mkdtempSync(path.join(tmpdir(), 'loupe-tests-'));
   process.env['TMPDIR'] = folder;
   // What a service that was killed still writes while it goes is tried again.
