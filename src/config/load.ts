@@ -70,7 +70,10 @@ async function readTree(file: string | null, faults: ConfigFault[]): Promise<Tre
   try {
     text = await readFile(file ?? DEFAULT_FILE, 'utf8');
   } catch (error) {
-    if (file !== null) faults.push({ path: '', message: `cannot read ${file}: ${(error as Error).message}` });
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    // One that is there and cannot be read holds what this station is: its defaults would be another one.
+    if (file !== null || !isMissing)
+      faults.push({ path: '', message: `cannot read ${file ?? DEFAULT_FILE}: ${(error as Error).message}` });
     return {};
   }
   try {

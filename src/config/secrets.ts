@@ -21,7 +21,7 @@ export interface Secrets {
   readonly broker: { readonly password: string | null } & TlsFiles;
 }
 
-/** @throws ConfigError naming every file that cannot be read and every token that is too short */
+/** @throws ConfigError naming every file that cannot be read and every token that is too short, or does not say which rights it has */
 export async function readSecrets(config: Config): Promise<Secrets> {
   const faults: ConfigFault[] = [];
   const read = async (path: string, file: string | null): Promise<Buffer | null> => {
@@ -53,6 +53,12 @@ export async function readSecrets(config: Config): Promise<Secrets> {
     const token = entry.token ?? (await read(path, entry.token_file))?.toString('utf8').trim() ?? '';
     if (entry.token === null && token.length < 16) {
       faults.push({ path, message: `expected at least 16 characters, found ${token.length}` });
+    }
+    const rights = [...entry.rights].sort().join();
+    const twin = credentials.find((one) => one.token === token && [...one.rights].sort().join() !== rights);
+    if (twin !== undefined && token !== '') {
+      const message = `"${entry.name}" has the secret of "${twin.name}", and other rights: whose they are cannot be told`;
+      faults.push({ path: `auth.tokens.${i}`, message });
     }
     credentials.push({ name: entry.name, token, rights: entry.rights });
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -110,6 +110,19 @@ describe('the configuration', () => {
     expect((await faultsOf(load(await fileOf('- 1'))))['']).toContain('expected a mapping');
   });
 
+  it('is not that of another station where the file is there and cannot be read', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'loupe-config-'));
+    const here = process.cwd();
+    process.chdir(folder);
+    try {
+      expect((await load(null)).site).toBe('site');
+      await mkdir(path.join(folder, 'loupe.yaml'));
+      expect((await faultsOf(load(null)))['']).toMatch(/^cannot read loupe\.yaml: EISDIR/);
+    } finally {
+      process.chdir(here);
+    }
+  });
+
   it('never reaches into prototypes by its paths', async () => {
     const faults = await faultsOf(load(null, {}, ['__proto__.polluted=1', 'constructor.prototype.polluted=1']));
     expect(Object.keys(faults).length).toBeGreaterThan(0);
@@ -143,6 +156,19 @@ describe('secrets', () => {
       'grpc.tls.key_file',
       'mqtt.password_file',
     ]);
+  });
+
+  it('refuses one secret with two sets of rights, and does not show it', async () => {
+    const secret = '0123456789abcdefgh';
+    const tokens = (more: string) =>
+      load(null, {}, [
+        `auth.tokens=[{name: line, token: ${secret}, rights: [ingest]}, {name: ops, token: ${secret}, rights: [${more}]}]`,
+      ]);
+    const faults = await faultsOf(readSecrets(await tokens('admin, ingest')));
+    expect(faults['auth.tokens.1']).toContain('"ops" has the secret of "line", and other rights');
+    expect(JSON.stringify(faults)).not.toContain(secret);
+    // One for a crowd of cameras is what it says.
+    expect((await readSecrets(await tokens('ingest'))).credentials).toHaveLength(2);
   });
 });
 
