@@ -7,7 +7,16 @@
 
 import type { ImageLook } from '../../frame/image-look.ts';
 import { type Asked, SamePicture } from '../../frame/same-picture.ts';
-import { binEdges, binShares, pChartLimits, psi, type Spread, spreadOf } from './statistics.ts';
+import {
+  binEdges,
+  binShares,
+  type CountRange,
+  psi,
+  psiOfChance,
+  rejectLimits,
+  type Spread,
+  spreadOf,
+} from './statistics.ts';
 
 /** One recorded frame, as far as drift is concerned. */
 export interface Seen {
@@ -83,6 +92,8 @@ export class CameraDrift {
   private readonly baselineFrames: number;
   private readonly now: () => number;
   private kept: Baseline | null;
+  /** Of the baseline, worked out when it is first asked for. */
+  private usualRejects: CountRange | null = null;
   private by: string | null;
   private learning: Learned[] = [];
   private recent: Learned[] = [];
@@ -122,6 +133,7 @@ export class CameraDrift {
   /** Forgets the baseline: the next frames make a new one. */
   relearn(): void {
     this.kept = null;
+    this.usualRejects = null;
     this.by = null;
     this.learning = [];
     this.recent = [];
@@ -156,10 +168,17 @@ export class CameraDrift {
       conditions: [
         ...(this.sameFrames >= FROZEN_FRAMES ? [{ kind: 'frozen', frames: this.sameFrames } as const] : []),
         ...(ratios === null || baseline === null ? [] : lookConditions(ratios, baseline)),
-        ...(shift !== null && shift > PSI_LIMIT ? [{ kind: 'scores', psi: shift } as const] : []),
-        ...(share === null || baseline === null ? [] : rejectConditions(share, baseline, recent.length)),
+        ...(shift === null || baseline === null ? [] : scoreConditions(shift, baseline, recent.length)),
+        ...(share === null || baseline === null ? [] : this.rejectConditions(share, baseline)),
       ],
     };
+  }
+
+  private rejectConditions(share: number, { rejectShare, frames }: Baseline): DriftCondition[] {
+    this.usualRejects ??= rejectLimits(Math.round(rejectShare * frames), frames, SCORES);
+    const { least, most } = this.usualRejects;
+    const rejects = Math.round(share * SCORES);
+    return rejects > most || rejects < least ? [{ kind: 'rejects', share, usual: rejectShare }] : [];
   }
 
   private learn(by: string, learned: Learned): boolean {
@@ -196,15 +215,13 @@ function lookConditions(ratios: Readonly<Record<Quantity, number>>, baseline: Ba
   return QUANTITIES.flatMap((kind) => {
     const { mean, deviation } = baseline[kind];
     const ratio = ratios[kind];
-    const chance = (DEVIATIONS * deviation) / Math.sqrt(LOOKS) / Math.max(mean, 1e-6);
+    const chance = (DEVIATIONS * deviation * Math.sqrt(1 / LOOKS + 1 / baseline.frames)) / Math.max(mean, 1e-6);
     const limit = ratio < 0 ? LIMITS[kind].less : LIMITS[kind].more;
     return Math.abs(ratio) >= Math.max(limit, chance) ? [{ kind, ratio }] : [];
   });
 }
 
-function rejectConditions(share: number, { rejectShare, frames }: Baseline, n: number): DriftCondition[] {
-  // A baseline without any reject does not mean that there is never one.
-  const usual = Math.max(rejectShare, 1 / frames);
-  const { lower, upper } = pChartLimits(usual, n);
-  return share > upper || share < lower ? [{ kind: 'rejects', share, usual: rejectShare }] : [];
+function scoreConditions(shift: number, { scoreShares, frames }: Baseline, n: number): DriftCondition[] {
+  const limit = Math.max(PSI_LIMIT, psiOfChance(scoreShares.length, frames, n));
+  return shift > limit ? [{ kind: 'scores', psi: shift }] : [];
 }

@@ -6,6 +6,12 @@ export interface Spread {
   readonly deviation: number;
 }
 
+/** Both included. */
+export interface CountRange {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** @param values at least one */
 export function spreadOf(values: readonly number[]): Spread {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
@@ -36,11 +42,38 @@ export function psi(expected: readonly number[], actual: readonly number[]): num
   return expected.reduce((sum, e, i) => sum + ((actual[i] ?? 0) - e) * Math.log((actual[i] ?? 0) / e), 0);
 }
 
+/** Of a normal distribution, one-sided: what chance reaches in one look of a hundred thousand. */
+const Z_CHANCE = 4.265;
+const CHANCE = 1e-5;
+
 /**
- * Limits of a p-chart (Shewhart): three standard deviations around the usual share for samples of `n`.
- * @param usual 0..1
+ * What the index of `n` values against `frames` others of the same kind reaches by chance: it is spread as chi-squared with `bins` - 1
+ * degrees of freedom, times 1/n + 1/frames (Yurdakul, 2018); the quantile is Wilson and Hilferty's.
  */
-export function pChartLimits(usual: number, n: number): { readonly lower: number; readonly upper: number } {
-  const reach = 3 * Math.sqrt((usual * (1 - usual)) / n);
-  return { lower: Math.max(0, usual - reach), upper: Math.min(1, usual + reach) };
+export function psiOfChance(bins: number, frames: number, n: number): number {
+  const freedom = bins - 1;
+  if (freedom === 0) return 0;
+  const cube = 1 - 2 / (9 * freedom) + Z_CHANCE * Math.sqrt(2 / (9 * freedom));
+  return freedom * cube ** 3 * (1 / n + 1 / frames);
+}
+
+/**
+ * How many of `n` parts are rejected by chance, at the least and at the most, where `rejects` of `frames` were before: a p-chart with
+ * exact limits. Three standard deviations are passed on a line that rejects little every few hundred parts, and a short baseline does
+ * not know the line's share (beta-binomial with Jeffreys' prior).
+ */
+export function rejectLimits(rejects: number, frames: number, n: number): CountRange {
+  const [bad, good] = [rejects + 0.5, frames - rejects + 0.5];
+  let log = 0;
+  for (let i = 0; i < n; i++) log += Math.log((good + i) / (bad + good + i));
+  const chances = Array.from({ length: n + 1 }, (_, count) => {
+    const chance = Math.exp(log);
+    log += Math.log(((n - count) * (bad + count)) / ((count + 1) * (good + n - count - 1)));
+    return chance;
+  });
+  const within = (ordered: readonly number[]) => {
+    let sum = 0;
+    return ordered.findIndex((chance) => (sum += chance) > CHANCE);
+  };
+  return { least: within(chances), most: n - within(chances.toReversed()) };
 }

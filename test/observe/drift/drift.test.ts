@@ -8,7 +8,14 @@ import { lookOf } from '../../../src/engine/look.ts';
 import type { ImageLook } from '../../../src/frame/image-look.ts';
 import { type Baseline, CameraDrift, type Seen } from '../../../src/observe/drift/camera-drift.ts';
 import { DriftWatch, sentenceOf } from '../../../src/observe/drift/drift-watch.ts';
-import { binEdges, binShares, pChartLimits, psi, spreadOf } from '../../../src/observe/drift/statistics.ts';
+import {
+  binEdges,
+  binShares,
+  psi,
+  psiOfChance,
+  rejectLimits,
+  spreadOf,
+} from '../../../src/observe/drift/statistics.ts';
 
 const EDGE = 96;
 
@@ -43,11 +50,25 @@ describe('the arithmetic', () => {
     expect(psi([0.5, 0.5], [0.25, 0.75])).toBeCloseTo(-0.25 * Math.log(0.5) + 0.25 * Math.log(1.5), 12);
   });
 
-  it('gives the limits of a p-chart', () => {
-    const { lower, upper } = pChartLimits(0.1, 100);
-    expect([lower, upper]).toEqual([expect.closeTo(0.01, 12), expect.closeTo(0.19, 12)]);
-    expect(pChartLimits(0.01, 100).lower).toBe(0);
-    expect(pChartLimits(0.99, 100).upper).toBe(1);
+  it('gives what the index reaches by chance: within 3 % of the quantile of chi-squared, 12 % of the shortest', () => {
+    // scipy.stats.chi2.ppf(1 - 1e-5, bins - 1) * (1 / frames + 1 / n)
+    expect(psiOfChance(10, 500, 200) / 0.275385).toBeCloseTo(1, 1);
+    expect(psiOfChance(10, 50, 200) / 0.983516).toBeCloseTo(1, 1);
+    expect(psiOfChance(2, 500, 200) / 0.13658).toBeLessThan(1.12);
+    expect(psiOfChance(1, 500, 200)).toBe(0);
+  });
+
+  it.each([
+    // scipy.stats.betabinom(200, rejects + 0.5, frames - rejects + 0.5): the counts beyond which less than 1e-5 is left.
+    [0, 500, 0, 7],
+    [5, 500, 0, 14],
+    [25, 500, 0, 30],
+    [2500, 5000, 69, 131],
+    [50, 50, 161, 200],
+    [0, 100_000, 0, 1],
+    [100_000, 100_000, 199, 200],
+  ])('gives exact limits where %i of %i were rejected: %i to %i of 200', (rejects, frames, least, most) => {
+    expect(rejectLimits(rejects, frames, 200)).toEqual({ least, most });
   });
 });
 
@@ -91,6 +112,25 @@ describe('a camera', () => {
     expect([...raised]).toEqual([]);
     expect(drift.state().ratios?.brightness).toBeCloseTo(0, 1);
   });
+
+  it.each([50, 500])(
+    'that rejects one part in a hundred all the time says nothing of it, baseline of %i frames',
+    (frames) => {
+      const random = randomFrom(frames);
+      const look: ImageLook = { brightness: 100, contrast: 40, focus: 200 };
+      const raised: unknown[] = [];
+      for (let line = 0; line < 10; line++) {
+        const drift = new CameraDrift(frames, null, () => 0);
+        for (let part = 0; part < frames + 4000; part++) {
+          const isRejected = random() < 0.01;
+          const probability = isRejected ? 0.6 + 0.4 * random() : 0.3 * random();
+          drift.note(seenOf(look, { isRejected, probability }));
+          if (part % 20 === 0) raised.push(...drift.state().conditions);
+        }
+      }
+      expect(raised).toEqual([]);
+    },
+  );
 
   it('that gets darker says so, by how much', () => {
     const drift = taught();
