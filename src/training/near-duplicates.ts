@@ -21,6 +21,7 @@ export interface Likeness {
 /** Edges of the small grey picture that `differenceHash` takes. */
 export const HASH_WIDTH = 9;
 export const HASH_HEIGHT = 8;
+const PIXELS = HASH_WIDTH * HASH_HEIGHT;
 /**
  * Bits of 64 that two copies of one picture may differ in, and how far apart their levels may be on average. Measured on 900 images of
  * each of three folders: of copies compressed again (JPEG 50), made smaller or brighter 99 % are within both. Two bits and no levels
@@ -53,12 +54,14 @@ export function levelsOf(grey: Uint8Array): Float32Array {
 
 /** Pairs across two sets: each image of `tested` with the first of `trained` that it is like. */
 export function alikeAcross(tested: readonly Fingerprint[], trained: readonly Fingerprint[]): Likeness[] {
-  return tested.flatMap((a) => firstLike(a, trained));
+  const others = new Row(trained);
+  return tested.flatMap((a) => others.firstLike(a, 0, null));
 }
 
 /** Pairs within one set that lie in different groups: parts that a grouped split would tear apart. */
 export function alikeAcrossGroups(images: readonly Fingerprint[]): Likeness[] {
-  return images.flatMap((a, i) => firstLike(a, images.slice(i + 1), (b) => a.group !== b.group));
+  const all = new Row(images);
+  return images.flatMap((a, i) => all.firstLike(a, i + 1, a.group));
 }
 
 /** Each defective image with a good one that is the same file, whatever their groups: one of the two labels is wrong. */
@@ -70,28 +73,67 @@ export function labelledTwice(images: readonly Fingerprint[]): Likeness[] {
   });
 }
 
-function firstLike(
-  a: Fingerprint,
-  others: readonly Fingerprint[],
-  counts: (b: Fingerprint) => boolean = () => true,
-): Likeness[] {
-  let near: Fingerprint | undefined;
-  for (const b of others) {
-    if (!counts(b)) continue;
-    if (a.sha256 === b.sha256) return [{ a, b, isIdentical: true }];
-    if (near === undefined && distance(a, b) <= NEAR_BITS && levelsApart(a, b) <= NEAR_LEVELS) near = b;
+/** Fingerprints as numbers in a row: 14,000 images are a hundred million pairs. */
+class Row {
+  private readonly images: readonly Fingerprint[];
+  private readonly high: Uint32Array;
+  private readonly low: Uint32Array;
+  private readonly levels: Float32Array;
+  /** Places of each file, by its SHA-256. */
+  private readonly places = new Map<string, number[]>();
+  /** Numbers of groups, by their name; and of each image. */
+  private readonly groups = new Map<string, number>();
+  private readonly groupOf: Uint32Array;
+
+  constructor(images: readonly Fingerprint[]) {
+    this.images = images;
+    this.high = Uint32Array.from(images, ({ differences }) => differences[0]);
+    this.low = Uint32Array.from(images, ({ differences }) => differences[1]);
+    this.levels = new Float32Array(images.length * PIXELS);
+    this.groupOf = Uint32Array.from(images, ({ group }) => {
+      const number = this.groups.get(group) ?? this.groups.size;
+      this.groups.set(group, number);
+      return number;
+    });
+    for (const [i, { levels, sha256 }] of images.entries()) {
+      this.levels.set(levels, i * PIXELS);
+      const places = this.places.get(sha256);
+      if (places === undefined) this.places.set(sha256, [i]);
+      else places.push(i);
+    }
   }
-  return near === undefined ? [] : [{ a, b: near, isIdentical: false }];
-}
 
-function distance(a: Fingerprint, b: Fingerprint): number {
-  return ones(a.differences[0] ^ b.differences[0]) + ones(a.differences[1] ^ b.differences[1]);
-}
+  /**
+   * The same file before one that is nearly the same.
+   * @param start place of the first that counts
+   * @param but images of this group do not; null: all do
+   * @returns none or one
+   */
+  firstLike(a: Fingerprint, start: number, but: string | null): Likeness[] {
+    const apart = but === null ? null : (this.groups.get(but) ?? null);
+    const same = this.places.get(a.sha256)?.find((place) => place >= start && this.groupOf[place] !== apart);
+    const found = same ?? this.firstNear(a, start, apart);
+    const b = found === null ? undefined : this.images[found];
+    return b === undefined ? [] : [{ a, b, isIdentical: same !== undefined }];
+  }
 
-function levelsApart(a: Fingerprint, b: Fingerprint): number {
-  let sum = 0;
-  for (const [i, level] of a.levels.entries()) sum += Math.abs(level - (b.levels[i] ?? 0));
-  return sum / a.levels.length;
+  private firstNear({ differences, levels }: Fingerprint, start: number, apart: number | null): number | null {
+    const [high, low] = differences;
+    for (let place = start; place < this.images.length; place++) {
+      if (this.groupOf[place] === apart) continue;
+      const bits = ones(high ^ (this.high[place] ?? 0)) + ones(low ^ (this.low[place] ?? 0));
+      if (bits <= NEAR_BITS && this.isNear(levels, place)) return place;
+    }
+    return null;
+  }
+
+  private isNear(levels: Float32Array, place: number): boolean {
+    let apart = 0;
+    for (let i = 0; i < PIXELS && apart <= NEAR_LEVELS * PIXELS; i++) {
+      apart += Math.abs((levels[i] ?? 0) - (this.levels[place * PIXELS + i] ?? 0));
+    }
+    return apart <= NEAR_LEVELS * PIXELS;
+  }
 }
 
 function ones(bits: number): number {
