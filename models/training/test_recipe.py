@@ -22,7 +22,7 @@ from recipe.familiar import UNFAMILIAR, Familiar, scaled_size
 from recipe.fit import Plan, epoch_order, fit, weights_file
 from recipe.known import EDGE, LEAST, STEP, Known, fit_logistic
 from recipe.measure import auroc, by_part, calibration_error, calibration_error_of_chance, choose_cuts
-from recipe.measure import fit_opinions, fit_platt, measure, part_weights
+from recipe.measure import error_interval, fit_opinions, fit_platt, measure, part_weights
 from recipe.networks import Together, build
 from recipe.package import choose_golden, export, write_rows
 from recipe.packed import MANY_PARTS, Packed, load, split
@@ -233,6 +233,17 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(found["accuracy"]["low"], 0.8389, places=3)
         self.assertEqual(found["auroc"]["high"], 1)
         self.assertLess(found["auroc"]["low"], 0.9)
+        # Where no image is wrong nobody knows how much of it is chance.
+        self.assertNotIn("calibration_error", found)
+
+    def test_chance_adds_to_a_calibration_error_and_is_taken_off_it(self):
+        np.testing.assert_allclose(error_interval(0.1, np.linspace(0.1, 0.3, 101)), (0, 0.195))
+        np.testing.assert_allclose(error_interval(0.2, np.linspace(0.15, 0.25, 101)), (0.1525, 0.2475))
+        rng, labels = np.random.default_rng(3), np.repeat([0, 1], 100)
+        probabilities = np.clip(0.5 + 0.35 * (2 * labels - 1) + rng.normal(0, 0.2, 200), 0, 1)
+        groups, kinds = np.array([f"part{i}" for i in range(200)]), np.where(labels == 1, "dent", "good")
+        found = measure(probabilities, np.zeros(200, dtype=bool), labels, kinds, groups, {"pass_below": 0.3, "fail_above": 0.7}, rng)["calibration_error"]
+        self.assertTrue(0 <= found["low"] < found["value"] < found["high"], found)
 
     def test_a_picture_of_something_else_is_no_escape_and_goes_to_a_person(self):
         labels, groups, kinds = np.repeat([0, 1], 10), np.array([f"part{i}" for i in range(20)]), np.repeat(["good", "dent"], 10)

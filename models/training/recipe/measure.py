@@ -67,9 +67,8 @@ def area_interval(area, bad, good):
     return least(area), 1 - least(1 - area)
 
 
-def bootstrap(measure, probabilities, labels, groups, rng, alike=None, rounds=1000):
-    """(low, high), 95 %, by drawing whole groups again: images of one part are not independent. `alike`: what it is where all rounds
-    say the same, as they do where no image is wrong."""
+def rounds_of(measure, probabilities, labels, groups, rng, rounds=1000):
+    """`measure` of whole groups drawn again and again, as many as there are: images of one part are not independent."""
     names, inverse = np.unique(groups, return_inverse=True)
     members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     values = []
@@ -77,9 +76,19 @@ def bootstrap(measure, probabilities, labels, groups, rng, alike=None, rounds=10
         pick = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
         if 0 < labels[pick].sum() < len(pick):
             values.append(measure(probabilities[pick], labels[pick]))
-    if alike is not None and np.ptp(values) < 1e-9:
-        return alike
-    return tuple(np.percentile(values, [2.5, 97.5]))
+    return np.array(values)
+
+
+def interval_of(values, alike):
+    """(low, high), 95 %. `alike`: what it is where all rounds say the same, as they do where no image is wrong."""
+    return alike if np.ptp(values) < 1e-9 else tuple(np.percentile(values, [2.5, 97.5]))
+
+
+def error_interval(error, values):
+    """Of a sum of absolute errors, as src/training/intervals.ts has it: chance only adds to it, and once more in each round. What the rounds
+    reach above the figure is taken off below it, what they reach above their middle is put on above it."""
+    high = np.percentile(values, 97.5)
+    return max(0.0, min(error, 2 * error - high)), min(1.0, error + high - np.median(values))
 
 
 def part_weights(labels, groups):
@@ -168,8 +177,11 @@ def measure(probabilities, unfamiliar, labels, kinds, groups, cuts, rng):
     def figure(value, interval, n):
         return {"value": round(float(value), 5), "low": round(float(interval[0]), 5), "high": round(float(interval[1]), 5), "n": int(n)}
 
-    def drawn(of, alike=None):
-        return figure(of(probabilities, labels), bootstrap(of, probabilities, labels, groups, rng, alike), len(labels))
+    def rounds(of):
+        return rounds_of(of, probabilities, labels, groups, rng)
+
+    def drawn(of, alike):
+        return figure(of(probabilities, labels), interval_of(rounds(of), alike), len(labels))
 
     def share(holds, of):
         value = holds[of].mean() if of.any() else 0.0
@@ -178,12 +190,15 @@ def measure(probabilities, unfamiliar, labels, kinds, groups, cuts, rng):
     metrics = {
         "auroc": drawn(auroc, area_interval(auroc(probabilities, labels), parts(bad), parts(good))),
         "accuracy": drawn(accuracy, wilson(accuracy(probabilities, labels), len(set(groups)))),
-        "calibration_error": drawn(calibration_error),
         "escape_rate": share(escaped, bad),
         "false_reject_rate": share(rejected, good),
         "review_rate_good": share(~escaped & ~rejected, good),
         "review_rate_defective": share(~escaped & ~rejected, bad),
     }
+    # Of scores without a wrong one, rounds that differ in their last digits know no more of it than rounds that are the same.
+    if accuracy(probabilities, labels) < 1:
+        error = calibration_error(probabilities, labels)
+        metrics["calibration_error"] = figure(error, error_interval(error, rounds(calibration_error)), len(labels))
     for kind in sorted(set(kinds[bad])):
         name = "".join(c if c.isalnum() else "_" for c in kind.lower())
         metrics[f"escape_rate_{name}"] = share(escaped, bad & (kinds == kind))

@@ -150,7 +150,7 @@ def beside_sentences(args, net):
 
 
 # What is no choice of the recipe: where things lie, and what is written about them.
-ELSEWHERE = ("packed", "package", "golden", "figures", "scores", "source", "licence", "description", "threads", "architecture", "width")
+ELSEWHERE = ("packed", "package", "anew", "golden", "figures", "scores", "source", "licence", "description", "threads", "architecture", "width")
 
 
 def settings(args):
