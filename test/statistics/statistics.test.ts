@@ -9,6 +9,7 @@ import {
 import { cohensKappa } from '../../src/statistics/kappa.ts';
 import { LATENCY_EDGES_MS, latencyBucketOf, latencyQuantile } from '../../src/statistics/latency.ts';
 import { pChart } from '../../src/statistics/p-chart.ts';
+import { randomFrom } from '../../src/training/random.ts';
 import { binOfCut, scoreBinOf } from '../../src/statistics/score-bins.ts';
 
 describe('bins of scores', () => {
@@ -60,6 +61,47 @@ describe('the p-chart', () => {
     expect(widened.spread).toBeGreaterThan(5);
     expect(widened.points.filter(({ signal }) => signal !== null)).toEqual([]);
     expect(pChart(Array.from({ length: 40 }, () => ({ rejected: 5, inspected: 100 }))).spread).toBe(1);
+  });
+
+  it.each([
+    // The least count with scipy.stats.binom.sf(count, n, 0.01) <= 0.00135.
+    [5, 1],
+    [60, 4],
+    [600, 14],
+  ])('gives exact limits where a group has few rejects: 0.01 of %i parts, %i at the most', (inspected, most) => {
+    // As many rejects in all as parts in one of the hundred groups.
+    const rejectsIn = (group: number) => Math.floor(inspected / 100) + (group < inspected % 100 ? 1 : 0);
+    const samples = Array.from({ length: 100 }, (_, group) => ({ rejected: rejectsIn(group), inspected }));
+    const { centre, points } = pChart(samples, false);
+    expect(centre).toBeCloseTo(0.01, 12);
+    expect(points[0]).toMatchObject({ lower: 0, upper: expect.closeTo(most / inspected, 12) });
+  });
+
+  it.each([
+    [5, 0.01],
+    [60, 0.003],
+    [60, 0.01],
+    [600, 0.003],
+  ])(
+    'calls a steady line of %i parts a group, %f of them rejects, out of control no more often than it says',
+    (n, p) => {
+      const random = randomFrom(n);
+      const rejects = () => Array.from({ length: n }, random).filter((one) => one < p).length;
+      const charts = Array.from({ length: 200 }, () =>
+        pChart(Array.from({ length: 24 }, () => ({ rejected: rejects(), inspected: n }))),
+      );
+      // Before: 23 to 80 of a hundred. By chance three standard deviations are passed once in 740 groups on one side, in 31 of these charts.
+      const out = charts.filter(({ points }) => points.some(({ signal }) => signal !== null));
+      expect(out.length).toBeLessThan(16);
+    },
+  );
+
+  it('sees nothing in a row of hours without a reject where most have none, and much in one where few have', () => {
+    const hours = (rejected: number[]) => pChart(rejected.map((one) => ({ rejected: one, inspected: 60 }))).points;
+    const rare = hours([1, ...Array<number>(22).fill(0), 1]);
+    expect(rare.filter(({ signal }) => signal !== null)).toEqual([]);
+    const usual = hours([...Array<number>(24).fill(3), ...Array<number>(12).fill(0)]);
+    expect(usual.slice(24).filter(({ signal }) => signal === 'run').length).toBeGreaterThan(0);
   });
 
   it('sees a shift that stays inside the limits, and leaves out groups of nothing', () => {
