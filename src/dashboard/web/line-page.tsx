@@ -7,6 +7,7 @@ import type { CameraView, Condition, Sight } from '../schemas.ts';
 import { LatencyGauge, ProbabilityGauge } from './gauges.tsx';
 import { useKeptHeatMap } from './heat-map.tsx';
 import { useLine } from './live.ts';
+import { OutOfSight } from './out-of-sight.tsx';
 import { Picture } from './picture.tsx';
 import { changeSettings, settings, useSettings } from './settings.ts';
 import { momentText } from './texts.ts';
@@ -18,6 +19,11 @@ export function LinePage() {
   const { acknowledged, acknowledgedCount } = useSettings();
   const words = useWords();
   const size = cameras.size > 6 ? 'crowd' : cameras.size > 4 ? 'many' : 'few';
+  const open = [...cameras].flatMap(([cameraId, { lastRejected }]) =>
+    lastRejected !== null && lastRejected.resultId !== acknowledged[cameraId]
+      ? [[cameraId, lastRejected.verdict] as const]
+      : [],
+  );
   return (
     <main className="line" data-count={size}>
       <h1 className="hidden">{words.line}</h1>
@@ -32,6 +38,7 @@ export function LinePage() {
           isOld={connection !== 'open'}
         />
       ))}
+      <OutOfSight cameras={[...cameras.keys()].join(' ')} open={new Map(open)} />
     </main>
   );
 }
