@@ -186,6 +186,26 @@ describe.skipIf(!hasBrowser())('a week of results', () => {
     await visitor.close(page);
   }, 60_000);
 
+  it('takes back at once a change that the page saw before the answer came', async () => {
+    const page = await visitor.open('cuts');
+    await page.route('**/api/v1/recipes/default/cuts', async (route) => {
+      const response = await route.fetch();
+      await page.locator('.events').getByText('seen first').waitFor();
+      await route.fulfill({ response });
+    });
+    await page.getByRole('spinbutton', { name: 'PASS below' }).fill('0.12');
+    await page.getByLabel('Reason').fill('seen first');
+    await page.getByRole('button', { name: 'Apply these cuts' }).click();
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.getByRole('button', { name: 'Take back the last change' }).click();
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.getByRole('alertdialog').waitFor({ state: 'detached', timeout: 5000 });
+    await expect
+      .poll(async () => (await service.get('/api/v1/recipes')).text)
+      .toContain(`"cuts":{"passBelow":${CUTS.passBelow},"failAbove":${CUTS.failAbove}}`);
+    await visitor.close(page);
+  }, 60_000);
+
   it('tells who was too late, and changes nothing', async () => {
     // The browser complains of the refusal itself.
     const page = await new Visitor(browser, service.addresses.http).open('cuts');

@@ -46,7 +46,7 @@ export function CutChange(props: {
     if (name === null && why === null) setWish(kind);
   };
   const grant = (kind: 'set' | 'revert') => {
-    if (performance.now() < meanwhile.readFrom.current) return;
+    if (!meanwhile.mayAnswer()) return;
     setWish(null);
     setIsBusy(true);
     const where = `/api/v1/recipes/${encodeURIComponent(recipe.recipe)}/cuts`;
@@ -139,7 +139,7 @@ function useMeanwhile(
   changes: readonly CutChangeJson[],
   isBegun: boolean,
   words: QualityWords,
-): { readonly text: string | null; readonly readFrom: { current: number } } {
+): { readonly text: string | null; mayAnswer(): boolean } {
   const { revision, cuts } = recipe;
   const model = `${recipe.model.name}/${recipe.model.version}`;
   const seq = changes[0]?.seq ?? 0;
@@ -153,12 +153,14 @@ function useMeanwhile(
   useEffect(() => {
     if (isChanged) readFrom.current = performance.now() + READ_MS;
   }, [isChanged, revision]);
-  if (!isChanged) return { text: null, readFrom };
+  // One's own change may be seen before its answer comes, and is nothing to be read then.
+  const mayAnswer = () => !isChanged || performance.now() >= readFrom.current;
+  if (!isChanged) return { text: null, mayAnswer };
   const [last] = changes;
-  if (model !== then.model) return { text: words.modelChanged(model, cutsText(cuts)), readFrom };
-  if (last === undefined || last.seq === then.seq) return { text: null, readFrom };
+  if (model !== then.model) return { text: words.modelChanged(model, cutsText(cuts)), mayAnswer };
+  if (last === undefined || last.seq === then.seq) return { text: null, mayAnswer };
   return {
     text: words.cutsChanged(shownText(last.by), cutsText(last.from), cutsText(cuts), shownText(last.reason)),
-    readFrom,
+    mayAnswer,
   };
 }

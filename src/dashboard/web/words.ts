@@ -201,9 +201,7 @@ const en = {
   rejectsUnusual: (percent: string, usual: string) => `${percent} % rejected, usual are ${usual} %`,
   heatMap: 'Heat map',
   heatMapMaking: 'Looking for the spot …',
-  heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' } as Readonly<
-    Record<'activation_map' | 'occlusion', string>
-  >,
+  heatMapOf: { activation_map: 'as the model itself says', occlusion: 'found by painting spots over' },
 };
 
 export type Words = typeof en;
