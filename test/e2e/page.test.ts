@@ -149,6 +149,9 @@ describe.skipIf(!hasBrowser())('the page', () => {
     const page = await open('review');
     const frame = () => page.locator('.facts-list').innerText();
     await page.locator('.review .picture img').waitFor();
+    // Until as many wait as are judged here: after the last one there is none to be seen for a while.
+    const waiting = () => page.locator('.review .head .quiet').innerText();
+    await expect.poll(waiting, { timeout: 30_000 }).toMatch(/^([3-9]|\d\d+)\+? to review/);
     const first = await frame();
     await shoot(page, 'review');
     expect(await accessibilityFaults(page)).toEqual([]);

@@ -21,7 +21,7 @@ const SPAN_MS = 8000;
  * go. Where half of the limit is kept after the first few, more would say nothing else.
  */
 const [FEW_PAIRS, PAIRS] = [8, 16];
-const PAIR_MS = 1500;
+const PAIR_MS = 2500;
 /** Of one core, what watching may cost the service. */
 const LIMIT = 0.05;
 /**

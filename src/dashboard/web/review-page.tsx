@@ -61,6 +61,7 @@ export function ReviewPage() {
   const [judged, setJudged] = useRemembered<readonly ResultJson[]>('judged', []);
   const [meanwhile, setMeanwhile] = useState<string | null>(null);
   const isBusy = useRef(false);
+  /** The part that one judges, or judged last: the line tells of it too, often in the same moment, and nobody else has judged it. */
   const sending = useRef<string | null>(null);
   const current = queue[0];
   const shown = current?.resultId;
@@ -96,6 +97,7 @@ export function ReviewPage() {
     try {
       if (what === 'undo') {
         await sendReview(target.resultId, { label: 'withdrawn', defectClass: null, comment: null });
+        sending.current = null;
         setJudged((before) => before.slice(0, -1));
         putBack(target);
       } else {
@@ -109,9 +111,9 @@ export function ReviewPage() {
       setMeanwhile(null);
     } catch (error) {
       setFailure(`${words.notSaved}: ${textOf(error)}`);
+      sending.current = null;
     } finally {
       isBusy.current = false;
-      sending.current = null;
     }
   };
   const connection = useConnection();
