@@ -54,8 +54,7 @@ export async function readSecrets(config: Config): Promise<Secrets> {
     if (entry.token === null && token.length < 16) {
       faults.push({ path, message: `expected at least 16 characters, found ${token.length}` });
     }
-    const rights = [...entry.rights].sort().join();
-    const twin = credentials.find((one) => one.token === token && [...one.rights].sort().join() !== rights);
+    const twin = credentials.find((one) => one.token === token && rightsText(one) !== rightsText(entry));
     if (twin !== undefined && token !== '') {
       const message = `"${entry.name}" has the secret of "${twin.name}", and other rights: whose they are cannot be told`;
       faults.push({ path: `auth.tokens.${i}`, message });
@@ -81,6 +80,8 @@ export async function readSecrets(config: Config): Promise<Secrets> {
   if (faults.length > 0) throw new ConfigError(faults);
   return secrets;
 }
+
+const rightsText = ({ rights }: Pick<Credential, 'rights'>) => [...rights].sort().join();
 
 export function serverPaths(tls: NonNullable<Config['grpc']['tls']>): TlsPaths {
   return { cert: tls.cert_file, key: tls.key_file, ca: tls.client_ca_file, refused: tls.client_refused_file };

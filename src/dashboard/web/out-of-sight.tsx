@@ -30,10 +30,8 @@ export function OutOfSight(props: { readonly cameras: string; readonly open: Rea
   );
 }
 
-const tileOf = (cameraId: string) => document.querySelector(`.tile[aria-label="${CSS.escape(cameraId)}"]`);
-
 function show(cameraId: string): void {
-  tileOf(cameraId)?.scrollIntoView({ block: 'center' });
+  document.querySelector(`.tile[aria-label="${CSS.escape(cameraId)}"]`)?.scrollIntoView({ block: 'center' });
 }
 
 /** Cameras whose tiles are seen by less than half. @param cameras that have one: others than before have other tiles */
